@@ -1,0 +1,52 @@
+// chunk_reader.hpp: takes chunks from bytes that nobody has checked yet. Order of the checks: magic, version, lengths,
+// checksum.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "image/format.hpp"
+#include "vmbsave/status.hpp"
+
+namespace vmbsave::image {
+
+// A whole, sealed chunk. The header is a copy, so that nobody needs the bytes aligned to read it.
+struct Chunk {
+  ChunkHeader header;
+  std::span<const std::byte> bytes;  // header included
+
+  ChunkKind kind() const noexcept { return static_cast<ChunkKind>(header.kind); }
+  std::span<const std::byte> body() const noexcept { return bytes.subspan(sizeof(ChunkHeader), header.body); }
+};
+
+// The chunk at the start of `bytes`.
+//   kInvalidImageFormat   not the magic
+//   kRevisionMismatch     another version, or a required feature that is not known
+//   kInvalidBufferSize    less than a header, not whole in `bytes`, or its lengths contradict each other
+//   kCrcError             the checksum does not match
+Status read_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept;
+
+// Copies a body of fixed size. kDataError: the chunk's body is shorter.
+template <class Body>
+Status read_body(const Chunk& chunk, Body& body) noexcept;
+
+// The record at `offset` of a block chunk (from the chunk's start), bounds checked. kDataError: it does not lie whole
+// in the block.
+struct Record {
+  LibBuf lib;
+  std::uint64_t offset;
+  std::uint64_t save_offset;
+};
+Status read_record(const Chunk& block, std::uint64_t offset, Record& record) noexcept;
+
+}  // namespace vmbsave::image
+
+#include <cstring>
+
+template <class Body>
+vmbsave::Status vmbsave::image::read_body(const Chunk& chunk, Body& body) noexcept {
+  if (chunk.header.body < sizeof body) return Status::kDataError;
+  std::memcpy(&body, chunk.bytes.data() + sizeof(ChunkHeader), sizeof body);
+  return Status::kSuccess;
+}

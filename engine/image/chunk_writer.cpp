@@ -1,0 +1,61 @@
+#include "image/chunk_writer.hpp"
+
+#include <cstring>
+
+#include "image/checksum.hpp"
+
+namespace vmbsave::image {
+namespace {
+
+constexpr std::uint32_t kEngineVersion = 0u << 16 | 1u << 8 | 0u;
+constexpr std::uint32_t kPageSize = 4096;
+constexpr char kProducer[] = "vmbsave";
+
+}  // namespace
+
+std::byte* open_chunk(std::byte* at, ChunkKind kind, const ChunkLabel& label, std::uint64_t body_bytes) noexcept {
+  const std::uint64_t bytes = chunk_bytes(body_bytes);
+  ChunkHeader header{};
+  header.magic = kMagic;
+  header.version = kVersion;
+  header.kind = static_cast<std::uint16_t>(kind);
+  header.bytes = static_cast<std::uint32_t>(bytes);
+  header.channel = label.channel;
+  header.ordinal = label.ordinal;
+  header.count = label.count;
+  header.body = static_cast<std::uint32_t>(body_bytes);
+  std::memcpy(at, &header, sizeof header);
+  std::byte* const body = at + sizeof header;
+  std::memset(body + body_bytes, 0, bytes - sizeof header - body_bytes);
+  return body;
+}
+
+void seal_chunk(std::byte* at) noexcept {
+  auto* const header = reinterpret_cast<ChunkHeader*>(at);
+  header->checksum = chunk_checksum(at, header->bytes);
+}
+
+void write_image_chunk(std::byte* at, std::uint32_t channels, std::uint64_t packets, std::uint64_t bytes,
+                       bool checksum) noexcept {
+  ImageBody body{};
+  body.channels = channels;
+  body.engine_version = kEngineVersion;
+  body.packets = packets;
+  body.bytes = bytes;
+  body.page_size = kPageSize;
+  std::memcpy(body.producer, kProducer, sizeof kProducer);
+  std::memcpy(open_chunk(at, ChunkKind::kImage, {}, sizeof body), &body, sizeof body);
+  if (checksum) seal_chunk(at);
+}
+
+void write_channel_chunk(std::byte* at, std::uint32_t channel, const ChannelBody& body, bool checksum) noexcept {
+  std::memcpy(open_chunk(at, ChunkKind::kChannel, {.channel = channel}, sizeof body), &body, sizeof body);
+  if (checksum) seal_chunk(at);
+}
+
+void write_end_chunk(std::byte* at, bool checksum) noexcept {
+  open_chunk(at, ChunkKind::kEnd, {}, 0);
+  if (checksum) seal_chunk(at);
+}
+
+}  // namespace vmbsave::image

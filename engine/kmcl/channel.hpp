@@ -1,0 +1,49 @@
+// channel.hpp: what a VMBCHANNEL points to.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "kmcl/vm.hpp"
+#include "restore/channel_restore.hpp"
+#include "vmbsave/kmcl_ext.h"
+
+struct VMBCHANNEL__ {
+  enum class State : std::uint8_t { kDisabled, kEnabled, kStarted };
+  static constexpr std::uint32_t kLive = 0x434d4256;  // "VBMC"
+
+  std::uint32_t magic = kLive;
+  State state = State::kDisabled;
+  vmbsave::kmcl::Vm* vm = nullptr;
+  vmbsave::packet::ChannelConfig config;
+  PFN_VMB_CHANNEL_PROCESS_PACKET process_packet = nullptr;
+  PFN_VMB_CHANNEL_PROCESSING_COMPLETE processing_complete = nullptr;
+  PVOID pointer = nullptr;
+
+  // While enabled.
+  std::unique_ptr<vmbsave::packet::Channel> channel;
+  std::optional<vmbsave::restore::ChannelRestore> restore;
+
+  // While a save of this channel is open.
+  bool saving = false;
+  bool saved = false;            // SaveContinue has returned STATUS_SUCCESS
+  bool disable_pending = false;  // VmbChannelDisable came during the save
+  std::uint32_t number = 0;      // in the VM
+  std::uint64_t cursor = 0;      // bytes of the channel's stream that SaveContinue has written
+};
+
+namespace vmbsave::kmcl {
+
+inline bool is_live(VMBCHANNEL channel) noexcept { return channel != nullptr && channel->magic == VMBCHANNEL__::kLive; }
+inline bool is_configurable(VMBCHANNEL channel) noexcept {
+  return is_live(channel) && channel->state == VMBCHANNEL__::State::kDisabled;
+}
+inline bool is_enabled(VMBCHANNEL channel) noexcept {
+  return is_live(channel) && channel->state != VMBCHANNEL__::State::kDisabled;
+}
+constexpr NTSTATUS to_ntstatus(Status status) noexcept { return static_cast<NTSTATUS>(status); }
+
+// Takes the channel out of its VM and frees its packets; not while a save runs.
+void disable(VMBCHANNEL__& channel) noexcept;
+
+}  // namespace vmbsave::kmcl

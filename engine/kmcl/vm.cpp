@@ -1,0 +1,90 @@
+#include "kmcl/vm.hpp"
+
+#include "kmcl/channel.hpp"
+
+namespace vmbsave::kmcl {
+namespace {
+
+constinit std::mutex registry_mutex;
+constinit Vm* registry = nullptr;  // every VM with a parent
+
+}  // namespace
+
+Vm* Vm::acquire(PDEVICE_OBJECT parent) {
+  if (parent == nullptr) return new Vm(nullptr);
+  const std::lock_guard lock(registry_mutex);
+  for (Vm* vm = registry; vm != nullptr; vm = vm->next_) {
+    if (vm->parent_ == parent) {
+      ++vm->references_;
+      return vm;
+    }
+  }
+  Vm* const vm = new Vm(parent);
+  vm->next_ = registry;
+  registry = vm;
+  return vm;
+}
+
+void Vm::release(Vm* vm) noexcept {
+  const std::lock_guard lock(registry_mutex);
+  if (--vm->references_ != 0) return;
+  for (Vm** link = &registry; *link != nullptr; link = &(*link)->next_) {
+    if (*link == vm) {
+      *link = vm->next_;
+      break;
+    }
+  }
+  delete vm;
+}
+
+Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (joined_ == 0) {
+    const Status status = session_.begin({.executor = executor_.get()});
+    if (status != Status::kSuccess) return status;
+    phase_ = Phase::kBegun;
+  }
+  ++joined_;
+  const auto& channels = channels_.channels();
+  while (channels[channel.number] != channel.channel.get()) ++channel.number;
+  return Status::kSuccess;
+}
+
+Status Vm::run_save() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ == Phase::kRan) return session_.complete() ? Status::kSuccess : session_.report().failure.status;
+    if (phase_ != Phase::kBegun) return Status::kDeviceBusy;
+    phase_ = Phase::kRunning;
+  }
+  const Status status = session_.save();
+  const std::lock_guard lock(mutex_);
+  phase_ = Phase::kRan;
+  return status;
+}
+
+void Vm::leave_save(VMBCHANNEL__& channel) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (phase_ == Phase::kRunning) return;  // from inside a callback of this save
+  channel.saving = false;
+  if (--joined_ == 0) end_save();
+}
+
+void Vm::end_save() noexcept {
+  session_.end(EndMode::kResume);  // or discards, channel by channel
+  phase_ = Phase::kIdle;
+  const std::vector<packet::Channel*> channels = channels_.channels();
+  for (const packet::Channel* channel : channels) {
+    VMBCHANNEL__& handle = *channel->config().handle;
+    if (handle.disable_pending) disable(handle);
+  }
+}
+
+Status Vm::set_threads(unsigned threads) {
+  const std::lock_guard lock(mutex_);
+  if (phase_ != Phase::kIdle) return Status::kDeviceBusy;
+  executor_ = threads > 1 ? make_thread_executor(threads) : nullptr;
+  return Status::kSuccess;
+}
+
+}  // namespace vmbsave::kmcl

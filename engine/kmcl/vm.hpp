@@ -1,0 +1,54 @@
+// vm.hpp: the virtual machine behind the channels of one parent device: their epoch, their save, their executor.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "packet/vm.hpp"
+#include "save/session.hpp"
+#include "vmbsave/executor.hpp"
+#include "vmbsave/kmcl.h"
+
+namespace vmbsave::kmcl {
+
+// Kept while a channel refers to it. Channels with the same non-NULL parent share one; a NULL parent gives a VM of its
+// own.
+class Vm {
+ public:
+  static Vm* acquire(PDEVICE_OBJECT parent);  // may throw std::bad_alloc
+  static void release(Vm* vm) noexcept;
+
+  packet::Vm& channels() noexcept { return channels_; }
+  save::SaveSession& session() noexcept { return session_; }
+
+  // The first channel's begin is the cut for all; the others join it.
+  Status join_save(VMBCHANNEL__& channel) noexcept;
+  // Runs the save, once for all channels. Callbacks run without a lock held.
+  Status run_save() noexcept;
+  // The last channel's end ends it.
+  void leave_save(VMBCHANNEL__& channel) noexcept;
+
+  // kDeviceBusy while a save runs.
+  Status set_threads(unsigned threads);
+  Executor* executor() noexcept { return executor_.get(); }
+
+ private:
+  enum class Phase { kIdle, kBegun, kRunning, kRan };
+
+  explicit Vm(PDEVICE_OBJECT parent) noexcept : parent_(parent) {}
+  void end_save() noexcept;
+
+  const PDEVICE_OBJECT parent_;
+  unsigned references_ = 1;
+  Vm* next_ = nullptr;
+
+  packet::Vm channels_;
+  save::SaveSession session_{channels_};
+  std::unique_ptr<Executor> executor_;
+
+  std::mutex mutex_;  // of what follows
+  Phase phase_ = Phase::kIdle;
+  unsigned joined_ = 0;  // channels between SaveBegin and SaveEnd
+};
+
+}  // namespace vmbsave::kmcl

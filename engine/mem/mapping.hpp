@@ -1,0 +1,39 @@
+// mapping.hpp: anonymous pages of the process, zero when new, given back on destruction.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace vmbsave::mem {
+
+class Mapping {
+ public:
+  Mapping() noexcept = default;
+  Mapping(Mapping&& other) noexcept
+      : base_(std::exchange(other.base_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  Mapping& operator=(Mapping&& other) noexcept {
+    std::swap(base_, other.base_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~Mapping();
+
+  // At least `bytes` bytes, page-aligned, not yet backed by memory. Empty if the system refuses.
+  static Mapping reserve(std::size_t bytes) noexcept;
+
+  // Takes the page faults now instead of in a save; huge pages where the system gives them. Failing is harmless: the
+  // pages then come at first touch.
+  void prefault() noexcept;
+
+  std::byte* data() const noexcept { return base_; }
+  std::size_t size() const noexcept { return bytes_; }
+  explicit operator bool() const noexcept { return base_ != nullptr; }
+
+ private:
+  Mapping(std::byte* base, std::size_t bytes) noexcept : base_(base), bytes_(bytes) {}
+  std::byte* base_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace vmbsave::mem

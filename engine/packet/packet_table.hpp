@@ -1,0 +1,224 @@
+// packet_table.hpp: which packets of a channel are in use, in packed words (sync/packed_word.hpp), each alone on a
+// cache line.
+//
+// Roles: claim, publish and unclaim by the thread that reads the channel's ring (claims by other threads are safe too);
+// complete and release by any VSP thread, once a packet; freeze, await, thaw, clear by the saver, who holds
+// SaveControl's busy. Progress: publish one read-modify-write; complete at most two and its own delivery while no save
+// has given up at a deadline; claim lock-free; freeze wait-free a word; await_transit waits for threads that fill or
+// deliver a packet. The reason for each memory order is in engine/ORDERING.md; the tag in brackets names its row.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/bytes.hpp"
+#include "base/check.hpp"
+#include "sync/packed_word.hpp"
+#include "sync/save_control.hpp"
+
+namespace vmbsave::packet {
+
+using sync::SlotSet;
+using sync::SlotState;
+
+enum class ClaimStatus { kClaimed, kPaused, kFull };
+enum class CompleteOutcome {
+  kDeliver,   // the caller delivers, then calls release
+  kDeferred,  // the saver delivers at the end of the save
+  kMisuse,    // the packet was not in use; nothing has changed
+};
+
+struct Claim {
+  ClaimStatus status;
+  std::uint32_t slot;
+};
+
+template <template <class> class Atom>
+class PacketTable {
+ public:
+  using Control = sync::SaveControl<Atom>;
+
+  explicit PacketTable(std::uint32_t capacity)
+      : capacity_(capacity),
+        words_((capacity + sync::kSlotsPerWord - 1) / sync::kSlotsPerWord),
+        word_(std::make_unique<Line[]>(words_)) {}
+
+  std::uint32_t capacity() const noexcept { return capacity_; }
+  std::uint32_t words() const noexcept { return words_; }
+
+  // ---- a packet's life
+  // -------------------------------------------------------------------------------------------------------
+
+  // Free -> Filling. The caller fills the packet, moves its ring's read index, and publishes.
+  Claim claim(const Control& control) noexcept {
+    if (control.saving()) return {ClaimStatus::kPaused, 0};
+    const std::uint32_t start = hint_.load_relaxed();
+    for (std::uint32_t i = 0; i < words_; ++i) {
+      const std::uint32_t w = start + i < words_ ? start + i : start + i - words_;
+      const Claim claim = claim_in(w, control);
+      if (claim.status != ClaimStatus::kFull) {
+        if (i != 0) hint_.store_relaxed(w);
+        return claim;
+      }
+    }
+    return {ClaimStatus::kFull, 0};
+  }
+
+  // Filling -> InUse.
+  void publish(std::uint32_t slot) noexcept {
+    // [publish] release: the filled packet, for the freeze and the await that find the slot in use.
+    const std::uint64_t old = word(slot).fetch_add_release(unit(slot));
+    VMBSAVE_ASSERT(state(old, slot) == SlotState::kFilling);
+    (void)old;
+  }
+
+  // Filling -> Free, for a claim that found no use.
+  void unclaim(std::uint32_t slot) noexcept {
+    // [unclaim] release: pairs with the next claim of the slot.
+    const std::uint64_t old = word(slot).fetch_sub_release(unit(slot));
+    VMBSAVE_ASSERT(state(old, slot) == SlotState::kFilling);
+    (void)old;
+  }
+
+  // InUse -> Done, or Deferred while a save runs. The caller has stored the result in the packet.
+  CompleteOutcome complete(std::uint32_t slot, const Control& control) noexcept {
+    // [complete] release: the result, for the saver. acquire: whoever finds the word thawed finds the epoch idle.
+    std::uint64_t old = word(slot).fetch_add_acq_rel(unit(slot));
+    if (state(old, slot) != SlotState::kInUse) return undo_misuse(slot);
+    if (sync::is_frozen(old)) return CompleteOutcome::kDeferred;
+    while (control.saving()) {
+      old = word(slot).fetch_add_relaxed(unit(slot));  // Done -> Deferred
+      if (sync::is_frozen(old) || control.saving()) return CompleteOutcome::kDeferred;
+      if (!take_deferred(slot)) return CompleteOutcome::kDeferred;  // the save gave up, and its saver was first
+    }
+    return CompleteOutcome::kDeliver;
+  }
+
+  // Done -> Free, by whoever delivered.
+  void release(std::uint32_t slot) noexcept {
+    // [release] release: all use of the packet, for the next claim of the slot.
+    const std::uint64_t old = word(slot).fetch_sub_release(3 * unit(slot));
+    VMBSAVE_ASSERT(state(old, slot) == SlotState::kDone);
+    (void)old;
+  }
+
+  // Deferred -> Done in a word that is not frozen. True: the caller delivers the packet that is in the slot now, then
+  // releases it.
+  bool take_deferred(std::uint32_t slot) noexcept {
+    std::uint64_t found = word(slot).load_relaxed();
+    while (state(found, slot) == SlotState::kDeferred && !sync::is_frozen(found)) {
+      // [take] acquire: the result of the packet in the slot, which another thread may have completed.
+      if (word(slot).compare_exchange_acquire(found, found - unit(slot))) return true;
+    }
+    return false;
+  }
+
+  // ---- the saver
+  // ---------------------------------------------------------------------------------------------------------------
+
+  // Sets the frozen bit; gives the word as it was.
+  std::uint64_t freeze(std::uint32_t w) noexcept {
+    // [freeze] acquire: packets published and results stored before it. release: the epoch, for claims and completions
+    // after it.
+    return word_[w].value.fetch_add_acq_rel(sync::kFrozenBit);
+  }
+
+  // Waits until each slot that was in transit in `frozen` has left that state; gives the set of slots that the save
+  // describes. False: `give_up` said so.
+  template <class GiveUp>
+  bool await_transit(std::uint32_t w, std::uint64_t frozen, SlotSet& members, GiveUp&& give_up) noexcept {
+    const SlotSet filling = sync::slots_in(frozen, SlotState::kFilling);
+    const SlotSet done = sync::slots_in(frozen, SlotState::kDone);
+    members = sync::slots_in(frozen, SlotState::kInUse) | sync::slots_in(frozen, SlotState::kDeferred);
+    for (unsigned round = 0;; ++round) {
+      // [await] acquire: what was published or stored by the thread that was in transit.
+      const std::uint64_t now = word_[w].value.load_acquire();
+      const SlotSet waiting =
+          (filling & sync::slots_in(now, SlotState::kFilling)) | (done & sync::slots_in(now, SlotState::kDone));
+      if (waiting == 0) {
+        members |= (filling | done) & ~sync::slots_in(now, SlotState::kFree);
+        return true;
+      }
+      if (give_up()) return false;
+      Atom<std::uint64_t>::wait_round(round);
+    }
+  }
+
+  // Removes the frozen bit; gives the word as it was.
+  std::uint64_t thaw(std::uint32_t w) noexcept {
+    // [thaw] release: the idle epoch, for completions that find the word thawed. acquire: results stored while it was
+    // frozen.
+    const std::uint64_t old = word_[w].value.fetch_sub_acq_rel(sync::kFrozenBit);
+    VMBSAVE_ASSERT(sync::is_frozen(old));
+    return old;
+  }
+
+  // Empties a frozen word and thaws it at once, so that no completion finds it thawed with a packet still in use.
+  std::uint64_t clear(std::uint32_t w) noexcept {
+    // [clear] release: the saver's use of the packets, for the next claims. acquire: as thaw.
+    return word_[w].value.exchange_acq_rel(0);
+  }
+
+  std::uint64_t load(std::uint32_t w) const noexcept { return word_[w].value.load_relaxed(); }
+
+  // Slots not free; exact only while nobody claims or releases. O(words).
+  std::uint32_t count_used() const noexcept {
+    std::uint32_t used = 0;
+    for (std::uint32_t w = 0; w < words_; ++w) {
+      used += sync::kSlotsPerWord - sync::count_slots(sync::slots_in(load(w), SlotState::kFree));
+    }
+    return used;
+  }
+
+  // Every slot in a named state, none beyond the capacity used. O(words), approximate while others work.
+  bool valid() const noexcept {
+    for (std::uint32_t w = 0; w < words_; ++w) {
+      const std::uint64_t now = load(w);
+      SlotSet named = 0;
+      for (std::uint64_t s = 0; s <= 4; ++s) named |= sync::slots_in(now, static_cast<SlotState>(s));
+      if (named != sync::kAllSlots) return false;
+      if ((sync::slots_in(now, SlotState::kFree) | slots_of(w)) != sync::kAllSlots) return false;
+    }
+    return true;
+  }
+
+ private:
+  struct alignas(base::kCacheLine) Line {
+    Atom<std::uint64_t> value{};
+  };
+
+  Atom<std::uint64_t>& word(std::uint32_t slot) noexcept { return word_[slot / sync::kSlotsPerWord].value; }
+  static std::uint64_t unit(std::uint32_t slot) noexcept { return sync::slot_unit(slot % sync::kSlotsPerWord); }
+  static SlotState state(std::uint64_t word, std::uint32_t slot) noexcept {
+    return sync::slot_state(word, slot % sync::kSlotsPerWord);
+  }
+  SlotSet slots_of(std::uint32_t w) const noexcept { return sync::first_slots(capacity_ - w * sync::kSlotsPerWord); }
+
+  Claim claim_in(std::uint32_t w, const Control& control) noexcept {
+    std::uint64_t found = word_[w].value.load_relaxed();
+    for (;;) {
+      if (sync::is_frozen(found)) return {ClaimStatus::kPaused, 0};
+      const SlotSet free = sync::slots_in(found, SlotState::kFree) & slots_of(w);
+      if (free == 0) return {ClaimStatus::kFull, 0};
+      const unsigned slot = sync::first_slot(free);
+      // [claim] acquire: the last use of the packet is over. Fails only if another operation on the word succeeded.
+      if (!word_[w].value.compare_exchange_acquire(found, found + sync::slot_unit(slot))) continue;
+      const std::uint32_t claimed = w * sync::kSlotsPerWord + slot;
+      if (!control.saving()) return {ClaimStatus::kClaimed, claimed};
+      unclaim(claimed);
+      return {ClaimStatus::kPaused, 0};
+    }
+  }
+
+  CompleteOutcome undo_misuse(std::uint32_t slot) noexcept {
+    word(slot).fetch_sub_relaxed(unit(slot));
+    return CompleteOutcome::kMisuse;
+  }
+
+  const std::uint32_t capacity_;
+  const std::uint32_t words_;
+  std::unique_ptr<Line[]> word_;
+  alignas(base::kCacheLine) Atom<std::uint32_t> hint_{};  // where the last claim succeeded
+};
+
+}  // namespace vmbsave::packet

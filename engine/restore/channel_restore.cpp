@@ -1,0 +1,207 @@
+#include "restore/channel_restore.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace vmbsave::restore {
+
+using image::Chunk;
+using image::ChunkKind;
+
+void ChannelRestore::AlignedDelete::operator()(std::byte* bytes) const noexcept {
+  ::operator delete[](bytes, std::align_val_t{image::kChunkAlignment});
+}
+
+Status ChannelRestore::feed(std::span<const std::byte> bytes) noexcept {
+  if (state_ == State::kDone) return Status::kInvalidDeviceState;
+  if (state_ == State::kNew && channel_.table().count_used() != 0) return Status::kInvalidDeviceState;
+  state_ = State::kUnderway;
+  Status status;
+  try {
+    status = take(bytes);
+  } catch (const std::bad_alloc&) {
+    status = Status::kInsufficientResources;
+  } catch (...) {
+    status = Status::kUnhandledException;
+  }
+  if (status == Status::kMoreProcessingRequired) return status;
+  if (status != Status::kSuccess) channel_.drop_all();
+  reset();
+  state_ = status == Status::kSuccess ? State::kDone : State::kNew;
+  return status;
+}
+
+Status ChannelRestore::take(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return Status::kInvalidBufferSize;
+  const std::size_t first_chunk = chunks_.size();
+  const bool aligned = base::is_aligned(bytes.data(), image::kRecordAlignment);
+  while (!bytes.empty()) {
+    if (last_chunk_taken()) return Status::kDataError;
+    Chunk chunk;
+    if (const Status status = image::read_chunk(bytes, chunk); status != Status::kSuccess) return status;
+    if (const Status status = accept(chunk); status != Status::kSuccess) return status;
+    bytes = bytes.subspan(chunk.bytes.size());
+    bytes_taken_ += chunk.bytes.size();
+  }
+  const bool last = last_chunk_taken();
+  if (!last || !aligned) keep(first_chunk);
+  if (!last) return Status::kMoreProcessingRequired;
+  if (bytes_taken_ != body_.stream_bytes) return Status::kDataError;
+  if (const Status status = locate_records(); status != Status::kSuccess) return status;
+  if (const Status status = check_transaction_ids(); status != Status::kSuccess) return status;
+  return run_callbacks();
+}
+
+// Chunks come in the order in which they were saved: the channel's own, its blocks, its directory.
+Status ChannelRestore::accept(const Chunk& chunk) {
+  const std::size_t ordinal = chunks_.size();
+  if (chunk.header.ordinal != ordinal) return Status::kDataError;
+  if (ordinal == 0) {
+    if (const Status status = accept_channel(chunk); status != Status::kSuccess) return status;
+    chunks_.reserve(std::size_t{1} + body_.blocks + body_.directory_chunks);
+  } else {
+    const ChunkKind expected = ordinal <= body_.blocks ? ChunkKind::kBlock : ChunkKind::kDirectory;
+    if (chunk.kind() != expected || chunk.header.channel != number_) return Status::kDataError;
+  }
+  chunks_.push_back(chunk);
+  return Status::kSuccess;
+}
+
+Status ChannelRestore::accept_channel(const Chunk& chunk) noexcept {
+  if (chunk.kind() != ChunkKind::kChannel) return Status::kDataError;
+  if (const Status status = image::read_body(chunk, body_); status != Status::kSuccess) return status;
+  number_ = chunk.header.channel;
+  if (body_.packets > channel_.config().capacity) return Status::kQuotaExceeded;
+  if (body_.packets != 0 && channel_.config().restore_packet == nullptr) return Status::kInvalidDeviceState;
+  if (body_.blocks > body_.packets || body_.directory_chunks != image::directory_chunks(body_.packets)) {
+    return Status::kDataError;
+  }
+  return Status::kSuccess;
+}
+
+bool ChannelRestore::last_chunk_taken() const noexcept {
+  return !chunks_.empty() && chunks_.size() == std::size_t{1} + body_.blocks + body_.directory_chunks;
+}
+
+// Copies the chunks from `first_chunk` on: the caller's buffer is his again after the call, or is not aligned for the
+// callbacks.
+void ChannelRestore::keep(std::size_t first_chunk) {
+  std::size_t bytes = 0;
+  for (std::size_t i = first_chunk; i < chunks_.size(); ++i) bytes += chunks_[i].bytes.size();
+  std::unique_ptr<std::byte[], AlignedDelete> copy(
+      static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{image::kChunkAlignment})));
+  std::byte* at = copy.get();
+  for (std::size_t i = first_chunk; i < chunks_.size(); ++i) {
+    std::memcpy(at, chunks_[i].bytes.data(), chunks_[i].bytes.size());
+    chunks_[i].bytes = {at, chunks_[i].bytes.size()};
+    at += chunks_[i].bytes.size();
+  }
+  copies_.push_back(std::move(copy));
+}
+
+Status ChannelRestore::locate_records() {
+  records_.reserve(body_.packets);
+  for (std::size_t i = std::size_t{1} + body_.blocks; i < chunks_.size(); ++i) {
+    const std::span<const std::byte> body = chunks_[i].body();
+    if (body.size() != chunks_[i].header.count * sizeof(image::DirectoryEntry)) return Status::kDataError;
+    for (std::size_t at = 0; at < body.size(); at += sizeof(image::DirectoryEntry)) {
+      image::DirectoryEntry entry;
+      std::memcpy(&entry, body.data() + at, sizeof entry);
+      if (const Status status = locate(entry); status != Status::kSuccess) return status;
+    }
+  }
+  return records_.size() == body_.packets ? Status::kSuccess : Status::kDataError;
+}
+
+// Sequence numbers rise strictly, so that no record is listed twice.
+Status ChannelRestore::locate(const image::DirectoryEntry& entry) {
+  if (records_.size() == body_.packets) return Status::kDataError;
+  if (entry.ordinal == 0 || entry.ordinal > body_.blocks) return Status::kDataError;
+  const Chunk& block = chunks_[entry.ordinal];
+  image::Record record;
+  if (const Status status = image::read_record(block, entry.offset, record); status != Status::kSuccess) return status;
+  if (!records_.empty() && record.lib.sequence <= records_.back().lib.sequence) return Status::kDataError;
+  if (record.lib.sequence >= body_.next_sequence) return Status::kDataError;
+  records_.push_back({record.lib, block.bytes.data() + record.offset, block.bytes.data() + record.save_offset});
+  return Status::kSuccess;
+}
+
+// The ids of each direction are chosen by its sender; an id means something only where a completion was asked for.
+Status ChannelRestore::check_transaction_ids() const {
+  std::vector<std::uint64_t> ids[2];
+  for (const Located& record : records_) {
+    if ((record.lib.flags & image::kLibBufCompletionRequested) == 0) continue;
+    ids[record.lib.direction].push_back(record.lib.transaction_id);
+  }
+  for (auto& of_direction : ids) {
+    std::sort(of_direction.begin(), of_direction.end());
+    if (std::adjacent_find(of_direction.begin(), of_direction.end()) != of_direction.end()) {
+      return Status::kObjectNameCollision;
+    }
+  }
+  return Status::kSuccess;
+}
+
+Status ChannelRestore::run_callbacks() {
+  channel_.restore_target = this;
+  Status status = Status::kSuccess;
+  for (const Located& record : records_) {
+    status = run_callback(record);
+    if (status != Status::kSuccess) break;
+  }
+  channel_.restore_target = nullptr;
+  if (status == Status::kSuccess) channel_.reserve_sequence(body_.next_sequence);
+  return status;
+}
+
+Status ChannelRestore::run_callback(const Located& record) {
+  current_ = &record;
+  adopted_ = false;
+  violated_ = false;
+  const auto lib_bytes = static_cast<std::uint32_t>(sizeof(image::LibBuf) + record.lib.payload_bytes);
+  const packet::ChannelConfig& config = channel_.config();
+  // The documented signature has no const; the bytes are the VSP's to read.
+  const auto status =
+      static_cast<Status>(config.restore_packet(config.handle, const_cast<std::byte*>(record.lib_buf), lib_bytes,
+                                                const_cast<std::byte*>(record.save_buf), record.lib.save_bytes));
+  current_ = nullptr;
+  if (!succeeded(status)) return status;
+  return adopted_ && !violated_ ? Status::kSuccess : Status::kInvalidDeviceRequest;
+}
+
+Status ChannelRestore::restore_packet(packet::Packet& packet, std::span<const std::byte> lib_buf) noexcept {
+  if (current_ == nullptr) return Status::kInvalidDeviceState;
+  const std::size_t expected = sizeof(image::LibBuf) + current_->lib.payload_bytes;
+  if (adopted_ || packet.in_use || lib_buf.size() != expected ||
+      std::memcmp(lib_buf.data(), current_->lib_buf, expected) != 0) {
+    violated_ = true;
+    return Status::kInvalidParameter;
+  }
+  const image::LibBuf& lib = current_->lib;
+  packet.transaction_id = lib.transaction_id;
+  packet.sequence = lib.sequence;
+  packet.direction = static_cast<packet::Direction>(lib.direction);
+  packet.completion_requested = (lib.flags & image::kLibBufCompletionRequested) != 0;
+  switch (channel_.adopt(packet)) {
+    case packet::ClaimStatus::kClaimed:
+      adopted_ = true;
+      return Status::kSuccess;
+    case packet::ClaimStatus::kPaused:
+      return Status::kDeviceBusy;
+    case packet::ClaimStatus::kFull:
+      return Status::kQuotaExceeded;
+  }
+  return Status::kUnsuccessful;
+}
+
+void ChannelRestore::reset() noexcept {
+  channel_.restore_target = nullptr;
+  chunks_.clear();
+  copies_.clear();
+  records_.clear();
+  current_ = nullptr;
+  bytes_taken_ = 0;
+}
+
+}  // namespace vmbsave::restore

@@ -1,0 +1,138 @@
+// plan.hpp: what a save works on: blocks of at most 21 packets, one for each word in use, in image order.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "image/format.hpp"
+#include "save/cut.hpp"
+
+namespace vmbsave::save {
+
+struct Block {
+  SlotSet members;
+  std::uint32_t word;
+  std::uint32_t channel;
+  std::uint32_t ordinal;  // of its chunk in the channel's stream, from 1
+  std::uint32_t first;    // of its packets, in Plan::sizes and Plan::places
+  std::uint32_t count;
+  std::uint64_t body_bytes = 0;  // of its records, known after sizing
+  std::uint64_t offset = 0;      // of its chunk in the image, known after placing
+};
+
+// One channel's part of the image.
+struct Stream {
+  std::uint32_t first_block = 0;
+  std::uint32_t blocks = 0;
+  std::uint32_t first_packet = 0;
+  std::uint32_t packets = 0;
+  std::uint64_t offset = 0;            // of the channel chunk in the image
+  std::uint64_t directory_offset = 0;  // of the first directory chunk
+  std::uint64_t end = 0;
+};
+
+// Where a record went, for the directory.
+struct Place {
+  std::uint64_t sequence;
+  image::DirectoryEntry entry;
+};
+
+// What one call of the executor's body works on: blocks that may run at the same time as all others.
+struct Unit {
+  std::uint32_t first_block;
+  std::uint32_t last_block;
+};
+
+// Why a pass stopped, and at which packet.
+struct PassFailure {
+  Status status = Status::kSuccess;
+  std::uint64_t transaction_id = 0;
+};
+
+// sizes[i]: bytes that the VSP asked for; kStateless if its first call succeeded.
+inline constexpr std::uint32_t kStateless = 0xFFFFFFFFu;
+
+struct Plan {
+  std::vector<Block> blocks;
+  std::vector<Stream> streams;  // by channel number
+  std::vector<Unit> units;
+  std::vector<std::uint32_t> sizes;
+  std::vector<Place> places;
+  std::uint64_t image_bytes = 0;
+
+  std::uint32_t packets() const noexcept { return static_cast<std::uint32_t>(sizes.size()); }
+
+  // Room for `words` blocks and `packets` packets. May throw std::bad_alloc; build() then does not allocate.
+  void prepare(std::size_t channels, std::size_t words, std::size_t packets) {
+    blocks.reserve(words);
+    units.reserve(words);
+    streams.reserve(channels);
+    sizes.reserve(packets);
+    places.reserve(packets);
+  }
+
+  // Compacts the words of a cut to blocks. kQuotaExceeded: more packets than one save may hold.
+  template <template <class> class Atom>
+  Status build(const packet::BasicVm<Atom>& vm, const Cut<Atom>& cut) noexcept {
+    blocks.clear();
+    units.clear();
+    streams.assign(vm.channels().size(), Stream{});
+    std::uint32_t packets = 0;
+    for (const auto& word : cut.words()) {
+      if (word.members == 0) continue;
+      const unsigned count = sync::count_slots(word.members);
+      if (image::kMaxPackets - packets < count) return Status::kQuotaExceeded;
+      Stream& stream = streams[word.channel];
+      if (stream.blocks == 0) {
+        stream.first_block = static_cast<std::uint32_t>(blocks.size());
+        stream.first_packet = packets;
+      }
+      add_unit(stream, vm.channels()[word.channel]->config().concurrent_callbacks);
+      ++stream.blocks;
+      blocks.push_back({word.members, word.index, word.channel, stream.blocks, packets, count});
+      stream.packets += count;
+      packets += count;
+    }
+    sizes.resize(packets);
+    places.resize(packets);
+    return Status::kSuccess;
+  }
+
+  // Gives every chunk its place in one contiguous image. Serial: a prefix sum over blocks.
+  void place() noexcept {
+    std::uint64_t offset = image::kImageChunkBytes;
+    for (Stream& stream : streams) {
+      stream.offset = offset;
+      offset += image::kChannelChunkBytes;
+      for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
+        blocks[b].offset = offset;
+        offset += image::chunk_bytes(blocks[b].body_bytes);
+      }
+      stream.directory_offset = offset;
+      offset += directory_bytes(stream.packets);
+      stream.end = offset;
+    }
+    image_bytes = offset + image::kEndChunkBytes;
+  }
+
+  static std::uint64_t directory_bytes(std::uint32_t packets) noexcept {
+    const std::uint64_t full = packets / image::kDirectoryEntries;
+    const std::uint64_t rest = packets % image::kDirectoryEntries;
+    std::uint64_t bytes = full * image::chunk_bytes(image::kDirectoryEntries * sizeof(image::DirectoryEntry));
+    if (rest != 0 || full == 0) bytes += image::chunk_bytes(rest * sizeof(image::DirectoryEntry));
+    return bytes;
+  }
+
+ private:
+  // Callbacks of one channel run one after another unless the channel allows more.
+  void add_unit(const Stream& stream, bool concurrent) noexcept {
+    const auto next = static_cast<std::uint32_t>(blocks.size());
+    if (stream.blocks != 0 && !concurrent) {
+      units.back().last_block = next + 1;
+    } else {
+      units.push_back({next, next + 1});
+    }
+  }
+};
+
+}  // namespace vmbsave::save

@@ -1,0 +1,210 @@
+// session_impl.hpp: the definitions behind session.hpp; for session.cpp, and for tests that bring atomics of their own.
+#pragma once
+
+#include <new>
+
+#include "save/passes.hpp"
+#include "save/session.hpp"
+
+namespace vmbsave::save {
+
+template <template <class> class Atom>
+BasicSaveSession<Atom>::BasicSaveSession(Vm& vm) : vm_(vm) {}
+
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
+  if (begun()) return Status::kInvalidDeviceState;
+  if (!vm_.control().try_enter()) return Status::kDeviceBusy;
+  options_ = options;
+  report_ = {};
+  report_.channels = vm_.channels().size();
+  failed_.store_relaxed(0);
+  phase_ = SavePhase::kCut;
+  if (const Status status = prepare(); status != Status::kSuccess) {
+    vm_.control().leave();
+    return status;
+  }
+  lap_ = {};
+  deadline_ = options.deadline_ns == 0 ? 0 : base::now_ns() + options.deadline_ns;
+  cut_.freeze(vm_);
+  lap(SavePhase::kCut);
+  const bool settled = cut_.await_transit(vm_, [this] { return expired(); });
+  lap(SavePhase::kTransitWait);
+  if (!settled) return abandon(Status::kIoTimeout);
+  Status status = plan_.build(vm_, cut_);
+  if (status == Status::kSuccess) status = check_callbacks();
+  if (status != Status::kSuccess) return abandon(status);
+  report_.packets = plan_.packets();
+  lap(SavePhase::kCut);
+  state_ = State::kBegun;
+  return Status::kSuccess;
+}
+
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::save() noexcept {
+  if (state_ != State::kBegun) return Status::kInvalidDeviceState;
+  lap_ = {};
+  Status status = run_blocks(SavePhase::kSize);
+  if (status == Status::kSuccess) status = place();
+  if (status == Status::kSuccess) status = run_blocks(SavePhase::kSave);
+  if (status == Status::kSuccess) seal();
+  state_ = status == Status::kSuccess ? State::kComplete : State::kFailed;
+  return status;
+}
+
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::end(EndMode mode) noexcept {
+  if (!begun()) return;
+  lap_ = {};
+  report_.deferred_delivered = cut_.thaw(vm_, mode);
+  for (Channel* channel : vm_.channels()) channel->discard_on_end = false;
+  state_ = State::kIdle;
+  lap(SavePhase::kEnd);
+  vm_.control().leave();
+}
+
+template <template <class> class Atom>
+std::span<const std::byte> BasicSaveSession<Atom>::image() const noexcept {
+  return {image_, plan_.image_bytes};
+}
+
+template <template <class> class Atom>
+std::span<const std::byte> BasicSaveSession<Atom>::stream(std::uint32_t channel) const noexcept {
+  const Stream& stream = plan_.streams[channel];
+  return {image_ + stream.offset, stream.end - stream.offset};
+}
+
+// All memory that a save needs before it knows its packets, so that nothing can fail between the cut and the plan.
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::prepare() noexcept {
+  try {
+    std::size_t words = 0;
+    std::size_t slots = 0;
+    for (const Channel* channel : vm_.channels()) {
+      words += channel->table().words();
+      slots += channel->table().capacity();
+    }
+    cut_.prepare(vm_);
+    plan_.prepare(vm_.channels().size(), words, std::min<std::size_t>(slots, image::kMaxPackets));
+    return Status::kSuccess;
+  } catch (const std::bad_alloc&) {
+    return Status::kInsufficientResources;
+  }
+}
+
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::check_callbacks() const noexcept {
+  for (std::size_t c = 0; c < plan_.streams.size(); ++c) {
+    if (plan_.streams[c].packets != 0 && vm_.channels()[c]->config().save_packet == nullptr) {
+      return Status::kInvalidDeviceState;
+    }
+  }
+  return Status::kSuccess;
+}
+
+// begin gives up: thaws what was frozen, delivers what was deferred.
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::abandon(Status status) noexcept {
+  report_.failure = {.status = status, .phase = SavePhase::kTransitWait};
+  report_.deferred_delivered = cut_.thaw(vm_, EndMode::kResume);
+  vm_.control().leave();
+  return status;
+}
+
+template <template <class> class Atom>
+bool BasicSaveSession<Atom>::expired() const noexcept {
+  return deadline_ != 0 && base::now_ns() >= deadline_;
+}
+
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::run_blocks(SavePhase phase) noexcept {
+  constexpr std::size_t kUnitsAtOnce = 4;  // up to 84 packets a claim of the executor's range
+  phase_ = phase;
+  for_each(plan_.units.size(), kUnitsAtOnce, [this](std::size_t unit) { run_unit(plan_.units[unit]); });
+  lap(phase);
+  return report_.failure.status;
+}
+
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::run_unit(const Unit& unit) noexcept {
+  for (std::uint32_t b = unit.first_block; b < unit.last_block; ++b) {
+    if (failed_.load_relaxed() != 0) return;
+    Block& block = plan_.blocks[b];
+    PassFailure failure;
+    if (expired()) {
+      failure.status = Status::kIoTimeout;
+    } else {
+      try {
+        failure = run_block(block);
+      } catch (...) {
+        failure.status = Status::kUnhandledException;
+      }
+    }
+    if (failure.status != Status::kSuccess) {
+      fail({failure.status, phase_, block.channel, failure.transaction_id});
+      return;
+    }
+  }
+}
+
+template <template <class> class Atom>
+PassFailure BasicSaveSession<Atom>::run_block(Block& block) {
+  const Channel& channel = *vm_.channels()[block.channel];
+  if (phase_ == SavePhase::kSize) return size_block(channel, block, plan_.sizes.data());
+  return save_block(channel, block, plan_.sizes.data(), plan_.places.data(), image_ + block.offset, options_.checksum);
+}
+
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::place() noexcept {
+  phase_ = SavePhase::kPlace;
+  plan_.place();
+  arena_.reset();
+  if (!arena_.ensure(plan_.image_bytes)) {
+    fail({.status = Status::kInsufficientResources, .phase = phase_});
+    return report_.failure.status;
+  }
+  image_ = arena_.allocate(plan_.image_bytes);
+  VMBSAVE_ASSERT(image_ != nullptr && arena_.valid());
+  report_.image_bytes = plan_.image_bytes;
+  lap(SavePhase::kPlace);
+  return Status::kSuccess;
+}
+
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::seal() noexcept {
+  phase_ = SavePhase::kSeal;
+  for_each(plan_.streams.size(), 1, [this](std::size_t channel) {
+    seal_stream(*vm_.channels()[channel], static_cast<std::uint32_t>(channel), plan_.streams[channel],
+                plan_.places.data(), image_, options_.checksum);
+  });
+  image::write_image_chunk(image_, static_cast<std::uint32_t>(plan_.streams.size()), plan_.packets(), plan_.image_bytes,
+                           options_.checksum);
+  image::write_end_chunk(image_ + plan_.image_bytes - image::kEndChunkBytes, options_.checksum);
+  lap(SavePhase::kSeal);
+}
+
+// The first failure is the one that is reported.
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::fail(const SaveFailure& failure) noexcept {
+  std::uint32_t none = 0;
+  // relaxed would do for the flag; the executor's join publishes report_.failure. acquire is the one compare-and-swap
+  // there is.
+  if (failed_.compare_exchange_acquire(none, 1)) report_.failure = failure;
+}
+
+template <template <class> class Atom>
+template <class Function>
+void BasicSaveSession<Atom>::for_each(std::size_t count, std::size_t grain, Function&& function) noexcept {
+  if (options_.executor == nullptr) {
+    for (std::size_t i = 0; i < count; ++i) function(i);
+    return;
+  }
+  options_.executor->for_each(
+      count, grain,
+      [](void* context, std::size_t first, std::size_t last) noexcept {
+        for (; first < last; ++first) (*static_cast<Function*>(context))(first);
+      },
+      &function);
+}
+
+}  // namespace vmbsave::save
