@@ -130,6 +130,7 @@ class PacketTable {
     const SlotSet filling = sync::slots_in(frozen, SlotState::kFilling);
     const SlotSet done = sync::slots_in(frozen, SlotState::kDone);
     members = sync::slots_in(frozen, SlotState::kInUse) | sync::slots_in(frozen, SlotState::kDeferred);
+    if ((filling | done) == 0) return true;
     for (unsigned round = 0;; ++round) {
       // [await] acquire: what was published or stored by the thread that was in transit.
       const std::uint64_t now = word_[w].value.load_acquire();

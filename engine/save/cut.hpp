@@ -19,7 +19,7 @@ class Cut {
   using Vm = packet::BasicVm<Atom>;
   using Channel = packet::BasicChannel<Atom>;
 
-  // One word of one channel, as the cut found it.
+  // A word that was not empty when it was frozen. An empty one stays so: nothing is claimed in a frozen word.
   struct Word {
     std::uint32_t channel;
     std::uint32_t index;
@@ -40,7 +40,10 @@ class Cut {
     vm.control().open_epoch();
     for (std::uint32_t c = 0; c < vm.channels().size(); ++c) {
       auto& table = vm.channels()[c]->table();
-      for (std::uint32_t w = 0; w < table.words(); ++w) words_.push_back({c, w, table.freeze(w), 0});
+      for (std::uint32_t w = 0; w < table.words(); ++w) {
+        const std::uint64_t frozen = table.freeze(w);
+        if (frozen != 0) words_.push_back({c, w, frozen, 0});
+      }
     }
   }
 
@@ -58,17 +61,24 @@ class Cut {
   std::uint64_t thaw(Vm& vm, EndMode mode) noexcept {
     vm.control().close_epoch();
     std::uint64_t delivered = 0;
-    for (const Word& word : words_) {
-      Channel& channel = *vm.channels()[word.channel];
-      if (mode == EndMode::kDiscard || channel.discard_on_end) {
-        channel.clear_word(word.index);
-      } else {
-        delivered += resume(channel, word);
+    auto used = words_.cbegin();
+    for (std::uint32_t c = 0; c < vm.channels().size(); ++c) {
+      Channel& channel = *vm.channels()[c];
+      const bool discard = mode == EndMode::kDiscard || channel.discard_on_end;
+      for (std::uint32_t w = 0; w < channel.table().words(); ++w) {
+        if (used == words_.cend() || used->channel != c || used->index != w) {
+          (void)channel.table().thaw(w);
+        } else if (discard) {
+          channel.clear_word((used++)->index);
+        } else {
+          delivered += resume(channel, *used++);
+        }
       }
     }
     return delivered;
   }
 
+  // The words in use, in order of channels and of slots.
   const std::vector<Word>& words() const noexcept { return words_; }
 
  private:
