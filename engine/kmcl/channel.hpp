@@ -43,6 +43,9 @@ inline bool is_enabled(VMBCHANNEL channel) noexcept {
 }
 constexpr NTSTATUS to_ntstatus(Status status) noexcept { return static_cast<NTSTATUS>(status); }
 
+// This thread runs a ProcessPacket. A save begun from there would wait for its own caller.
+inline thread_local bool inside_process_packet = false;
+
 // Takes the channel out of its VM and frees its packets; not while a save runs.
 void disable(VMBCHANNEL__& channel) noexcept;
 

@@ -24,8 +24,11 @@ NTSTATUS VmbsChannelReceivePacket(VMBCHANNEL Channel, const VMBS_INCOMING_PACKET
   packet->completion_requested = Incoming->CompletionRequested != 0;
   packet->external_data = Incoming->ExternalData;
   Channel->channel->publish(*packet);
+  vmbsave::kmcl::inside_process_packet = true;
   const UINT32 flags = Incoming->ExternalData != nullptr ? VMBUS_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA : 0;
   Channel->process_packet(Channel, to_handle(packet), Incoming->Buffer, Incoming->BufferLength, flags);
+  vmbsave::kmcl::inside_process_packet = false;
+  Channel->channel->indicated();
   if (Channel->processing_complete != nullptr) Channel->processing_complete(Channel, 1);
   return STATUS_SUCCESS;
 }

@@ -41,7 +41,8 @@ NTSTATUS hand_out(VMBCHANNEL__& channel, PVOID buffer, ULONG size, ULONG& filled
 
 NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel) {
   if (!vmbsave::kmcl::is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
-  if (!vmbsave::kmcl::is_enabled(Channel) || Channel->saving || Channel->restore->underway()) {
+  if (!vmbsave::kmcl::is_enabled(Channel) || Channel->saving || Channel->restore->underway() ||
+      vmbsave::kmcl::inside_process_packet) {
     return STATUS_INVALID_DEVICE_STATE;
   }
   Channel->saved = false;

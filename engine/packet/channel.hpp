@@ -91,7 +91,7 @@ class BasicChannel {
     Packet* packet;
   };
 
-  // A packet to fill. The caller fills it, moves its ring's read index, and publishes.
+  // A packet to fill. The caller fills it, moves its ring's read index, publishes it, and hands it to the VSP.
   Received claim() noexcept {
     const Claim claim = table_.claim(control_);
     if (claim.status != ClaimStatus::kClaimed) return {claim.status, nullptr};
@@ -103,9 +103,28 @@ class BasicChannel {
     return {ClaimStatus::kClaimed, packet};
   }
 
+  // From here on a save describes the packet. The caller hands it to the VSP's ProcessPacket and then calls
+  // indicated(): until then a save's begin waits, because the VSP has not yet made the packet's state.
   void publish(Packet& packet) noexcept {
     packet.sequence = next_sequence_++;
+    indicating_.store_relaxed(1);  // seen by whoever sees the slot in use: the publish that follows releases it
     table_.publish(packet.slot);
+  }
+
+  void indicated() noexcept {
+    // [indicated] release: what ProcessPacket wrote into the packet, for await_indication().
+    indicating_.store_release(0);
+  }
+
+  // The saver, after the transit wait of all the channel's words. False: `give_up` said so.
+  template <class GiveUp>
+  bool await_indication(GiveUp&& give_up) const noexcept {
+    // [indicated] acquire: the packet's state, from indicated().
+    for (unsigned round = 0; indicating_.load_acquire() != 0; ++round) {
+      if (give_up()) return false;
+      Atom<std::uint32_t>::wait_round(round);
+    }
+    return true;
   }
 
   // ---- completion: any thread, once a packet
@@ -199,6 +218,8 @@ class BasicChannel {
   PacketStore store_;
   std::unique_ptr<Packet*[]> at_;    // the packet in each slot: the slot's own, or an allocated one
   std::uint64_t next_sequence_ = 0;  // owned by the thread that reads the ring (or restores)
+  alignas(base::kCacheLine)
+      Atom<std::uint32_t> indicating_{};  // 1 from publish to indicated(); written by the ring's reader
 };
 
 template <template <class> class Atom>

@@ -47,12 +47,15 @@ class Cut {
     }
   }
 
-  // Completes the set of packets. False: give_up() said so; thaw is still due.
+  // Completes the set of packets, and waits until the VSP has seen each. False: give_up() said so; thaw is still due.
   template <class GiveUp>
   bool await_transit(Vm& vm, GiveUp&& give_up) noexcept {
     for (Word& word : words_) {
       auto& table = vm.channels()[word.channel]->table();
       if (!table.await_transit(word.index, word.frozen, word.members, give_up)) return false;
+    }
+    for (const Channel* channel : vm.channels()) {
+      if (!channel->await_indication(give_up)) return false;
     }
     return true;
   }

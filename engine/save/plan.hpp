@@ -115,6 +115,22 @@ struct Plan {
     image_bytes = offset + image::kEndChunkBytes;
   }
 
+  // Chunks lie one behind the other, each in its stream, in order of channels and blocks. O(blocks).
+  bool valid() const noexcept {
+    std::uint64_t end = image::kImageChunkBytes;
+    for (const Stream& stream : streams) {
+      if (stream.offset != end) return false;
+      end += image::kChannelChunkBytes;
+      for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
+        if (blocks[b].offset != end || blocks[b].count != sync::count_slots(blocks[b].members)) return false;
+        end += image::chunk_bytes(blocks[b].body_bytes);
+      }
+      if (stream.directory_offset != end || stream.end < end) return false;
+      end = stream.end;
+    }
+    return image_bytes == end + image::kEndChunkBytes;
+  }
+
   static std::uint64_t directory_bytes(std::uint32_t packets) noexcept {
     const std::uint64_t full = packets / image::kDirectoryEntries;
     const std::uint64_t rest = packets % image::kDirectoryEntries;

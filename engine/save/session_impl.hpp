@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "base/check.hpp"
 #include "save/passes.hpp"
 #include "save/session.hpp"
 
@@ -57,7 +58,10 @@ void BasicSaveSession<Atom>::end(EndMode mode) noexcept {
   if (!begun()) return;
   lap_ = {};
   report_.deferred_delivered = cut_.thaw(vm_, mode);
-  for (Channel* channel : vm_.channels()) channel->discard_on_end = false;
+  for (Channel* channel : vm_.channels()) {
+    channel->discard_on_end = false;
+    VMBSAVE_AUDIT(channel->table().valid());
+  }
   state_ = State::kIdle;
   lap(SavePhase::kEnd);
   vm_.control().leave();
@@ -158,6 +162,7 @@ template <template <class> class Atom>
 Status BasicSaveSession<Atom>::place() noexcept {
   phase_ = SavePhase::kPlace;
   plan_.place();
+  VMBSAVE_AUDIT(plan_.valid());
   arena_.reset();
   if (!arena_.ensure(plan_.image_bytes)) {
     fail({.status = Status::kInsufficientResources, .phase = phase_});

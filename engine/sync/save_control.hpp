@@ -18,11 +18,11 @@ class SaveControl {
   // it.
   bool try_enter() noexcept {
     std::uint32_t free = 0;
-    // acquire: sees all that the previous holder did. Pairs with leave().
+    // [enter] acquire: all that the previous holder did. Pairs with leave().
     return busy_.compare_exchange_acquire(free, 1);
   }
   void leave() noexcept {
-    // release: publishes the holder's scratch state and the thawed table. Pairs with try_enter().
+    // [leave] release: the holder's scratch state, for try_enter().
     busy_.store_release(0);
   }
 

@@ -185,7 +185,8 @@ VOID VmbChannelStart(VMBCHANNEL Channel);
 
 /* ---- packets ---------------------------------------------------------------------------------------------------------------- */
 
-/* Completes an incoming packet, from any thread. The buffer is copied. While a save runs the guest sees it only after the save's end. */
+/* Completes an incoming packet, from any thread, also from inside ProcessPacket. The buffer is copied; one longer than the maximum packet
+ * size is refused, and the packet stays in use. While a save runs the guest sees it only after the save's end. */
 VOID VmbChannelPacketComplete(VMBPACKETCOMPLETION PacketCompletionContext, PVOID PacketCompletionBuffer, UINT32 BufSize);
 /* The guest pages that a packet describes; valid until the packet is completed. */
 NTSTATUS VmbChannelPacketGetExternalData(VMBPACKETCOMPLETION PacketCompletionContext, UINT32 Flags, PMDL *Mdl);
@@ -201,7 +202,8 @@ NTSTATUS VmbPacketRestore(VMBPACKET PacketObject, PVOID Buffer, ULONG BufferSize
 
 /* ---- save and restore -------------------------------------------------------------------------------------------------------- */
 
-/* The cut: every packet in use now is what the save holds. Packets go on being completed; the guest sees that after SaveEnd. */
+/* The cut: every packet in use now is what the save holds. Waits for threads that are receiving or delivering a packet at this moment,
+ * ProcessPacket included; refused from inside ProcessPacket. Packets go on being completed; the guest sees that after SaveEnd. */
 NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel);
 /* Copies whole chunks of saved state.
  *   STATUS_SUCCESS           all has been written

@@ -1,0 +1,20 @@
+// commands.hpp: the subcommands of vmbsave. Each adds itself to the command line; main runs the one that was chosen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace vmbsave::cli {
+
+// Exit codes of every subcommand.
+inline constexpr int kOk = 0;
+inline constexpr int kFailed = 1;  // it ran, and something it checks does not hold
+inline constexpr int kBadInput = 2;
+
+// What a subcommand does once the command line has been read; gives the exit code.
+using Command = std::function<int()>;
+
+void add_replay(CLI::App& app, Command& chosen);
+void add_table(CLI::App& app, Command& chosen);
+
+}  // namespace vmbsave::cli

@@ -1,0 +1,22 @@
+// progress.hpp: one live line on standard error for long steps; nothing at all when that is not a terminal.
+#pragma once
+
+#include <cstdint>
+
+namespace vmbsave::cli {
+
+class Progress {
+ public:
+  Progress();
+  ~Progress();  // wipes the line
+  Progress(const Progress&) = delete;
+
+  void show(const char* step, std::uint64_t done, std::uint64_t total);
+
+ private:
+  const bool terminal_;
+  std::uint64_t last_ns_ = 0;
+  bool shown_ = false;
+};
+
+}  // namespace vmbsave::cli

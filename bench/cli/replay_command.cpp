@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/commands.hpp"
+#include "cli/duration.hpp"
+#include "cli/progress.hpp"
+#include "report/replay_report.hpp"
+#include "scenarios/replay/replay.hpp"
+#include "trace/profile.hpp"
+#include "trace/trace.hpp"
+#include "vsp/storvsp/storvsp.h"
+
+namespace vmbsave::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "Replays a storage trace in virtual time, stops it, saves every packet in use, checks each saved packet byte for "
+    "byte against the "
+    "trace, restores them into fresh channels and checks again.";
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  vmbsave replay --trace sample_trace.tar.xz\n"
+    "  vmbsave replay --trace disk.vscsi --service-time 1ms --threads 2\n"
+    "  vmbsave replay --trace disk.vscsi --replicate 64 --shift 0s --one-cut --channels 16 --json > replay.json\n"
+    "Octf traces hold measured completions; a vSCSI version 1 trace has none, so a request completes one service time\n"
+    "after it was submitted (10ms unless given).";
+
+struct Arguments {
+  std::string trace;
+  std::string profile;
+  std::string service_time;
+  std::string shift = "1ms";
+  std::string save_at = "peak";
+  bool json = false;
+  replay::Options options;
+};
+
+constexpr std::uint64_t kDefaultServiceTimeNs = 10'000'000;
+
+trace::Trace load(const Arguments& arguments, Progress& progress) {
+  if (!arguments.profile.empty()) return trace::from_profile(arguments.profile);
+  return trace::read(arguments.trace,
+                     [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); });
+}
+
+void parse_times(Arguments& arguments) {
+  replay::Options& options = arguments.options;
+  options.replication.shift_ns = parse_duration("--shift", arguments.shift);
+  if (!arguments.service_time.empty()) {
+    options.service_time_ns = parse_duration("--service-time", arguments.service_time);
+  }
+  if (arguments.save_at != "peak") options.save_at_ns = parse_duration("--save-at", arguments.save_at);
+}
+
+int run(Arguments& arguments) {
+  parse_times(arguments);
+  Progress progress;
+  const trace::Trace trace = load(arguments, progress);
+  replay::Options& options = arguments.options;
+  if (!options.service_time_ns && !trace.measured_completions) options.service_time_ns = kDefaultServiceTimeNs;
+  const replay::Result result =
+      replay::run(trace, *vmbs_vsp_storvsp(), options,
+                  [&](const char* step, std::uint64_t done, std::uint64_t total) { progress.show(step, done, total); });
+  const std::string& name = arguments.profile.empty() ? arguments.trace : arguments.profile;
+  const nlohmann::ordered_json json =
+      report::replay_json({name, trace.format, trace.measured_completions}, options, result);
+  if (arguments.json) {
+    fmt::print("{}\n", json.dump(2));
+  } else {
+    fmt::print("{}", report::replay_text(json));
+  }
+  if (!result.difference.empty()) fmt::print(stderr, "vmbsave: {}: {}\n", name, result.difference);
+  return result.verified && result.restored ? kOk : kFailed;
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, Command& chosen) {
+  CLI::App* const command = app.add_subcommand("replay", kDescription);
+  command->footer(kExamples);
+  const auto arguments = std::make_shared<Arguments>();
+  replay::Options& options = arguments->options;
+  auto* const source = command->add_option_group("source");
+  source->require_option(1);
+  source->add_option("--trace", arguments->trace, "Open-CAS octf trace (directory, .tar or .tar.xz) or vSCSI file");
+  source->add_option("--profile", arguments->profile, "built-in profile: " + trace::profile_names());
+  command->add_option("--service-time", arguments->service_time,
+                      "time from submission to completion, e.g. 10ms; replaces measured ones");
+  command
+      ->add_option("--channels", options.channels,
+                   "channels (per VM; in all with --one-cut); default: one for each submitting queue")
+      ->check(CLI::Range(1u, 2047u));
+  command->add_option("--replicate", options.replication.vms, "VMs that run the trace, an epoch each")
+      ->check(CLI::Range(1u, 4096u))
+      ->capture_default_str();
+  command->add_option("--shift", arguments->shift, "time between the starts of two VMs")->capture_default_str();
+  command->add_flag("--one-cut", options.one_cut, "one epoch and one image for all VMs");
+  command
+      ->add_option("--save-at", arguments->save_at,
+                   "when to save: 'peak' (most packets in use) or a time from the trace's start")
+      ->capture_default_str();
+  command->add_option("--threads", options.threads, "threads of a save")
+      ->check(CLI::Range(1u, 1024u))
+      ->capture_default_str();
+  command->add_option("--repeat", options.repeat, "timed saves, after a first one that is not counted")
+      ->check(CLI::Range(1u, 10'000'000u))
+      ->capture_default_str();
+  command->add_option("--image", options.image_file,
+                      "write the image to FILE (FILE.0, FILE.1, ... with several epochs)");
+  command->add_flag("--json", arguments->json, "JSON on standard output, nothing else");
+  command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace vmbsave::cli

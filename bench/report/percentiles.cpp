@@ -1,0 +1,22 @@
+#include "report/percentiles.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vmbsave::report {
+
+std::optional<std::uint64_t> percentile(const std::vector<std::uint64_t>& sorted, double fraction) {
+  constexpr std::size_t kSamplesBeyond = 10;
+  const auto rank = static_cast<std::size_t>(std::ceil(fraction * static_cast<double>(sorted.size())));
+  if (rank == 0 || sorted.size() - rank < kSamplesBeyond) return std::nullopt;
+  return sorted[rank - 1];
+}
+
+Percentiles percentiles(std::vector<std::uint64_t> samples) {
+  std::sort(samples.begin(), samples.end());
+  Percentiles result{percentile(samples, 0.50), percentile(samples, 0.99), std::nullopt};
+  if (!samples.empty()) result.max = samples.back();
+  return result;
+}
+
+}  // namespace vmbsave::report

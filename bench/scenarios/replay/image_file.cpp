@@ -1,0 +1,49 @@
+#include "scenarios/replay/image_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+
+namespace vmbsave::replay {
+namespace {
+
+[[noreturn]] void fail(const std::string& path, const char* what) {
+  throw std::runtime_error(fmt::format("cannot write image {}: {}: {}", path, what, std::strerror(errno)));
+}
+
+bool write_all(int file, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return fsync(file) == 0;
+}
+
+}  // namespace
+
+void write_file(const std::string& path, std::span<const std::byte> bytes) {
+  std::string temporary = path + ".XXXXXX";
+  const int file = mkstemp(temporary.data());
+  if (file < 0) fail(path, "create");
+  const bool written = write_all(file, bytes) && fchmod(file, 0644) == 0;
+  const int error = errno;
+  close(file);
+  if (!written || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    if (!written) errno = error;
+    const int cause = errno;
+    unlink(temporary.c_str());
+    errno = cause;
+    fail(path, "write");
+  }
+}
+
+}  // namespace vmbsave::replay

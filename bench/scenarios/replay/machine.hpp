@@ -1,0 +1,82 @@
+// machine.hpp: virtual machines with their VSP behind the C face: takes requests, completes them, is saved and
+// restored.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "vmbsave/kmcl_ext.h"
+#include "vmbsave/restore.hpp"
+#include "vmbsave/save.hpp"
+#include "vsp/vsp.h"
+
+namespace vmbsave::replay {
+
+// Which channels there are: each belongs to a domain, the channels that one cut describes.
+struct Topology {
+  std::uint32_t domains = 1;
+  std::uint32_t channels_per_domain = 1;
+  std::uint32_t channels() const noexcept { return domains * channels_per_domain; }
+};
+
+// One save of one domain: the image is valid until the domain's next save.
+struct SavedDomain {
+  std::span<const std::byte> image;
+  std::uint64_t save_ns = 0;  // from begin until the image was complete
+  SaveReport report;
+};
+
+class Machine {
+ public:
+  // quotas: packets that each channel may have in use. Throws std::runtime_error with the status if a call fails.
+  Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas, unsigned threads);
+  ~Machine();
+  Machine(const Machine&) = delete;
+
+  void start();
+
+  // The guest sends a request; transaction id = request.record + 1.
+  void submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request);
+  // The backing store is done with it.
+  void complete(std::uint64_t transaction_id);
+  void complete_all();
+
+  // begin, save, end(resume) of one domain.
+  SavedDomain save(std::uint32_t domain);
+  // Into channels that have not started; throws if it fails.
+  RestoreReport restore(std::uint32_t domain, std::span<const std::byte> image);
+  // Restored requests go to the backing store again.
+  void reissue();
+
+  const Topology& topology() const noexcept { return topology_; }
+  std::uint64_t in_use() const noexcept { return in_use_.size(); }
+  // Completions that the guest has seen; each of its requests once, or an error was thrown.
+  std::uint64_t delivered() const noexcept { return delivered_; }
+
+ private:
+  struct Request {
+    VMBPACKET packet = nullptr;
+    std::unique_ptr<VMBS_VSP_PACKET>
+        sent;  // the guest's pages stay described until the completion; empty once restored
+  };
+
+  void allocate_channel(std::uint32_t number, std::uint32_t quota, unsigned threads);
+  static VOID on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id);
+  static VOID on_completion(VOID* context, UINT64 transaction_id, const VOID* buffer, UINT32 length);
+
+  const VMBS_VSP& vsp_;
+  const Topology topology_;
+  const VMBS_VSP_BACKEND backend_;
+  std::vector<char> parents_;  // their addresses identify the domains' parent devices
+  std::vector<VMBCHANNEL> channels_;
+  std::unordered_map<std::uint64_t, Request> in_use_;  // by transaction id
+  std::vector<std::unique_ptr<VMBS_VSP_PACKET>> spare_;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t unexpected_ = 0;  // completions of requests that were not in use
+};
+
+}  // namespace vmbsave::replay

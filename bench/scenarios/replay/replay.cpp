@@ -1,0 +1,218 @@
+#include "scenarios/replay/replay.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+
+#include "packet/vm.hpp"
+#include "scenarios/replay/image_file.hpp"
+#include "scenarios/replay/machine.hpp"
+#include "scenarios/replay/verify.hpp"
+
+namespace vmbsave::replay {
+namespace {
+
+constexpr std::uint32_t kDefaultQuota = 4096;
+
+class Replay {
+ public:
+  Replay(const trace::Trace& trace, const VMBS_VSP& vsp, const Options& options, const Progress& progress)
+      : vsp_(vsp),
+        options_(options),
+        progress_(progress),
+        schedule_(trace, options.service_time_ns, options.replication),
+        queue_index_(index_queues(trace)),
+        topology_(shape()) {}
+
+  Result run() {
+    survey();
+    Machine source(vsp_, topology_, quotas_, options_.threads);
+    source.start();
+    play(source);
+    expect();
+    if (save_and_check(source)) restore_and_check();
+    source.complete_all();
+    return std::move(result_);
+  }
+
+ private:
+  // Queue numbers of a trace may have gaps; channels have not.
+  static std::vector<std::uint32_t> index_queues(const trace::Trace& trace) {
+    std::vector<std::uint32_t> index(std::size_t{trace.queues.back()} + 1);
+    for (std::uint32_t i = 0; i < trace.queues.size(); ++i) index[trace.queues[i]] = i;
+    return index;
+  }
+
+  std::uint32_t queues() const { return static_cast<std::uint32_t>(schedule_.trace().queues.size()); }
+
+  Topology shape() const {
+    const std::uint32_t own = options_.channels != 0 ? options_.channels : queues();
+    Topology topology{options_.replication.vms, own};
+    if (options_.one_cut) {
+      const std::uint64_t all =
+          options_.channels != 0 ? options_.channels : std::uint64_t{queues()} * options_.replication.vms;
+      topology = {1, static_cast<std::uint32_t>(std::min<std::uint64_t>(all, UINT32_MAX))};
+    }
+    if (topology.channels_per_domain > packet::kMaxChannels) {
+      throw std::runtime_error(fmt::format("{} channels in one cut: a VM has at most {}; give fewer with --channels",
+                                           topology.channels_per_domain, packet::kMaxChannels));
+    }
+    return topology;
+  }
+
+  std::uint32_t channel_of(std::uint32_t vm, std::uint32_t record) const {
+    const std::uint32_t queue = queue_index_[schedule_.trace().requests[record].queue];
+    if (!options_.one_cut) return vm * topology_.channels_per_domain + queue % topology_.channels_per_domain;
+    return static_cast<std::uint32_t>((std::uint64_t{vm} * queues() + queue) % topology_.channels_per_domain);
+  }
+
+  VMBS_VSP_REQUEST request(std::uint32_t vm, std::uint32_t record) const {
+    const trace::Request& r = schedule_.trace().requests[record];
+    VMBS_VSP_REQUEST request{};
+    request.record = std::uint64_t{vm} * schedule_.trace().requests.size() + record;
+    request.lba = r.lba;
+    request.tag = r.tag;
+    request.bytes = r.bytes;
+    request.first_byte = r.first_byte;
+    request.operation = static_cast<UINT8>(r.operation);
+    return request;
+  }
+
+  // Where the peak is, and how many packets each channel must hold: no request of the trace waits for a slot.
+  void survey() {
+    progress_("survey", 0, schedule_.requests());
+    const Survey survey = schedule_.survey(
+        topology_.channels(), [this](std::uint32_t vm, std::uint32_t record) { return channel_of(vm, record); });
+    result_.save_at_ns = options_.save_at_ns.value_or(survey.peak_time_ns);
+    if (result_.save_at_ns > survey.end_ns) {
+      throw std::runtime_error(
+          fmt::format("--save-at {} ns is after the end of the trace ({} ns)", result_.save_at_ns, survey.end_ns));
+    }
+    for (const std::uint32_t peak : survey.channel_peaks) quotas_.push_back(std::max(peak, kDefaultQuota));
+    result_.requests = schedule_.requests();
+    result_.channels = topology_.channels();
+    result_.epochs = topology_.domains;
+  }
+
+  void play(Machine& machine) {
+    std::uint64_t done = 0;
+    schedule_.for_each_event(result_.save_at_ns, [&](const Event& event) {
+      const VMBS_VSP_REQUEST r = request(event.vm, event.record);
+      if (event.submit) {
+        machine.submit(channel_of(event.vm, event.record), r);
+        if ((++done & 0xFFFF) == 0) progress_("replay", done, schedule_.requests());
+      } else {
+        machine.complete(r.record + 1);
+      }
+      return true;
+    });
+    result_.packets_in_use = machine.in_use();
+  }
+
+  // What the trace says must be in each image; found without the machine.
+  void expect() {
+    expected_.assign(topology_.domains, ExpectedChannels(topology_.channels_per_domain));
+    std::uint64_t count = 0;
+    for (const Schedule::InUse& r : schedule_.in_use_at(result_.save_at_ns)) {
+      const std::uint32_t channel = channel_of(r.vm, r.record);
+      expected_[channel / topology_.channels_per_domain][channel % topology_.channels_per_domain].push_back(
+          request(r.vm, r.record));
+      ++count;
+    }
+    if (count != result_.packets_in_use) {
+      throw std::runtime_error(fmt::format("{} packets in use, the trace has {}", result_.packets_in_use, count));
+    }
+  }
+
+  bool same(std::span<const std::byte> image, std::uint32_t domain) {
+    const std::string why = difference(image, expected_[domain], vsp_);
+    if (!why.empty()) result_.difference = fmt::format("epoch {}: {}", domain, why);
+    return why.empty();
+  }
+
+  // The first save is cold and compared with the trace; each warm one is compared with the first between two timed
+  // saves.
+  bool save_and_check(Machine& source) {
+    for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
+      const SavedDomain saved = source.save(domain);
+      result_.cold_save_ns += saved.save_ns;
+      result_.image_bytes += saved.image.size();
+      if (!same(saved.image, domain)) return false;
+      images_.emplace_back(saved.image.begin(), saved.image.end());
+      write_image(saved.image, domain);
+    }
+    for (auto& samples : result_.phase_ns) samples.reserve(options_.repeat);
+    for (std::uint32_t i = 0; i < options_.repeat; ++i) {
+      if ((i & 0xF) == 0) progress_("save", i, options_.repeat);
+      if (!save_once(source)) return false;
+    }
+    result_.verified = true;
+    return true;
+  }
+
+  bool save_once(Machine& source) {
+    std::uint64_t save_ns = 0;
+    std::uint64_t phase_ns[kSavePhases] = {};
+    for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
+      const SavedDomain saved = source.save(domain);
+      save_ns += saved.save_ns;
+      for (unsigned p = 0; p < kSavePhases; ++p) phase_ns[p] += saved.report.phase_ns[p];
+      const std::vector<std::byte>& first = images_[domain];
+      if (saved.image.size() != first.size() || std::memcmp(saved.image.data(), first.data(), first.size()) != 0) {
+        result_.difference = fmt::format("epoch {}: save {} differs from the first", domain, result_.save_ns.size());
+        return false;
+      }
+    }
+    result_.save_ns.push_back(save_ns);
+    for (unsigned p = 0; p < kSavePhases; ++p) result_.phase_ns[p].push_back(phase_ns[p]);
+    return true;
+  }
+
+  // Fresh channels, the same packets, the same bytes when saved again; then every restored request runs to its
+  // completion.
+  void restore_and_check() {
+    progress_("restore", 0, topology_.domains);
+    Machine destination(vsp_, topology_, quotas_, options_.threads);
+    for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
+      result_.restore_ns += destination.restore(domain, images_[domain]).restore_ns;
+      const SavedDomain again = destination.save(domain);
+      if (!same(again.image, domain)) return;
+    }
+    destination.start();
+    destination.reissue();
+    if (destination.in_use() != result_.packets_in_use) {
+      result_.difference = fmt::format("{} restored requests were re-issued", destination.in_use());
+      return;
+    }
+    destination.complete_all();
+    result_.restored = destination.delivered() == result_.packets_in_use;
+  }
+
+  void write_image(std::span<const std::byte> image, std::uint32_t domain) const {
+    if (options_.image_file.empty()) return;
+    const bool several = topology_.domains > 1;
+    write_file(several ? fmt::format("{}.{}", options_.image_file, domain) : options_.image_file, image);
+  }
+
+  const VMBS_VSP& vsp_;
+  const Options& options_;
+  const Progress& progress_;
+  const Schedule schedule_;
+  const std::vector<std::uint32_t> queue_index_;
+  const Topology topology_;
+  std::vector<std::uint32_t> quotas_;
+  std::vector<ExpectedChannels> expected_;      // by epoch
+  std::vector<std::vector<std::byte>> images_;  // by epoch
+  Result result_;
+};
+
+}  // namespace
+
+Result run(const trace::Trace& trace, const VMBS_VSP& vsp, const Options& options, const Progress& progress) {
+  return Replay(trace, vsp, options, progress).run();
+}
+
+}  // namespace vmbsave::replay

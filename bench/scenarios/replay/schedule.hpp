@@ -1,0 +1,71 @@
+// schedule.hpp: a trace in virtual time: when each request of each virtual machine is submitted and completed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <queue>
+#include <vector>
+
+#include "trace/trace.hpp"
+
+namespace vmbsave::replay {
+
+// One VM is the trace itself; VM number v is the same trace, v * shift later.
+struct Replication {
+  std::uint32_t vms = 1;
+  std::uint64_t shift_ns = 0;
+};
+
+struct Event {
+  std::uint64_t time_ns;
+  bool submit;  // else a completion
+  std::uint32_t record;
+  std::uint32_t vm;
+};
+
+// The most requests in use, when that is first the case, and the most in use on each channel at any time.
+struct Survey {
+  std::uint64_t peak = 0;
+  std::uint64_t peak_time_ns = 0;
+  std::uint64_t end_ns = 0;
+  std::vector<std::uint32_t> channel_peaks;
+};
+
+class Schedule {
+ public:
+  // With a service time each request completes that long after its submission, whatever the trace has measured. Without
+  // one, a request without a measured completion is in use until the end. The trace must outlive the schedule.
+  Schedule(const trace::Trace& trace, std::optional<std::uint64_t> service_time_ns, Replication replication);
+
+  const trace::Trace& trace() const noexcept { return trace_; }
+  const Replication& replication() const noexcept { return replication_; }
+  std::uint64_t requests() const noexcept { return trace_.requests.size() * std::uint64_t{replication_.vms}; }
+
+  // Visits the events of all VMs in order of time, completions before submissions of the same instant, up to and
+  // including `until`. visit returns false to stop.
+  using Visit = std::function<bool(const Event&)>;
+  void for_each_event(std::uint64_t until_ns, const Visit& visit) const;
+
+  // channel_of(vm, record) numbers the channels from 0.
+  using ChannelOf = std::function<std::uint32_t(std::uint32_t vm, std::uint32_t record)>;
+  Survey survey(std::uint32_t channels, const ChannelOf& channel_of) const;
+
+  // The records in use at an instant (submitted at or before it, not yet completed), as (vm, record), in order of
+  // submission.
+  struct InUse {
+    std::uint32_t vm;
+    std::uint32_t record;
+  };
+  std::vector<InUse> in_use_at(std::uint64_t time_ns) const;
+
+ private:
+  std::uint64_t completion(const trace::Request& request) const noexcept;
+
+  const trace::Trace& trace_;
+  const std::optional<std::uint64_t> service_time_ns_;
+  const Replication replication_;
+  std::vector<Event> events_;  // of VM 0, ordered
+};
+
+}  // namespace vmbsave::replay

@@ -1,0 +1,107 @@
+#include "scenarios/replay/verify.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "image/chunk_reader.hpp"
+
+namespace vmbsave::replay {
+namespace {
+
+using image::Chunk;
+using image::ChunkKind;
+
+// Walks the chunks of an image from front to back.
+class Walk {
+ public:
+  explicit Walk(std::span<const std::byte> image) : rest_(image) {}
+
+  // Empty, or why the next chunk is not what is expected.
+  std::string next(ChunkKind kind, Chunk& chunk) {
+    if (const Status status = image::read_chunk(rest_, chunk); status != Status::kSuccess) {
+      return fmt::format("chunk {}: {}", number_, status_name(status));
+    }
+    if (chunk.kind() != kind) {
+      return fmt::format("chunk {} is of kind {}, expected {}", number_, chunk.header.kind, static_cast<int>(kind));
+    }
+    rest_ = rest_.subspan(chunk.bytes.size());
+    ++number_;
+    return {};
+  }
+
+  std::size_t bytes_left() const { return rest_.size(); }
+
+ private:
+  std::span<const std::byte> rest_;
+  std::size_t number_ = 0;
+};
+
+std::string packet_difference(const Chunk& block, const image::Record& record, const VMBS_VSP_REQUEST& request,
+                              const VMBS_VSP& vsp, std::vector<UINT8>& scratch) {
+  if (record.lib.transaction_id != request.record + 1) {
+    return fmt::format("transaction {} where {} is expected", record.lib.transaction_id, request.record + 1);
+  }
+  if (record.lib.direction != 0 || record.lib.flags != image::kLibBufCompletionRequested) return "direction or flags";
+  scratch.resize(vsp.max_state_bytes);
+  const UINT32 bytes = vsp.reference_state(&request, scratch.data());
+  if (record.lib.save_bytes != bytes) {
+    return fmt::format("transaction {}: {} bytes of state, expected {}", request.record + 1, record.lib.save_bytes,
+                       bytes);
+  }
+  const std::byte* const saved = block.bytes.data() + record.save_offset;
+  for (UINT32 i = 0; i < bytes; ++i) {
+    if (std::to_integer<UINT8>(saved[i]) != scratch[i]) {
+      return fmt::format("transaction {}: byte {} of its state differs", request.record + 1, i);
+    }
+  }
+  return {};
+}
+
+std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& expected, const VMBS_VSP& vsp) {
+  Chunk chunk;
+  if (std::string why = walk.next(ChunkKind::kChannel, chunk); !why.empty()) return why;
+  image::ChannelBody body;
+  if (image::read_body(chunk, body) != Status::kSuccess) return "short channel chunk";
+  if (body.packets != expected.size()) return fmt::format("{} packets, expected {}", body.packets, expected.size());
+  std::vector<Chunk> blocks(body.blocks);
+  for (Chunk& block : blocks) {
+    if (std::string why = walk.next(ChunkKind::kBlock, block); !why.empty()) return why;
+  }
+  std::vector<UINT8> scratch;
+  std::size_t i = 0;
+  std::uint64_t last_sequence = 0;
+  for (std::uint32_t d = 0; d < body.directory_chunks; ++d) {
+    if (std::string why = walk.next(ChunkKind::kDirectory, chunk); !why.empty()) return why;
+    for (std::size_t at = 0; at < chunk.body().size(); at += sizeof(image::DirectoryEntry), ++i) {
+      image::DirectoryEntry entry;
+      std::memcpy(&entry, chunk.body().data() + at, sizeof entry);
+      if (i == expected.size() || entry.ordinal == 0 || entry.ordinal > blocks.size()) return "directory out of range";
+      const Chunk& block = blocks[entry.ordinal - 1];
+      image::Record record;
+      if (image::read_record(block, entry.offset, record) != Status::kSuccess) return "record out of range";
+      if (i != 0 && record.lib.sequence <= last_sequence) return "sequence numbers do not rise";
+      last_sequence = record.lib.sequence;
+      std::string why = packet_difference(block, record, expected[i], vsp, scratch);
+      if (!why.empty()) return why;
+    }
+  }
+  return i == expected.size() ? "" : "directory ends early";
+}
+
+}  // namespace
+
+std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VMBS_VSP& vsp) {
+  Walk walk(image);
+  Chunk chunk;
+  if (std::string why = walk.next(ChunkKind::kImage, chunk); !why.empty()) return why;
+  for (std::size_t c = 0; c < expected.size(); ++c) {
+    if (std::string why = channel_difference(walk, expected[c], vsp); !why.empty()) {
+      return fmt::format("channel {}: {}", c, why);
+    }
+  }
+  if (std::string why = walk.next(ChunkKind::kEnd, chunk); !why.empty()) return why;
+  return walk.bytes_left() == 0 ? "" : fmt::format("{} bytes after the end", walk.bytes_left());
+}
+
+}  // namespace vmbsave::replay

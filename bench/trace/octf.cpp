@@ -1,0 +1,132 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+
+#include "trace/octf_events.hpp"
+#include "trace/octf_source.hpp"
+#include "trace/readers.hpp"
+
+namespace vmbsave::trace {
+namespace {
+
+// The events of all queues, and what their files are called.
+struct Recording {
+  std::vector<OctfEvent> events;
+  std::map<std::uint16_t, Place> files;
+
+  Place place_of(const OctfEvent& event) const {
+    Place place = files.at(event.queue);
+    place.offset = event.offset;
+    return place;
+  }
+};
+
+Recording read_recording(const std::filesystem::path& path, const Progress& progress) {
+  Recording recording;
+  visit_queue_files(path, progress, [&](const QueueFile& file) {
+    recording.files.emplace(file.queue, file.start);
+    read_octf_events(file, recording.events);
+  });
+  return recording;
+}
+
+bool happened_before(const OctfEvent& a, const OctfEvent& b) {
+  return std::tie(a.time_ns, a.sid, a.queue) < std::tie(b.time_ns, b.sid, b.queue);
+}
+
+// Pairs completions with submissions. Events are taken in time order over all queues, because a request mostly
+// completes on another queue than its own, and because ids are used again: a completion is that of the latest
+// submission.
+class Pairing {
+ public:
+  explicit Pairing(const Recording& recording) : recording_(recording) {}
+
+  void take(const OctfEvent& event) {
+    switch (event.kind) {
+      case OctfKind::kSubmission:
+        return submit(event);
+      case OctfKind::kFlush:
+        return open(event, kFlush);
+      case OctfKind::kCompletion:
+        return complete(event);
+    }
+  }
+
+  std::vector<Request> requests() && { return std::move(requests_); }
+
+ private:
+  static constexpr std::size_t kFlush = SIZE_MAX;
+
+  void submit(const OctfEvent& event) {
+    if (requests_.empty()) start_ns_ = event.time_ns;
+    open(event, requests_.size());
+    requests_.push_back({.submit_ns = event.time_ns - start_ns_,
+                         .complete_ns = kNoCompletion,
+                         .lba = event.lba,
+                         .tag = event.id,
+                         .bytes = event.bytes,
+                         .first_byte = 0,
+                         .queue = event.queue,
+                         .operation = event.operation});
+  }
+
+  // A submission whose id is still open is no damage: the completion of the earlier one was not recorded.
+  void open(const OctfEvent& event, std::size_t request) {
+    check_not_complete(event);
+    open_.insert_or_assign(event.id, request);
+  }
+
+  void complete(const OctfEvent& event) {
+    const auto found = open_.find(event.id);
+    if (found == open_.end()) {
+      unclaimed_.insert_or_assign(event.id, &event);  // mostly submitted before the trace began
+      return;
+    }
+    if (found->second != kFlush) requests_[found->second].complete_ns = event.time_ns - start_ns_;
+    open_.erase(found);
+  }
+
+  // By sequence number the submission came first, but the completion has the earlier time stamp.
+  void check_not_complete(const OctfEvent& event) {
+    const auto found = unclaimed_.find(event.id);
+    if (found == unclaimed_.end()) return;
+    const OctfEvent& completion = *found->second;
+    if (completion.sid > event.sid) {
+      throw TraceError(recording_.place_of(completion),
+                       fmt::format("expected request {:#x} to complete after its submission at {} ns ({}, offset {}), "
+                                   "found a completion at {} ns",
+                                   event.id, event.time_ns, recording_.files.at(event.queue).member, event.offset,
+                                   completion.time_ns));
+    }
+    unclaimed_.erase(found);
+  }
+
+  const Recording& recording_;
+  std::vector<Request> requests_;
+  std::unordered_map<std::uint64_t, std::size_t> open_;  // id: the request, or kFlush
+  std::unordered_map<std::uint64_t, const OctfEvent*> unclaimed_;
+  std::uint64_t start_ns_ = 0;
+};
+
+}  // namespace
+
+Trace read_octf(const std::filesystem::path& path, const Progress& progress) {
+  Recording recording = read_recording(path, progress);
+  std::stable_sort(recording.events.begin(), recording.events.end(), happened_before);
+  Pairing pairing(recording);
+  for (const OctfEvent& event : recording.events) pairing.take(event);
+
+  Trace trace;
+  trace.format = "octf";
+  trace.requests = std::move(pairing).requests();
+  if (trace.requests.empty()) {
+    throw TraceError(path, fmt::format("expected requests, found none in {} octf.trace files", recording.files.size()));
+  }
+  return trace;
+}
+
+}  // namespace vmbsave::trace

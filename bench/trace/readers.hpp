@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+
+#include "trace/trace.hpp"
+
+namespace vmbsave::trace {
+
+inline constexpr std::uint32_t kSectorBytes = 512;
+inline constexpr std::uint32_t kPageBytes = 4096;
+inline constexpr std::uint64_t kNanosPerMicro = 1000;
+inline constexpr std::uint64_t kMaxTimeNs = INT64_MAX;  // recorded times beyond it are damage; keeps all sums in range
+
+/// `path` is a directory or an archive.
+Trace read_octf(const std::filesystem::path& path, const Progress& progress);
+
+enum class VscsiVersion : std::uint8_t { k1 = 1, k2 = 2 };
+
+/// The version of the vSCSI record that begins with `head`, if it can be one.
+std::optional<VscsiVersion> recognise_vscsi(std::span<const char> head);
+
+Trace read_vscsi(const std::filesystem::path& path, VscsiVersion version, const Progress& progress);
+
+}  // namespace vmbsave::trace

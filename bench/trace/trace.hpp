@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "trace/trace_error.hpp"
+
+namespace vmbsave::trace {
+
+enum class Operation : std::uint8_t { kRead, kWrite, kDiscard };
+
+inline constexpr std::uint64_t kNoCompletion = UINT64_MAX;
+
+/// One block request of a recorded guest or host. Times are nanoseconds since the submission of the first request.
+struct Request {
+  std::uint64_t submit_ns;
+  std::uint64_t complete_ns;  // kNoCompletion: not recorded, the request is in use until the end
+  std::uint64_t lba;          // in 512-byte sectors
+  std::uint64_t tag;          // the trace's own id; later requests may use it again
+  std::uint32_t bytes;        // of data, or discarded; a multiple of 512. 0: a discard whose length is not recorded
+  std::uint32_t first_byte;   // offset of the data in its first page
+  std::uint16_t queue;        // that submitted it
+  Operation operation;
+};
+
+struct Trace {
+  std::string format;                 // "octf", "vscsi-v1", "vscsi-v2"
+  std::vector<Request> requests;      // in order of submission; the record number is the index; never empty
+  std::vector<std::uint16_t> queues;  // that submitted requests, ascending
+  bool measured_completions = false;  // some request has a completion time
+};
+
+/// Told now and then how much of the input has been read, in bytes; done == total at the end.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Reads a trace whole. The format is recognised by content:
+///   octf   a directory, a tar or a tar.xz archive that holds octf.trace.N files, one a queue, at any depth (Open-CAS
+///          iotrace). Requests without data (cache flushes) are left out.
+///   vscsi  a file of vSCSI records (vscsiStats), version 1 or 2. Commands that move no data are left out.
+/// Throws TraceError if the input is damaged, cut within a record, or no trace.
+Trace read(const std::filesystem::path& path, const Progress& progress = {});
+
+}  // namespace vmbsave::trace

@@ -1,0 +1,77 @@
+/*
+ * vsp.h: how a virtualization service provider describes itself to the bench. C11, so that a shared object can bring
+ * its own.
+ *
+ * One VMBS_VSP holds the provider itself (configure, complete, release), the guest's side of its protocol (encode) and
+ * an independent statement of what it must save (reference_state), against which every image is compared.
+ */
+#ifndef VMBSAVE_BENCH_VSP_H
+#define VMBSAVE_BENCH_VSP_H
+
+#include "vmbsave/kmcl.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A request of the guest, from a trace or a profile. Every field follows from the record, so that it can be made again
+ * at any time. */
+typedef struct VMBS_VSP_REQUEST {
+  UINT64 record;     /* number of the record, from 0; seeds the generated page numbers; transaction id = record + 1 */
+  UINT64 lba;        /* in 512-byte sectors */
+  UINT64 tag;        /* the trace's own id of the request */
+  UINT32 bytes;      /* of data; a multiple of 512; 0 only for a discard whose length is not known */
+  UINT32 first_byte; /* offset of the data in its first page, below 4096 */
+  UINT8 operation;   /* VMBS_VSP_READ, _WRITE, _DISCARD */
+  UINT8 reserved[7];
+} VMBS_VSP_REQUEST;
+#define VMBS_VSP_READ 0
+#define VMBS_VSP_WRITE 1
+#define VMBS_VSP_DISCARD 2
+
+/* A packet as the guest sends it, made by encode: inline bytes and an MDL followed by its page numbers. */
+#define VMBS_VSP_MAX_INLINE 64
+#define VMBS_VSP_MAX_PAGES 65
+typedef struct VMBS_VSP_PACKET {
+  UINT8 bytes[VMBS_VSP_MAX_INLINE];
+  UINT32 length;
+  UINT32 has_external_data;
+  MDL mdl;
+  PFN_NUMBER pages[VMBS_VSP_MAX_PAGES]; /* directly behind mdl, as MmGetMdlPfnArray expects */
+} VMBS_VSP_PACKET;
+
+/* What carries requests out. submit is called from ProcessPacket and, after a restore, for each re-issued request; it
+ * may complete the packet at once or later, from any thread, through VMBS_VSP.complete. */
+typedef struct VMBS_VSP_BACKEND {
+  VOID* context;
+  VOID (*submit)(VOID* context, VMBPACKET packet, UINT64 transaction_id);
+} VMBS_VSP_BACKEND;
+
+#define VMBS_VSP_VERSION 1
+typedef struct VMBS_VSP {
+  UINT32 version; /* VMBS_VSP_VERSION */
+  UINT32 size;    /* sizeof(VMBS_VSP) */
+  const char* name;
+  UINT32 max_state_bytes;      /* largest SaveBuf that reference_state writes */
+  UINT32 concurrent_callbacks; /* not 0: SavePacket may run for several packets of one channel at once */
+
+  /* Init* calls and callbacks of an allocated channel; the backend must outlive it. */
+  NTSTATUS (*configure)(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend);
+  /* The backend is done with a request. Status as NTSTATUS. */
+  VOID (*complete)(VMBPACKETCOMPLETION packet, NTSTATUS status);
+  /* After every channel of the VM was restored: hands the restored requests of this channel to the backend again. */
+  VOID (*reissue)(VMBCHANNEL channel);
+  /* Frees what configure made; after VmbChannelDisable. */
+  VOID (*release)(VMBCHANNEL channel);
+
+  /* The guest's side: the packet for a request. STATUS_INVALID_PARAMETER if the request does not fit the protocol. */
+  NTSTATUS (*encode)(const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet);
+  /* What SavePacket must give for this request: bytes written to out (max_state_bytes large). Shares no code with
+   * SavePacket. */
+  UINT32 (*reference_state)(const VMBS_VSP_REQUEST* request, UINT8* out);
+} VMBS_VSP;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,119 @@
+// The main job on the real traces, through the tool: counts that are known of them, verified and restored, with 1 and 2
+// threads.
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace {
+
+struct Outcome {
+  int exit_code;
+  std::string out;
+};
+
+Outcome run(const std::string& arguments) {
+  const std::string command = std::string(VMBSAVE_TOOL) + " " + arguments + " 2>&1";
+  FILE* const pipe = popen(command.c_str(), "r");
+  Outcome outcome{-1, ""};
+  std::array<char, 4096> buffer;
+  while (const std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.out.append(buffer.data(), n);
+  const int status = pclose(pipe);
+  if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
+  return outcome;
+}
+
+// Empty if the trace is not there.
+std::string trace(const std::string& name) {
+  const char* const folder = std::getenv("VMBSAVE_TRACES");
+  if (folder == nullptr) return "";
+  const std::filesystem::path path = std::filesystem::path(folder) / name;
+  return std::filesystem::exists(path) ? path.string() : "";
+}
+
+struct Case {
+  const char* file;
+  const char* options;
+  unsigned in_use;
+  unsigned channels;
+  unsigned requests;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.file << " " << c.options; }
+
+class ReplayTraces : public testing::TestWithParam<Case> {};
+
+TEST_P(ReplayTraces, InUseVerifiedAndRestored) {
+  const Case c = GetParam();
+  const std::string file = trace(c.file);
+  if (file.empty()) GTEST_SKIP() << "no trace " << c.file;
+  for (const char* threads : {"1", "2"}) {
+    const Outcome outcome = run("replay --json --repeat 20 --threads " + std::string(threads) + " " + c.options +
+                                " --trace '" + file + "'");
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
+    const auto json = nlohmann::json::parse(outcome.out);
+    EXPECT_EQ(json.at("packets_in_use"), c.in_use);
+    EXPECT_EQ(json.at("channels"), c.channels);
+    EXPECT_EQ(json.at("requests"), c.requests);
+    EXPECT_EQ(json.at("verified"), true);
+    EXPECT_EQ(json.at("restored"), true);
+    EXPECT_EQ(json.at("plan"), "exact");
+    EXPECT_EQ(json.at("threads"), std::atoi(threads));
+    EXPECT_GT(json.at("image_bytes"), 0);
+    EXPECT_TRUE(json.at("save_ns").at("p50").is_number_integer());
+    EXPECT_TRUE(json.at("save_ns").at("p99").is_null()) << "20 saves do not make a 99th percentile";
+    EXPECT_EQ(json.at("phases_ns").size(), 7u);
+  }
+}
+
+constexpr const char* kOctf = "open-cas/sample_trace.tar.xz";
+constexpr const char* kVscsi = "cloudphysics/cloudPhysicsIO.vscsi";
+
+INSTANTIATE_TEST_SUITE_P(Known, ReplayTraces,
+                         testing::Values(Case{kOctf, "", 1098, 48, 64420}, Case{kOctf, "--channels 1", 1098, 1, 64420},
+                                         Case{kVscsi, "--service-time 1ms", 65, 1, 113872},
+                                         Case{kVscsi, "--service-time 10ms", 214, 1, 113872},
+                                         Case{kVscsi, "--service-time 100ms", 1255, 1, 113872},
+                                         Case{kVscsi, "--service-time 10ms --replicate 4 --shift 0s", 856, 4, 455488},
+                                         Case{kVscsi,
+                                              "--service-time 10ms --replicate 4 --shift 0s --one-cut --channels 2",
+                                              856, 2, 455488}));
+
+TEST(Tool, BadInputIsOneLineAndExitCode2) {
+  for (const char* arguments :
+       {"", "replay", "replay --trace /no/such/file", "replay --profile none", "replay --bogus", "table /no/such/file",
+        "replay --profile cloudphysics --service-time 10", "replay --profile cloudphysics --save-at 1h",
+        "replay --profile cloudphysics --threads 0", "replay --profile cloudphysics --save-at 999s",
+        "replay --profile cloudphysics --repeat 1 --image /no/such/folder/image",
+        "replay --profile open-cas --replicate 64 --one-cut --repeat 1"}) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments;
+    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << arguments << "\n" << outcome.out;
+    EXPECT_TRUE(outcome.out.starts_with("vmbsave: ")) << outcome.out;
+  }
+}
+
+TEST(Tool, HelpNamesTheOptions) {
+  const Outcome outcome = run("replay --help");
+  EXPECT_EQ(outcome.exit_code, 0);
+  for (const char* option : {"--trace", "--service-time", "--channels", "--replicate", "--one-cut", "--save-at",
+                             "--threads", "--repeat", "--image", "--json"}) {
+    EXPECT_NE(outcome.out.find(option), std::string::npos) << option;
+  }
+}
+
+TEST(Tool, ImageFileHoldsTheImage) {
+  const std::filesystem::path image = std::filesystem::path(testing::TempDir()) / "tool_image.vmbs";
+  const Outcome outcome = run("replay --profile cloudphysics --repeat 1 --json --image '" + image.string() + "'");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("image_bytes"), std::filesystem::file_size(image));
+  std::filesystem::remove(image);
+}
+
+}  // namespace

@@ -1,0 +1,179 @@
+// Saves of a running channel while VSP threads acquire and complete flat out. Each completion reaches the guest exactly
+// once, and a save holds exactly what was neither completed before its cut nor received after it. Not a benchmark:
+// sizes shrink under sanitizers.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "unit/vsp_fixture.hpp"
+
+namespace vmbsave::test {
+namespace {
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr std::uint64_t kPackets = 20'000;
+#else
+constexpr std::uint64_t kPackets = 200'000;
+#endif
+
+// Packets on their way from the thread that reads the ring to the one that completes them.
+class Handover {
+ public:
+  void put(packet::Packet* packet) {
+    const std::lock_guard lock(mutex_);
+    packets_.push_back(packet);
+  }
+  packet::Packet* take(std::mt19937& random) {
+    const std::lock_guard lock(mutex_);
+    if (packets_.empty()) return nullptr;
+    std::swap(packets_[random() % packets_.size()], packets_.back());
+    packet::Packet* const packet = packets_.back();
+    packets_.pop_back();
+    return packet;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::deque<packet::Packet*> packets_;
+};
+
+struct Traffic {
+  TestVm vm{2, {.capacity = 100, .result_bytes = 8}};
+  Handover handover[2];
+  std::atomic<std::uint64_t> completed{0};
+  std::atomic<bool> stop{false};
+
+  // The one thread that reads both rings. Ids rise per channel.
+  void read_rings() {
+    std::uint64_t next[2] = {0, 0};
+    while (next[0] + next[1] < kPackets && !stop) {
+      for (std::size_t c = 0; c < 2; ++c) {
+        if (packet::Packet* const packet = vm[c].receive(next[c], static_cast<std::uint32_t>(next[c] % 3 * 20))) {
+          ++next[c];
+          handover[c].put(packet);
+        } else {
+          std::this_thread::yield();
+        }
+      }
+    }
+    received[0] = next[0];
+    received[1] = next[1];
+    stop = true;
+  }
+
+  void complete_packets(unsigned seed) {
+    std::mt19937 random(seed);
+    for (std::size_t c = seed % 2;; c = 1 - c) {
+      packet::Packet* const packet = handover[c].take(random);
+      if (packet != nullptr) {
+        const auto id = static_cast<std::uint8_t>(packet->transaction_id);
+        ASSERT_EQ(vm[c].complete(packet, id), Status::kSuccess);
+        ++completed;
+      } else if (stop && completed == received[0] + received[1]) {
+        return;
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  // Lets the channel run a little: saves back to back would leave it paused nearly always.
+  void await_progress() {
+    const std::uint64_t target = completed + 20;
+    while (completed < target && !stop) std::this_thread::yield();
+  }
+
+  std::atomic<std::uint64_t> received[2] = {};
+};
+
+// An image holds each packet at most once, none that the guest has already seen completed, and all ids below the
+// highest of its channel that are in neither.
+void check_cut(const std::vector<SavedPacket>& saved, std::size_t channel, const std::vector<Completion>& before) {
+  std::vector<bool> delivered;
+  for (const Completion& c : before) {
+    if (c.transaction_id >= delivered.size()) delivered.resize(c.transaction_id + 1);
+    ASSERT_FALSE(delivered[c.transaction_id]) << "delivered twice";
+    delivered[c.transaction_id] = true;
+  }
+  std::uint64_t next = 0;  // ids below it are accounted for; saved ids rise with the sequence
+  const auto all_delivered_up_to = [&](std::uint64_t end) {
+    for (; next < end; ++next)
+      ASSERT_TRUE(next < delivered.size() && delivered[next]) << "packet " << next << " is nowhere";
+  };
+  for (const SavedPacket& packet : saved) {
+    if (packet.channel != channel) continue;
+    all_delivered_up_to(packet.id);
+    ASSERT_FALSE(packet.id < delivered.size() && delivered[packet.id]) << "saved and delivered: " << packet.id;
+    next = packet.id + 1;
+  }
+  all_delivered_up_to(delivered.size());
+}
+
+void run_traffic(Executor* executor) {
+  Traffic traffic;
+  std::vector<std::thread> threads;
+  threads.emplace_back([&] { traffic.read_rings(); });
+  threads.emplace_back([&] { traffic.complete_packets(1); });
+  threads.emplace_back([&] { traffic.complete_packets(2); });
+  std::uint64_t saves = 0;
+  std::uint64_t next_check = 0;
+  while (!traffic.stop) {
+    ASSERT_EQ(traffic.vm.session.begin({.executor = executor}), Status::kSuccess);
+    ASSERT_EQ(traffic.vm.session.save(), Status::kSuccess);
+    const auto saved = packets_of(traffic.vm.session.image());
+    if (traffic.completed >= next_check) {
+      // Nothing is delivered between the cut and the end: what is delivered now was so before the cut.
+      for (std::size_t c = 0; c < 2; ++c) check_cut(saved, c, traffic.vm[c].completions());
+      next_check = traffic.completed + kPackets / 20;
+    }
+    traffic.vm.session.end(EndMode::kResume);
+    traffic.await_progress();
+    ++saves;
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GT(saves, 0u);
+  EXPECT_EQ(traffic.vm.in_use(), 0u);
+  for (std::size_t c = 0; c < 2; ++c) {
+    const auto completions = traffic.vm[c].completions();
+    ASSERT_EQ(completions.size(), traffic.received[c]);
+    std::vector<bool> seen(completions.size());
+    for (const Completion& completion : completions) {
+      ASSERT_FALSE(seen.at(completion.transaction_id)) << "delivered twice: " << completion.transaction_id;
+      seen[completion.transaction_id] = true;
+      ASSERT_EQ(completion.result, std::vector<std::uint8_t>{static_cast<std::uint8_t>(completion.transaction_id)});
+    }
+    EXPECT_TRUE((*traffic.vm[c]).table().valid());
+  }
+}
+
+TEST(Traffic, SerialSavesOfARunningChannel) { run_traffic(nullptr); }
+
+TEST(Traffic, ParallelSavesOfARunningChannel) {
+  const auto executor = make_thread_executor(2);
+  run_traffic(executor.get());
+}
+
+// begin gives up at once whenever a slot is in transit; no completion may be lost by that.
+TEST(Traffic, SavesThatGiveUpLoseNothing) {
+  Traffic traffic;
+  std::vector<std::thread> threads;
+  threads.emplace_back([&] { traffic.read_rings(); });
+  threads.emplace_back([&] { traffic.complete_packets(1); });
+  threads.emplace_back([&] { traffic.complete_packets(2); });
+  while (!traffic.stop) {
+    const Status status = traffic.vm.session.begin({.deadline_ns = 1});
+    ASSERT_TRUE(status == Status::kSuccess || status == Status::kIoTimeout);
+    traffic.vm.session.end(EndMode::kResume);
+    traffic.await_progress();
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(traffic.vm.in_use(), 0u);
+  for (std::size_t c = 0; c < 2; ++c) EXPECT_EQ(traffic.vm[c].completions().size(), traffic.received[c]);
+}
+
+}  // namespace
+}  // namespace vmbsave::test

@@ -1,0 +1,211 @@
+// The replay's own parts: virtual time, and that its check of an image can fail.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "report/percentiles.hpp"
+#include "scenarios/replay/image_file.hpp"
+#include "scenarios/replay/machine.hpp"
+#include "scenarios/replay/replay.hpp"
+#include "scenarios/replay/schedule.hpp"
+#include "scenarios/replay/verify.hpp"
+#include "trace/profile.hpp"
+#include "vsp/storvsp/storvsp.h"
+
+namespace vmbsave::replay {
+namespace {
+
+trace::Request request(std::uint64_t submit, std::uint64_t complete, std::uint16_t queue = 0) {
+  return {.submit_ns = submit,
+          .complete_ns = complete,
+          .lba = 8 * submit,
+          .tag = submit,
+          .bytes = 4096,
+          .first_byte = 0,
+          .queue = queue,
+          .operation = trace::Operation::kWrite};
+}
+
+trace::Trace small_trace() {
+  trace::Trace trace;
+  trace.format = "test";
+  trace.measured_completions = true;
+  trace.requests = {request(0, 10), request(5, 15, 3), request(10, 20), request(12, trace::kNoCompletion, 3)};
+  trace.queues = {0, 3};
+  return trace;
+}
+
+void no_progress(const char*, std::uint64_t, std::uint64_t) {}
+
+TEST(Schedule, ARequestIsInUseFromItsSubmissionUntilJustBeforeItsCompletion) {
+  const trace::Trace trace = small_trace();
+  const Schedule schedule(trace, std::nullopt, {});
+  const auto count = [&](std::uint64_t t) { return schedule.in_use_at(t).size(); };
+  EXPECT_EQ(count(0), 1u);
+  EXPECT_EQ(count(9), 2u);
+  EXPECT_EQ(count(10), 2u) << "one completes, one comes";
+  EXPECT_EQ(count(12), 3u);
+  EXPECT_EQ(count(20), 1u);
+  EXPECT_EQ(count(1'000'000), 1u) << "no completion: in use until the end";
+}
+
+TEST(Schedule, SurveyFindsTheFirstPeak) {
+  const trace::Trace trace = small_trace();
+  const Survey survey = Schedule(trace, std::nullopt, {}).survey(2, [&](std::uint32_t, std::uint32_t record) {
+    return trace.requests[record].queue == 0 ? 0u : 1u;
+  });
+  EXPECT_EQ(survey.peak, 3u);
+  EXPECT_EQ(survey.peak_time_ns, 12u);
+  EXPECT_EQ(survey.channel_peaks, (std::vector<std::uint32_t>{1, 2}));
+  EXPECT_EQ(survey.end_ns, 20u);
+}
+
+TEST(Schedule, ServiceTimeReplacesMeasuredCompletions) {
+  const trace::Trace trace = small_trace();
+  const Schedule schedule(trace, 3, {});
+  EXPECT_EQ(schedule.in_use_at(7).size(), 1u);
+  EXPECT_EQ(schedule.in_use_at(8).size(), 0u);
+}
+
+TEST(Schedule, ReplicasAreTheTraceShifted) {
+  const trace::Trace trace = small_trace();
+  const Schedule shifted(trace, std::nullopt, {.vms = 3, .shift_ns = 10});
+  EXPECT_EQ(shifted.requests(), 12u);
+  EXPECT_EQ(shifted.in_use_at(12).size(), 3u + 1u);
+  const Schedule together(trace, std::nullopt, {.vms = 3, .shift_ns = 0});
+  EXPECT_EQ(together.in_use_at(12).size(), 9u);
+  std::uint64_t last = 0;
+  std::size_t events = 0;
+  shifted.for_each_event(UINT64_MAX, [&](const Event& event) {
+    EXPECT_GE(event.time_ns, last);
+    last = event.time_ns;
+    ++events;
+    return true;
+  });
+  EXPECT_EQ(events, 3u * 7u);
+}
+
+struct Shape {
+  std::uint32_t vms = 1;
+  bool one_cut = false;
+  std::uint32_t channels = 0;
+  unsigned threads = 1;
+};
+
+Result replay(const trace::Trace& trace, const Shape& run) {
+  Options options;
+  options.replication = {run.vms, 0};
+  options.one_cut = run.one_cut;
+  options.channels = run.channels;
+  options.threads = run.threads;
+  options.repeat = 3;
+  return replay::run(trace, *vmbs_vsp_storvsp(), options, no_progress);
+}
+
+TEST(Replay, ShapesOfChannelsAndEpochs) {
+  const trace::Trace trace = small_trace();
+  struct Case {
+    Shape run;
+    std::uint32_t channels, epochs;
+  };
+  for (const Case& c :
+       {Case{{}, 2, 1}, Case{{.channels = 1}, 1, 1}, Case{{.vms = 5}, 10, 5}, Case{{.vms = 5, .one_cut = true}, 10, 1},
+        Case{{.vms = 5, .one_cut = true, .channels = 3}, 3, 1}, Case{{.vms = 5, .channels = 4, .threads = 2}, 20, 5}}) {
+    const Result result = replay(trace, c.run);
+    EXPECT_EQ(result.difference, "");
+    EXPECT_TRUE(result.verified && result.restored);
+    EXPECT_EQ(result.channels, c.channels);
+    EXPECT_EQ(result.epochs, c.epochs);
+    EXPECT_EQ(result.packets_in_use, 3u * c.run.vms);
+    EXPECT_EQ(result.save_ns.size(), 3u);
+  }
+}
+
+TEST(Replay, SaveAtAnInstant) {
+  const trace::Trace trace = small_trace();
+  Options options;
+  options.repeat = 1;
+  options.save_at_ns = 19;
+  EXPECT_EQ(run(trace, *vmbs_vsp_storvsp(), options, no_progress).packets_in_use, 2u);
+  options.save_at_ns = 21;
+  EXPECT_THROW(run(trace, *vmbs_vsp_storvsp(), options, no_progress), std::runtime_error);
+}
+
+TEST(Replay, TooManyChannelsInOneCutAreRefused) {
+  EXPECT_THROW(replay(small_trace(), {.vms = 1024, .one_cut = true}), std::runtime_error);
+}
+
+TEST(Replay, ProfilesReachTheMeasuredPeaks) {
+  EXPECT_EQ(replay(trace::from_profile("cloudphysics"), {}).packets_in_use, 214u);
+  const Result result = replay(trace::from_profile("open-cas"), {.threads = 2});
+  EXPECT_EQ(result.packets_in_use, 1098u);
+  EXPECT_TRUE(result.verified && result.restored);
+  EXPECT_THROW(trace::from_profile("none"), std::runtime_error);
+}
+
+// The check itself: any difference between image and trace must be seen.
+TEST(Verify, SeesEveryDifference) {
+  const VMBS_VSP& vsp = *vmbs_vsp_storvsp();
+  const std::uint32_t quotas[] = {64};
+  Machine machine(vsp, {1, 1}, quotas, 1);
+  machine.start();
+  ExpectedChannels expected(1);
+  for (std::uint64_t record = 0; record < 30; ++record) {
+    VMBS_VSP_REQUEST r{};
+    r.record = record;
+    r.lba = record * 100;
+    r.tag = record;
+    r.bytes = 4096;
+    r.operation = VMBS_VSP_WRITE;
+    machine.submit(0, r);
+    expected[0].push_back(r);
+  }
+  const SavedDomain saved = machine.save(0);
+  EXPECT_EQ(difference(saved.image, expected, vsp), "");
+  const auto changed = [&](auto&& change) {
+    ExpectedChannels other = expected;
+    change(other[0]);
+    return difference(saved.image, other, vsp);
+  };
+  EXPECT_NE(changed([](auto& c) { c.pop_back(); }), "");
+  EXPECT_NE(changed([](auto& c) { c.push_back(c.back()); }), "");
+  EXPECT_NE(changed([](auto& c) { std::swap(c[3], c[4]); }), "");
+  EXPECT_NE(changed([](auto& c) { c[7].lba += 1; }), "");
+  EXPECT_NE(changed([](auto& c) { c[7].bytes += 512; }), "");
+  EXPECT_NE(changed([](auto& c) { c[7].tag += 1; }), "");
+  EXPECT_NE(changed([](auto& c) { c[7].operation = VMBS_VSP_READ; }), "");
+  EXPECT_NE(changed([](auto& c) { c[29].record = 77; }), "");
+  std::vector<std::byte> damaged(saved.image.begin(), saved.image.end());
+  damaged[damaged.size() / 2] ^= std::byte{1};
+  EXPECT_NE(difference(damaged, expected, vsp), "");
+  machine.complete_all();
+  EXPECT_EQ(machine.delivered(), 30u);
+}
+
+TEST(ImageFile, IsWholeOrNotThere) {
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "image_file_test.vmbs";
+  const std::vector<std::byte> bytes(100'000, std::byte{7});
+  write_file(path, bytes);
+  EXPECT_EQ(std::filesystem::file_size(path), bytes.size());
+  write_file(path, std::span(bytes).first(10));
+  EXPECT_EQ(std::filesystem::file_size(path), 10u);
+  std::filesystem::remove(path);
+  EXPECT_THROW(write_file("/nonexistent/folder/image", bytes), std::runtime_error);
+}
+
+TEST(Percentiles, AreNullWithFewerThanTenSamplesBeyond) {
+  std::vector<std::uint64_t> samples;
+  for (std::uint64_t i = 1; i <= 999; ++i) samples.push_back(i);
+  EXPECT_EQ(report::percentiles(samples).p50, 500u);
+  EXPECT_EQ(report::percentiles(samples).p99, std::nullopt);
+  samples.push_back(1000);
+  EXPECT_EQ(report::percentiles(samples).p99, 990u);
+  EXPECT_EQ(report::percentiles(samples).max, 1000u);
+  EXPECT_EQ(report::percentiles({}).max, std::nullopt);
+  samples.resize(19);
+  EXPECT_EQ(report::percentiles(samples).p50, std::nullopt);
+}
+
+}  // namespace
+}  // namespace vmbsave::replay

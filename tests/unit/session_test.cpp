@@ -1,0 +1,385 @@
+#include "save/session.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <set>
+#include <stdexcept>
+#include <thread>
+
+#include "unit/vsp_fixture.hpp"
+
+namespace vmbsave::test {
+namespace {
+
+constexpr std::int32_t kFail = static_cast<std::int32_t>(Status::kInsufficientResources);
+
+std::vector<std::uint64_t> ids(const std::vector<SavedPacket>& packets) {
+  std::vector<std::uint64_t> ids;
+  for (const SavedPacket& packet : packets) ids.push_back(packet.id);
+  return ids;
+}
+
+// packets per channel, state sizes that vary with the id (0 for every fifth), over several channels.
+void fill(TestVm& vm, std::uint32_t packets, bool stateless = false) {
+  for (std::size_t c = 0; c < vm.size(); ++c) {
+    for (std::uint32_t i = 0; i < packets; ++i) {
+      const std::uint64_t id = c * 1'000'000 + i;
+      const std::uint32_t bytes = stateless || id % 5 == 0 ? 0 : 1 + static_cast<std::uint32_t>(id * 37 % 300);
+      ASSERT_NE(vm[c].receive(id, bytes), nullptr);
+    }
+  }
+}
+
+void expect_states(const std::vector<SavedPacket>& packets) {
+  for (const SavedPacket& packet : packets) {
+    for (std::uint32_t i = 0; i < packet.state.size(); ++i) ASSERT_EQ(packet.state[i], state_byte(packet.id, i));
+  }
+}
+
+struct Shape {
+  unsigned channels;
+  std::uint32_t packets;
+  bool stateless;
+  bool concurrent;
+  unsigned threads;
+};
+
+void PrintTo(const Shape& s, std::ostream* out) {
+  *out << s.channels << " channels, " << s.packets << " packets" << (s.stateless ? ", stateless" : "")
+       << (s.concurrent ? ", concurrent" : "") << ", " << s.threads << " threads";
+}
+
+class SaveRestore : public testing::TestWithParam<Shape> {};
+
+TEST_P(SaveRestore, RoundTrip) {
+  const Shape shape = GetParam();
+  const packet::ChannelConfig config{.concurrent_callbacks = shape.concurrent};
+  const auto executor = make_thread_executor(shape.threads);
+  TestVm source(shape.channels, config);
+  fill(source, shape.packets, shape.stateless);
+  const auto saved = save_packets(source, executor.get());
+  ASSERT_EQ(saved.size(), std::size_t{shape.channels} * shape.packets);
+  EXPECT_EQ(source.session.report().packets, saved.size());
+  EXPECT_TRUE(std::is_sorted(saved.begin(), saved.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.channel, a.sequence) < std::tuple(b.channel, b.sequence);
+  }));
+  expect_states(saved);
+
+  TestVm destination(shape.channels, config);
+  const auto report = restore::restore_image(destination.vm, source.session.image(), {.executor = executor.get()});
+  ASSERT_EQ(report.status, Status::kSuccess) << status_name(report.status);
+  EXPECT_EQ(report.packets, saved.size());
+  source.session.end(EndMode::kResume);
+  EXPECT_EQ(source.in_use(), saved.size());
+
+  EXPECT_EQ(save_packets(destination, executor.get()), saved);
+  destination.session.end(EndMode::kResume);
+  for (std::size_t c = 0; c < destination.size(); ++c) {
+    EXPECT_TRUE(std::is_sorted(destination[c].restored_order.begin(), destination[c].restored_order.end()));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, SaveRestore,
+                         testing::Values(Shape{1, 0, false, false, 1}, Shape{1, 1, false, false, 1},
+                                         Shape{1, 21, false, false, 1}, Shape{1, 22, false, false, 1},
+                                         Shape{1, 4096, false, false, 1}, Shape{1, 4096, false, true, 2},
+                                         Shape{1, 4096, true, false, 1}, Shape{200, 3, false, false, 1},
+                                         Shape{200, 22, false, true, 2}, Shape{200, 0, false, false, 2},
+                                         Shape{7, 100, false, false, 3}));
+
+TEST(SaveSession, SameBytesWithAnyThreads) {
+  TestVm vm(5, {.concurrent_callbacks = true});
+  fill(vm, 500);
+  save_packets(vm);
+  const std::vector<std::byte> serial(vm.session.image().begin(), vm.session.image().end());
+  vm.session.end(EndMode::kResume);
+  for (const unsigned threads : {1u, 2u, 4u}) {
+    const auto executor = make_thread_executor(threads);
+    save_packets(vm, executor.get());
+    const auto image = vm.session.image();
+    EXPECT_TRUE(std::equal(serial.begin(), serial.end(), image.begin(), image.end())) << threads << " threads";
+    vm.session.end(EndMode::kResume);
+  }
+}
+
+TEST(SaveSession, SecondSaveGivesTheSamePackets) {
+  TestVm vm;
+  fill(vm, 100);
+  const auto first = save_packets(vm);
+  vm.session.end(EndMode::kResume);
+  EXPECT_EQ(save_packets(vm), first);
+  vm.session.end(EndMode::kResume);
+}
+
+TEST(SaveSession, OrderOfArrivalSurvivesReusedSlots) {
+  TestVm vm;
+  std::vector<packet::Packet*> packets;
+  for (std::uint64_t id = 0; id < 60; ++id) packets.push_back(vm[0].receive(id, 8));
+  for (std::size_t i = 0; i < packets.size(); i += 2) ASSERT_EQ(vm[0].complete(packets[i]), Status::kSuccess);
+  for (std::uint64_t id = 100; id < 140; ++id) vm[0].receive(id, 8);
+  const auto saved = save_packets(vm);
+  vm.session.end(EndMode::kResume);
+  std::vector<std::uint64_t> expected;
+  for (std::uint64_t id = 1; id < 60; id += 2) expected.push_back(id);
+  for (std::uint64_t id = 100; id < 140; ++id) expected.push_back(id);
+  EXPECT_EQ(ids(saved), expected);
+}
+
+TEST(SaveSession, CompletionDuringASaveReachesTheGuestAtItsEnd) {
+  TestVm vm;
+  packet::Packet* const packet = vm[0].receive(7, 10);
+  vm[0].receive(8, 10);
+  EXPECT_EQ(save_packets(vm).size(), 2u);
+  EXPECT_EQ(vm[0].complete(packet, 42), Status::kSuccess);
+  EXPECT_TRUE(vm[0].completions().empty());
+  EXPECT_EQ(vm[0].receive(9, 1), nullptr) << "no new packet while a save runs";
+  vm.session.end(EndMode::kResume);
+  ASSERT_EQ(vm[0].completions().size(), 1u);
+  EXPECT_EQ(vm[0].completions()[0].transaction_id, 7u);
+  EXPECT_EQ(vm[0].completions()[0].result, std::vector<std::uint8_t>{42});
+  EXPECT_EQ(vm.session.report().deferred_delivered, 1u);
+  EXPECT_EQ(vm.in_use(), 1u);
+}
+
+TEST(SaveSession, DiscardDeliversNothingAndLeavesTheChannelEmpty) {
+  TestVm vm(2);
+  packet::Packet* const completed = vm[0].receive(1, 10);
+  packet::Packet* const late = vm[0].receive(2, 10);
+  vm[1].receive(3, 0);
+  EXPECT_EQ(save_packets(vm).size(), 3u);
+  EXPECT_EQ(vm[0].complete(completed), Status::kSuccess);
+  vm.session.end(EndMode::kDiscard);
+  EXPECT_TRUE(vm[0].completions().empty());
+  EXPECT_EQ(vm.in_use(), 0u);
+  EXPECT_EQ(vm[0].complete(late), Status::kInvalidDeviceState);
+  EXPECT_TRUE(vm[0].completions().empty());
+  EXPECT_NE(vm[0].receive(4, 1), nullptr) << "the channel is usable";
+}
+
+// Fails the save at each packet in each pass; afterwards each packet is in use once and the next save holds all.
+TEST(SaveSession, AbortLeavesEachPacketInUseOnce) {
+  for (const bool second_call : {false, true}) {
+    for (std::uint64_t victim = 0; victim < 45; victim += 11) {
+      TestVm vm(2, {.concurrent_callbacks = true});
+      std::vector<packet::Packet*> packets;
+      for (std::uint64_t id = 0; id < 45; ++id) packets.push_back(vm[id % 2].receive(id, 20));
+      for (int c = 0; c < 2; ++c) {
+        vm[static_cast<std::size_t>(c)].save_hook = [&](std::uint64_t id, void*, std::uint32_t size, std::uint32_t*) {
+          return id == victim && (size != 0) == second_call ? kFail : TestChannel::kPassOn;
+        };
+      }
+      ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
+      ASSERT_EQ(vm[0].complete(packets[0], 9), Status::kSuccess);
+      EXPECT_EQ(vm.session.save(), Status::kInsufficientResources);
+      EXPECT_EQ(vm.session.report().failure.transaction_id, victim);
+      EXPECT_EQ(vm.session.report().failure.phase, second_call ? SavePhase::kSave : SavePhase::kSize);
+      vm.session.end(EndMode::kResume);
+      EXPECT_EQ(vm.in_use(), 44u);
+      ASSERT_EQ(vm[0].completions().size(), 1u);
+      vm[0].save_hook = vm[1].save_hook = nullptr;
+      EXPECT_EQ(save_packets(vm).size(), 44u);
+      vm.session.end(EndMode::kResume);
+      for (std::size_t i = 1; i < packets.size(); ++i) ASSERT_EQ(vm[i % 2].complete(packets[i]), Status::kSuccess);
+      EXPECT_EQ(vm.in_use(), 0u);
+      EXPECT_EQ(vm[0].completions().size() + vm[1].completions().size(), 45u);
+    }
+  }
+}
+
+TEST(SaveSession, ExceptionOfACallbackFailsTheSaveOnly) {
+  TestVm vm;
+  vm[0].receive(1, 10);
+  vm[0].save_hook = [](std::uint64_t, void*, std::uint32_t, std::uint32_t*) -> std::int32_t {
+    throw std::runtime_error("VSP");
+  };
+  ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
+  EXPECT_EQ(vm.session.save(), Status::kUnhandledException);
+  vm.session.end(EndMode::kResume);
+  EXPECT_EQ(vm.in_use(), 1u);
+}
+
+TEST(SaveSession, OrderOfCalls) {
+  TestVm vm;
+  EXPECT_EQ(vm.session.save(), Status::kInvalidDeviceState);
+  vm.session.end(EndMode::kResume);
+  ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
+  EXPECT_EQ(vm.session.begin({}), Status::kInvalidDeviceState);
+  save::SaveSession other(vm.vm);
+  EXPECT_EQ(other.begin({}), Status::kDeviceBusy);
+  ASSERT_EQ(vm.session.save(), Status::kSuccess);
+  EXPECT_EQ(vm.session.save(), Status::kInvalidDeviceState);
+  vm.session.end(EndMode::kResume);
+  EXPECT_EQ(other.begin({}), Status::kSuccess);
+  other.end(EndMode::kResume);
+}
+
+TEST(SaveSession, PacketsInUseWithoutSavePacketFailTheBegin) {
+  packet::Vm vm;
+  save::SaveSession session(vm);
+  TestChannel channel(vm, {}, false);
+  ASSERT_EQ(session.begin({}), Status::kSuccess) << "nothing to save";
+  session.end(EndMode::kResume);
+  packet::Packet* const packet = channel.receive(1, 0);
+  EXPECT_EQ(session.begin({}), Status::kInvalidDeviceState);
+  EXPECT_FALSE(session.begun());
+  EXPECT_EQ(channel.complete(packet), Status::kSuccess);
+  EXPECT_EQ(channel.completions().size(), 1u) << "the channel goes on";
+}
+
+// A thread that stays in transit outlasts the deadline; begin gives up, and nothing is lost.
+TEST(SaveSession, DeadlineEndsTheWaitForSlotsInTransit) {
+  TestVm vm;
+  packet::Packet* const in_use = vm[0].receive(1, 5);
+  const auto filling = vm[0]->claim();
+  ASSERT_EQ(filling.status, packet::ClaimStatus::kClaimed);
+  EXPECT_EQ(vm.session.begin({.deadline_ns = 2'000'000}), Status::kIoTimeout);
+  EXPECT_FALSE(vm.session.begun());
+  filling.packet->transaction_id = 2;
+  filling.packet->completion_requested = true;
+  vm[0]->publish(*filling.packet);
+  EXPECT_EQ(vm.session.begin({.deadline_ns = 2'000'000}), Status::kIoTimeout) << "the VSP has not seen the packet yet";
+  TestChannel::state_of(filling.packet) = {2, 5};
+  vm[0]->indicated();
+  EXPECT_EQ(ids(save_packets(vm)), (std::vector<std::uint64_t>{1, 2}));
+  vm.session.end(EndMode::kResume);
+  EXPECT_EQ(vm[0].complete(in_use), Status::kSuccess);
+  EXPECT_EQ(vm[0].completions().size(), 1u);
+}
+
+TEST(SaveSession, DeadlineEndsThePasses) {
+  TestVm vm;
+  fill(vm, 200);
+  ASSERT_EQ(vm.session.begin({.deadline_ns = 1'000'000}), Status::kSuccess);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_EQ(vm.session.save(), Status::kIoTimeout);
+  vm.session.end(EndMode::kResume);
+  EXPECT_EQ(vm.in_use(), 200u);
+}
+
+// ---- what a SavePacket may do
+// ---------------------------------------------------------------------------------------------------
+
+struct OnePacket {
+  TestVm vm;
+  OnePacket() { vm[0].receive(1, 40); }
+  Status save(std::function<std::int32_t(std::uint64_t, void*, std::uint32_t, std::uint32_t*)> hook) {
+    vm[0].save_hook = std::move(hook);
+    EXPECT_EQ(vm.session.begin({}), Status::kSuccess);
+    const Status status = vm.session.save();
+    if (status == Status::kSuccess) saved = packets_of(vm.session.image());
+    vm.session.end(EndMode::kResume);
+    EXPECT_EQ(vm.in_use(), 1u);
+    return status;
+  }
+  std::vector<SavedPacket> saved;
+};
+
+TEST(SavePacket, AnyFailingFirstCallWithASizeTriggersTheSecond) {
+  for (const std::uint32_t code : {0xC0000023u, 0x80000005u, 0xC0000001u, 0xC000009Au}) {
+    OnePacket one;
+    EXPECT_EQ(one.save([&](std::uint64_t, void*, std::uint32_t size, std::uint32_t* needed) {
+      *needed = 16;
+      return size == 0 ? static_cast<std::int32_t>(code) : 0;
+    }),
+              Status::kSuccess);
+    EXPECT_EQ(one.saved.at(0).state.size(), 16u);
+  }
+}
+
+TEST(SavePacket, FailingFirstCallWithoutASizeFailsTheSave) {
+  OnePacket one;
+  EXPECT_EQ(one.save([](std::uint64_t, void*, std::uint32_t, std::uint32_t*) { return kFail; }),
+            Status::kInsufficientResources);
+}
+
+TEST(SavePacket, SuccessfulFirstCallMeansNoState) {
+  OnePacket one;
+  int calls = 0;
+  EXPECT_EQ(one.save([&](std::uint64_t, void*, std::uint32_t, std::uint32_t* needed) {
+    ++calls;
+    *needed = 99;
+    return 0x40000000;  // an informational code succeeds too
+  }),
+            Status::kSuccess);
+  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(one.saved.at(0).state.empty());
+}
+
+TEST(SavePacket, PendingIsABrokenContract) {
+  OnePacket one;
+  EXPECT_EQ(one.save([](std::uint64_t, void*, std::uint32_t, std::uint32_t*) { return 0x103; }),
+            Status::kInvalidDeviceRequest);
+}
+
+TEST(SavePacket, AbsurdSizeIsRefused) {
+  OnePacket one;
+  EXPECT_EQ(one.save([](std::uint64_t, void*, std::uint32_t, std::uint32_t* needed) {
+    *needed = 0xFFFFFFF0u;
+    return kFail;
+  }),
+            Status::kInvalidBufferSize);
+}
+
+// What is kept: the second call's size if it was written and fits, else the first's. Tails and buffers are zeroed.
+TEST(SavePacket, PersistedLength) {
+  struct Case {
+    bool write;
+    std::uint32_t second;
+    std::size_t kept;
+  };
+  for (const Case c :
+       {Case{false, 0, 40}, Case{true, 40, 40}, Case{true, 13, 13}, Case{true, 0, 0}, Case{true, 41, 40}}) {
+    OnePacket one;
+    for (int round = 0; round < 2; ++round) {  // the second over an arena with stale bytes
+      ASSERT_EQ(one.save([&](std::uint64_t, void* buf, std::uint32_t size, std::uint32_t* needed) {
+        if (size == 0) {
+          *needed = 40;
+          return kFail;
+        }
+        EXPECT_EQ(size, 40u);
+        for (std::uint32_t i = 0; i < size; ++i) EXPECT_EQ(static_cast<std::uint8_t*>(buf)[i], 0) << "stale byte";
+        std::memset(buf, 0xEE, size);
+        if (c.write) *needed = c.second;
+        return 0;
+      }),
+                Status::kSuccess);
+      EXPECT_EQ(one.saved.at(0).state.size(), c.kept);
+      const auto image = one.vm.session.image();
+      EXPECT_EQ(static_cast<std::size_t>(std::count(image.begin(), image.end(), std::byte{0xEE})), c.kept)
+          << "bytes beyond the kept length are zero";
+    }
+  }
+}
+
+TEST(SavePacket, FailingSecondCallFailsTheSaveWithItsStatus) {
+  OnePacket one;
+  EXPECT_EQ(one.save([](std::uint64_t, void*, std::uint32_t size, std::uint32_t* needed) {
+    *needed = size == 0 ? 8 : 16;  // grown: not retried
+    return static_cast<std::int32_t>(Status::kBufferTooSmall);
+  }),
+            Status::kBufferTooSmall);
+}
+
+TEST(SavePacket, OneChannelsCallbacksDoNotOverlapUnlessAllowed) {
+  TestVm vm(3);
+  fill(vm, 300);
+  std::atomic<int> inside[3] = {};
+  std::atomic<bool> overlapped = false;
+  for (std::size_t c = 0; c < 3; ++c) {
+    vm[c].save_hook = [&, c](std::uint64_t, void*, std::uint32_t, std::uint32_t*) {
+      if (++inside[c] != 1) overlapped = true;
+      std::this_thread::yield();
+      --inside[c];
+      return TestChannel::kPassOn;
+    };
+  }
+  const auto executor = make_thread_executor(4);
+  save_packets(vm, executor.get());
+  vm.session.end(EndMode::kResume);
+  EXPECT_FALSE(overlapped);
+}
+
+}  // namespace
+}  // namespace vmbsave::test

@@ -1,0 +1,34 @@
+// What the storvsp tests start from: requests, their packets, and the states that a save must give.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "vsp/storvsp/storvsp.h"
+
+namespace vmbsave::storvsp {
+
+using Bytes = std::vector<std::uint8_t>;
+
+inline const VMBS_VSP& vsp() { return *vmbs_vsp_storvsp(); }
+
+inline VMBS_VSP_REQUEST request(std::uint64_t record, std::uint8_t operation, std::uint64_t lba, std::uint32_t bytes,
+                                std::uint32_t first_byte = 0, std::uint64_t tag = 0) {
+  return {record, lba, tag, bytes, first_byte, operation, {}};
+}
+
+inline VMBS_VSP_PACKET encoded(const VMBS_VSP_REQUEST& request) {
+  VMBS_VSP_PACKET packet{};
+  EXPECT_EQ(vsp().encode(&request, &packet), STATUS_SUCCESS);
+  return packet;
+}
+
+inline Bytes reference(const VMBS_VSP_REQUEST& request) {
+  Bytes state(vsp().max_state_bytes);
+  state.resize(vsp().reference_state(&request, state.data()));
+  return state;
+}
+
+}  // namespace vmbsave::storvsp
