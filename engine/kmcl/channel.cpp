@@ -32,14 +32,6 @@ NTSTATUS enable(VMBCHANNEL__& channel) {
 
 }  // namespace
 
-void vmbsave::kmcl::disable(VMBCHANNEL__& channel) noexcept {
-  channel.disable_pending = false;
-  channel.state = State::kDisabled;
-  (void)channel.vm->channels().detach(*channel.channel);
-  channel.restore.reset();
-  channel.channel.reset();
-}
-
 NTSTATUS VmbChannelAllocate(PDEVICE_OBJECT ParentDeviceObject, BOOLEAN IsServer, VMBCHANNEL* Channel) {
   if (IsServer == 0) return STATUS_INVALID_PARAMETER_2;
   if (Channel == nullptr) return STATUS_INVALID_PARAMETER_3;
@@ -56,10 +48,8 @@ NTSTATUS VmbChannelAllocate(PDEVICE_OBJECT ParentDeviceObject, BOOLEAN IsServer,
 VOID VmbChannelCleanup(VMBCHANNEL Channel) {
   if (!is_live(Channel)) return;
   VmbChannelDisable(Channel);
-  if (Channel->disable_pending) VmbChannelSaveEnd(Channel);
-  Channel->magic = 0;
-  vmbsave::kmcl::Vm::release(Channel->vm);
-  delete Channel;
+  VmbChannelSaveEnd(Channel);
+  Channel->vm->destroy(Channel);
 }
 
 NTSTATUS VmbChannelInitSetClientContextSize(VMBCHANNEL Channel, UINT32 ContextSize) {
@@ -131,12 +121,7 @@ NTSTATUS VmbChannelEnable(VMBCHANNEL Channel) {
 
 VOID VmbChannelDisable(VMBCHANNEL Channel) {
   if (!is_enabled(Channel)) return;
-  if (Channel->saving) {
-    Channel->disable_pending = true;
-    Channel->channel->discard_on_end = Channel->saved;
-    return;
-  }
-  vmbsave::kmcl::disable(*Channel);
+  Channel->vm->disable(*Channel);
 }
 
 VOID VmbChannelStart(VMBCHANNEL Channel) {

@@ -26,10 +26,13 @@ struct VMBCHANNEL__ {
 
   // While a save of this channel is open.
   bool saving = false;
-  bool saved = false;            // SaveContinue has returned STATUS_SUCCESS
-  bool disable_pending = false;  // VmbChannelDisable came during the save
-  std::uint32_t number = 0;      // in the VM
-  std::uint64_t cursor = 0;      // bytes of the channel's stream that SaveContinue has written
+  bool saved = false;        // SaveContinue has returned STATUS_SUCCESS
+  std::uint32_t number = 0;  // in the VM
+  std::uint64_t cursor = 0;  // bytes of the channel's stream that SaveContinue has written
+
+  // Came while a save of the VM was open; carried out at its end.
+  bool disable_pending = false;
+  bool cleanup_pending = false;
 };
 
 namespace vmbsave::kmcl {
@@ -45,8 +48,5 @@ constexpr NTSTATUS to_ntstatus(Status status) noexcept { return static_cast<NTST
 
 // This thread runs a ProcessPacket. A save begun from there would wait for its own caller.
 inline thread_local bool inside_process_packet = false;
-
-// Takes the channel out of its VM and frees its packets; not while a save runs.
-void disable(VMBCHANNEL__& channel) noexcept;
 
 }  // namespace vmbsave::kmcl

@@ -8,6 +8,21 @@ namespace {
 constinit std::mutex registry_mutex;
 constinit Vm* registry = nullptr;  // every VM with a parent
 
+void disable_now(VMBCHANNEL__& channel) noexcept {
+  channel.disable_pending = false;
+  channel.state = VMBCHANNEL__::State::kDisabled;
+  (void)channel.vm->channels().detach(*channel.channel);
+  channel.restore.reset();
+  channel.channel.reset();
+}
+
+void destroy_now(VMBCHANNEL__* channel) noexcept {
+  channel->magic = 0;
+  Vm* const vm = channel->vm;
+  delete channel;
+  Vm::release(vm);
+}
+
 }  // namespace
 
 Vm* Vm::acquire(PDEVICE_OBJECT parent) {
@@ -73,11 +88,28 @@ void Vm::leave_save(VMBCHANNEL__& channel) noexcept {
 void Vm::end_save() noexcept {
   session_.end(EndMode::kResume);  // or discards, channel by channel
   phase_ = Phase::kIdle;
-  const std::vector<packet::Channel*> channels = channels_.channels();
-  for (const packet::Channel* channel : channels) {
-    VMBCHANNEL__& handle = *channel->config().handle;
-    if (handle.disable_pending) disable(handle);
+  for (std::size_t i = channels_.channels().size(); i-- > 0;) {
+    VMBCHANNEL__* const channel = channels_.channels()[i]->config().handle;
+    if (!channel->disable_pending) continue;
+    disable_now(*channel);
+    if (channel->cleanup_pending) destroy_now(channel);  // not the last reference: the caller's channel has one
   }
+}
+
+void Vm::disable(VMBCHANNEL__& channel) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (phase_ == Phase::kIdle) return disable_now(channel);
+  channel.disable_pending = true;
+  channel.channel->discard_on_end = channel.saving && channel.saved;
+}
+
+void Vm::destroy(VMBCHANNEL__* channel) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    channel->cleanup_pending = channel->disable_pending;
+    if (channel->cleanup_pending) return;
+  }
+  destroy_now(channel);
 }
 
 Status Vm::set_threads(unsigned threads) {

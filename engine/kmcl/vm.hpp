@@ -28,6 +28,11 @@ class Vm {
   // The last channel's end ends it.
   void leave_save(VMBCHANNEL__& channel) noexcept;
 
+  // Takes a channel out of the VM, now or at the end of the save that runs.
+  void disable(VMBCHANNEL__& channel) noexcept;
+  // Frees a channel, now or at the end of the save that runs; the channel's reference to the VM goes with it.
+  void destroy(VMBCHANNEL__* channel) noexcept;
+
   // kDeviceBusy while a save runs.
   Status set_threads(unsigned threads);
   Executor* executor() noexcept { return executor_.get(); }

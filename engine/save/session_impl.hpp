@@ -192,8 +192,8 @@ void BasicSaveSession<Atom>::seal() noexcept {
 template <template <class> class Atom>
 void BasicSaveSession<Atom>::fail(const SaveFailure& failure) noexcept {
   std::uint32_t none = 0;
-  // relaxed would do for the flag; the executor's join publishes report_.failure. acquire is the one compare-and-swap
-  // there is.
+  // [failed] acquire: for nothing; the executor's join publishes report_.failure, and there is no weaker
+  // compare-exchange.
   if (failed_.compare_exchange_acquire(none, 1)) report_.failure = failure;
 }
 

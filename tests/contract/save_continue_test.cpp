@@ -211,6 +211,50 @@ TEST(SaveContinue, DisableBeforeSaveEndDiscards) {
   EXPECT_EQ(endpoint.receive(1, 1), STATUS_SUCCESS);
 }
 
+TEST(SaveContinue, ChannelsThatLeaveDuringASaveOfTheirVmGoAtItsEnd) {
+  char parent = 0;
+  const auto device = reinterpret_cast<PDEVICE_OBJECT>(&parent);
+  Endpoint first(device);
+  first.fill(30);
+  {
+    Endpoint joined(device);
+    Endpoint bystander(device);
+    joined.fill(10);
+    bystander.fill(10);
+    ASSERT_EQ(VmbChannelSaveBegin(first.channel), STATUS_SUCCESS);
+    ASSERT_EQ(VmbChannelSaveBegin(joined.channel), STATUS_SUCCESS);
+    VmbChannelDisable(bystander.channel);
+    EXPECT_EQ(VmbChannelEnable(bystander.channel), STATUS_INVALID_DEVICE_STATE) << "disabled at the end of the save";
+  }  // both are cleaned up while the save is open
+  ULONG filled = 0;
+  ULONG required = 0;
+  Bytes buffer(1 << 20);
+  EXPECT_EQ(VmbChannelSaveContinue(first.channel, buffer.data(), static_cast<ULONG>(buffer.size()), &filled, &required),
+            STATUS_SUCCESS);
+  VmbChannelSaveEnd(first.channel);
+  EXPECT_EQ(save(first.channel, 1 << 20).size(), filled);
+  VmbChannelSaveEnd(first.channel);
+}
+
+TEST(SaveContinue, BeginFromInsideProcessPacketIsRefused) {
+  Endpoint endpoint;
+  VmbChannelDisable(endpoint.channel);
+  ASSERT_EQ(VmbChannelInitSetProcessPacketCallbacks(
+                endpoint.channel,
+                [](VMBCHANNEL channel, VMBPACKETCOMPLETION packet, PVOID, UINT32, UINT32) {
+                  EXPECT_EQ(VmbChannelSaveBegin(channel), STATUS_INVALID_DEVICE_STATE);
+                  VmbChannelPacketComplete(packet, nullptr, 0);
+                },
+                nullptr),
+            STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
+  VmbChannelStart(endpoint.channel);
+  EXPECT_EQ(endpoint.receive(1, 0), STATUS_SUCCESS);
+  EXPECT_EQ(endpoint.delivered, std::vector<UINT64>{1});
+  EXPECT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS) << "and nothing is left of it";
+  VmbChannelSaveEnd(endpoint.channel);
+}
+
 TEST(RestoreFromBuffer, StartIsRefusedUntilItSucceeds) {
   Endpoint source;
   source.fill(5);

@@ -1,0 +1,87 @@
+#include "packet/channel.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/vsp_fixture.hpp"
+
+namespace vmbsave::test {
+namespace {
+
+TEST(Channel, CompletionReachesTheGuestWithItsResult) {
+  TestVm vm;
+  packet::Packet* const packet = vm[0].receive(77, 0);
+  EXPECT_EQ(packet->sequence, 0u);
+  EXPECT_EQ(packet->direction, packet::Direction::kIncoming);
+  EXPECT_TRUE(base::is_aligned(packet->context(), 16));
+  EXPECT_EQ(vm[0].complete(packet, 5), Status::kSuccess);
+  ASSERT_EQ(vm[0].completions().size(), 1u);
+  EXPECT_EQ(vm[0].completions()[0].transaction_id, 77u);
+  EXPECT_EQ(vm[0].completions()[0].result, std::vector<std::uint8_t>{5});
+}
+
+TEST(Channel, NoCompletionIsSentThatWasNotAskedFor) {
+  TestVm vm;
+  packet::Packet* const packet = vm[0].receive(1, 0);
+  packet->completion_requested = false;
+  EXPECT_EQ(vm[0].complete(packet), Status::kSuccess);
+  EXPECT_TRUE(vm[0].completions().empty());
+  EXPECT_EQ(vm.in_use(), 0u);
+}
+
+TEST(Channel, TooLongAResultIsRefusedAndThePacketStaysInUse) {
+  TestVm vm(1, {.result_bytes = 4});
+  packet::Packet* const packet = vm[0].receive(1, 0);
+  const std::byte result[5] = {};
+  EXPECT_EQ(vm[0]->complete(*packet, result), Status::kInvalidParameter);
+  EXPECT_EQ(vm.in_use(), 1u);
+  EXPECT_EQ(vm[0]->complete(*packet, std::span(result).first(4)), Status::kSuccess);
+}
+
+TEST(Channel, DoubleCompletionIsReportedAndDeliversOnce) {
+  TestVm vm;
+  packet::Packet* const packet = vm[0].receive(1, 0);
+  EXPECT_EQ(vm[0].complete(packet), Status::kSuccess);
+  EXPECT_EQ(vm[0].complete(packet), Status::kInvalidDeviceState);
+  EXPECT_EQ(vm[0].completions().size(), 1u);
+}
+
+TEST(Channel, AdoptedPacketsTakeASlotAndGiveItBack) {
+  TestVm vm(1, {.capacity = 1});
+  packet::Packet* const packet = vm[0]->allocate();
+  packet->transaction_id = 9;
+  packet->sequence = 100;
+  packet->completion_requested = true;
+  ASSERT_EQ(vm[0]->adopt(*packet), packet::ClaimStatus::kClaimed);
+  packet::Packet* const second = vm[0]->allocate();
+  EXPECT_EQ(vm[0]->adopt(*second), packet::ClaimStatus::kFull);
+  vm[0]->free(*second);
+  EXPECT_EQ(vm[0]->packet_at(packet->slot), packet);
+  EXPECT_EQ(vm[0].complete(packet), Status::kSuccess);
+  packet::Packet* const next = vm[0].receive(10, 0);
+  ASSERT_NE(next, nullptr);
+  EXPECT_NE(next, packet);
+  EXPECT_EQ(next->sequence, 101u);
+}
+
+TEST(Vm, HoldsAtMostTheDocumentedNumberOfChannels) {
+  packet::Vm vm;
+  std::vector<std::unique_ptr<packet::Channel>> channels;
+  for (std::size_t i = 0; i <= packet::kMaxChannels; ++i) {
+    channels.push_back(std::make_unique<packet::Channel>(vm.control(), packet::ChannelConfig{.capacity = 1}));
+    EXPECT_EQ(vm.attach(*channels.back()), i < packet::kMaxChannels ? Status::kSuccess : Status::kQuotaExceeded);
+  }
+}
+
+TEST(Vm, ChannelsNeitherComeNorGoDuringASave) {
+  TestVm vm;
+  packet::Channel other(vm.vm.control(), {.capacity = 1});
+  ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
+  EXPECT_EQ(vm.vm.attach(other), Status::kDeviceBusy);
+  EXPECT_EQ(vm.vm.detach(*vm[0].operator->()), Status::kDeviceBusy);
+  vm.session.end(EndMode::kResume);
+  EXPECT_EQ(vm.vm.attach(other), Status::kSuccess);
+  EXPECT_EQ(vm.vm.detach(other), Status::kSuccess);
+}
+
+}  // namespace
+}  // namespace vmbsave::test

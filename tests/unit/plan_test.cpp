@@ -1,0 +1,91 @@
+#include "save/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/vsp_fixture.hpp"
+
+namespace vmbsave::test {
+namespace {
+
+// A VM with so many packets on each channel, frozen, and its plan.
+struct Planned {
+  explicit Planned(const std::vector<unsigned>& packets, bool concurrent = true)
+      : vm(static_cast<unsigned>(packets.size()), {.concurrent_callbacks = concurrent}) {
+    for (std::size_t c = 0; c < packets.size(); ++c) {
+      for (unsigned i = 0; i < packets[c]; ++i) vm[c].receive(i, 1);
+    }
+    cut.prepare(vm.vm);
+    cut.freeze(vm.vm);
+    EXPECT_TRUE(cut.await_transit(vm.vm, [] { return true; }));
+    plan.prepare(packets.size(), 10'000, 10'000);
+    EXPECT_EQ(plan.build(vm.vm, cut), Status::kSuccess);
+  }
+  ~Planned() { cut.thaw(vm.vm, EndMode::kResume); }
+
+  TestVm vm;
+  save::Cut<base::Atomic> cut;
+  save::Plan plan;
+};
+
+TEST(Plan, OneBlockForEachWordInUse) {
+  const Planned p({0, 1, 21, 22, 64});
+  ASSERT_EQ(p.plan.streams.size(), 5u);
+  EXPECT_EQ(p.plan.blocks.size(), 0u + 1 + 1 + 2 + 4);
+  EXPECT_EQ(p.plan.packets(), 108u);
+  std::uint32_t first = 0;
+  for (const save::Block& block : p.plan.blocks) {
+    EXPECT_EQ(block.first, first);
+    EXPECT_EQ(block.count, sync::count_slots(block.members));
+    first += block.count;
+  }
+  EXPECT_EQ(p.plan.streams[3].packets, 22u);
+  EXPECT_EQ(p.plan.streams[3].blocks, 2u);
+  EXPECT_EQ(p.plan.streams[3].first_packet, 22u);
+  EXPECT_EQ(p.plan.blocks[p.plan.streams[3].first_block].ordinal, 1u);
+}
+
+TEST(Plan, AUnitIsABlockOrAWholeChannel) {
+  EXPECT_EQ(Planned({64, 30}, true).plan.units.size(), 4u + 2u);
+  const Planned serial({64, 30}, false);
+  ASSERT_EQ(serial.plan.units.size(), 2u);
+  EXPECT_EQ(serial.plan.units[0].last_block, 4u);
+  EXPECT_EQ(serial.plan.units[1].first_block, 4u);
+  EXPECT_EQ(serial.plan.units[1].last_block, 6u);
+}
+
+TEST(Plan, PlacesAreContiguousAndAligned) {
+  Planned p({5, 0, 2100});
+  for (save::Block& block : p.plan.blocks) block.body_bytes = block.count * 48;
+  p.plan.place();
+  EXPECT_TRUE(p.plan.valid());
+  for (const save::Block& block : p.plan.blocks) EXPECT_EQ(block.offset % image::kChunkAlignment, 0u);
+  EXPECT_EQ(p.plan.streams[0].offset, image::kImageChunkBytes);
+  EXPECT_EQ(p.plan.streams[1].end - p.plan.streams[1].offset, image::kChannelChunkBytes + 64) << "no packets";
+  EXPECT_EQ(p.plan.image_bytes, p.plan.streams[2].end + image::kEndChunkBytes);
+  ++p.plan.blocks[1].offset;
+  EXPECT_FALSE(p.plan.valid());
+}
+
+TEST(Plan, DirectoryChunksHold1024Entries) {
+  EXPECT_EQ(save::Plan::directory_bytes(0), 64u);
+  EXPECT_EQ(save::Plan::directory_bytes(1), 128u);
+  EXPECT_EQ(save::Plan::directory_bytes(1024), 64u + 8192u);
+  EXPECT_EQ(save::Plan::directory_bytes(1025), 64u + 8192u + 128u);
+  EXPECT_EQ(image::directory_chunks(0), 1u);
+  EXPECT_EQ(image::directory_chunks(1024), 1u);
+  EXPECT_EQ(image::directory_chunks(1025), 2u);
+}
+
+TEST(Plan, MorePacketsThanASaveHoldsAreRefused) {
+  const std::uint32_t each = image::kMaxPackets / 2 + 21;
+  TestVm vm(2, {.capacity = each, .result_bytes = 1});
+  for (std::size_t c = 0; c < 2; ++c) {
+    for (std::uint32_t i = 0; i < each; ++i) ASSERT_NE(vm[c].receive(i, 0), nullptr);
+  }
+  EXPECT_EQ(vm.session.begin({}), Status::kQuotaExceeded);
+  EXPECT_EQ(vm.in_use(), 2u * each);
+  EXPECT_NE(vm[0].complete(vm[0]->packet_at(0)), Status::kInvalidDeviceState) << "the channels go on";
+}
+
+}  // namespace
+}  // namespace vmbsave::test
