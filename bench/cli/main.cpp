@@ -1,10 +1,16 @@
 // vmbsave: the tool. `vmbsave --help` lists its subcommands.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <new>
+#include <string>
 
 #include "cli/commands.hpp"
+#include "scenarios/replay/replay.hpp"
 
 namespace {
 
@@ -12,27 +18,54 @@ constexpr const char* kDescription =
     "Saves and restores the in-use packets of VMBus channels, and measures it.\n"
     "Exit codes: 0 all is well, 1 something checked does not hold, 2 the input or the command line is not usable.";
 
+// fputs, because fmt::print would throw where standard error is gone too.
+int fail(int code, const std::string& what) {
+  std::fputs(("vmbsave: " + what + "\n").c_str(), stderr);
+  return code;
+}
+
+// Output that did not reach its reader is a failure, not a success.
+int flushed(int code) {
+  using vmbsave::cli::kOk;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  const int error = errno;
+  return fail(code == kOk ? vmbsave::cli::kBadInput : code,
+              fmt::format("cannot write to standard output: {}", std::strerror(error)));
+}
+
+// CLI11 itself would only say that a subcommand is missing.
+bool is_unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return false;
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  return std::none_of(commands.begin(), commands.end(),
+                      [&](const CLI::App* command) { return command->get_name() == argv[1]; });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace vmbsave::cli;
   CLI::App app(kDescription, "vmbsave");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "vmbsave " VMBSAVE_VERSION);
   Command chosen;
   add_replay(app, chosen);
   add_table(app, chosen);
   try {
+    if (is_unknown_command(app, argc, argv)) {
+      return fail(kBadInput, fmt::format("no command '{}'; see vmbsave --help", argv[1]));
+    }
     app.parse(argc, argv);
-    return chosen();
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::CallForAllHelp& help) {
-    return app.exit(help);
+    return flushed(chosen());
+  } catch (const CLI::Success& help_or_version) {
+    return flushed(app.exit(help_or_version));
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "vmbsave: {}; see vmbsave --help\n", error.what());
-    return kBadInput;
+    return fail(kBadInput, fmt::format("{}; see vmbsave --help", error.what()));
+  } catch (const vmbsave::replay::CheckFailed& error) {
+    return fail(kFailed, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(kBadInput, "not enough memory");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "vmbsave: {}\n", error.what());
-    return kBadInput;
+    return fail(kBadInput, error.what());
   }
 }

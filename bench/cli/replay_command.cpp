@@ -43,7 +43,7 @@ struct Arguments {
 constexpr std::uint64_t kDefaultServiceTimeNs = 10'000'000;
 
 trace::Trace load(const Arguments& arguments, Progress& progress) {
-  if (!arguments.profile.empty()) return trace::from_profile(arguments.profile);
+  if (arguments.trace.empty()) return trace::from_profile(arguments.profile);
   return trace::read(arguments.trace,
                      [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); });
 }
@@ -54,7 +54,26 @@ void parse_times(Arguments& arguments) {
   if (!arguments.service_time.empty()) {
     options.service_time_ns = parse_duration("--service-time", arguments.service_time);
   }
+  constexpr std::uint64_t kLongestShiftNs = std::uint64_t{1} << 62;
+  if (options.replication.shift_ns > kLongestShiftNs / options.replication.vms) {
+    throw CLI::ValidationError("--shift", "the last VM would start later than 2^62 ns");
+  }
   if (arguments.save_at != "peak") options.save_at_ns = parse_duration("--save-at", arguments.save_at);
+}
+
+// What cannot be replayed is told with the trace's name.
+replay::Result replay_named(const std::string& name, const trace::Trace& trace, const VMBS_VSP& vsp,
+                            const replay::Options& options, Progress& progress) {
+  const auto show = [&](const char* step, std::uint64_t done, std::uint64_t total) {
+    progress.show(step, done, total);
+  };
+  try {
+    return replay::run(trace, vsp, options, show);
+  } catch (const replay::CheckFailed& error) {
+    throw replay::CheckFailed(fmt::format("{}: {}", name, error.what()));
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
+  }
 }
 
 int run(Arguments& arguments) {
@@ -62,13 +81,14 @@ int run(Arguments& arguments) {
   Progress progress;
   const trace::Trace trace = load(arguments, progress);
   replay::Options& options = arguments.options;
-  if (!options.service_time_ns && !trace.measured_completions) options.service_time_ns = kDefaultServiceTimeNs;
-  const replay::Result result =
-      replay::run(trace, *vmbs_vsp_storvsp(), options,
-                  [&](const char* step, std::uint64_t done, std::uint64_t total) { progress.show(step, done, total); });
-  const std::string& name = arguments.profile.empty() ? arguments.trace : arguments.profile;
-  const nlohmann::ordered_json json =
-      report::replay_json({name, trace.format, trace.measured_completions}, options, result);
+  if (!options.service_time_ns && !trace.measured_completions) {
+    options.service_time_ns = trace.service_time_ns.value_or(kDefaultServiceTimeNs);
+  }
+  const std::string& name = arguments.trace.empty() ? arguments.profile : arguments.trace;
+  const VMBS_VSP& vsp = *vmbs_vsp_storvsp();
+  const replay::Result result = replay_named(name, trace, vsp, options, progress);
+  const nlohmann::ordered_json json = report::replay_json(
+      {name, trace.format, trace.measured_completions, vsp.concurrent_callbacks != 0}, options, result);
   if (arguments.json) {
     fmt::print("{}\n", json.dump(2));
   } else {

@@ -13,21 +13,17 @@ namespace {
 
 nlohmann::ordered_json read_json(const std::string& file) {
   std::ifstream in(file);
-  if (!in) throw std::runtime_error(fmt::format("cannot open {}", file));
-  try {
-    return nlohmann::ordered_json::parse(in);
-  } catch (const nlohmann::json::exception&) {
-    throw std::runtime_error(fmt::format("{}: expected the JSON that 'vmbsave replay --json' prints", file));
-  }
+  in.exceptions(std::ifstream::badbit);
+  return nlohmann::ordered_json::parse(in);
 }
 
 int run(const std::vector<std::string>& files) {
   std::vector<nlohmann::ordered_json> replays;
   for (const std::string& file : files) {
-    replays.push_back(read_json(file));
     try {
+      replays.push_back(read_json(file));
       (void)report::replay_table({replays.back()});
-    } catch (const nlohmann::json::exception&) {
+    } catch (const std::exception&) {
       throw std::runtime_error(fmt::format("{}: expected the JSON that 'vmbsave replay --json' prints", file));
     }
   }

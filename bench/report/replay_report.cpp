@@ -28,6 +28,7 @@ std::string time_text(const Json& ns) {
   return fmt::format("{:.2f} s", value / 1e9);
 }
 
+// "measured", or the time that was assumed.
 std::string service_text(const Json& replay) {
   return replay.at("service_time_ns").is_null() ? "measured" : time_text(replay.at("service_time_ns"));
 }
@@ -67,8 +68,8 @@ Json replay_json(const ReplayInput& input, const replay::Options& options, const
   json["restored"] = result.restored;
   json["plan"] = "exact";
   json["threads"] = options.threads;
-  json["concurrent_callbacks"] = true;
-  json["checksum"] = true;
+  json["concurrent_callbacks"] = input.concurrent_callbacks;
+  json["checksum"] = SaveOptions{}.checksum;
   json["check_level"] = VMBSAVE_CHECK;
   json["repeat"] = result.save_ns.size();
   json["save_ns"] = percentiles_json(result.save_ns);
@@ -87,7 +88,7 @@ std::string replay_text(const Json& replay) {
     return fmt::format("p50 {}, p99 {}, max {}", time_text(t.at("p50")), time_text(t.at("p99")),
                        time_text(t.at("max")));
   };
-  line("trace", fmt::format("{} ({}, completions: {})", replay.at("trace").get<std::string>(),
+  line("trace", fmt::format("{} ({}, service time: {})", replay.at("trace").get<std::string>(),
                             replay.at("format").get<std::string>(), service_text(replay)));
   line("requests", fmt::format("{} of {} VM(s), saved at {}", replay.at("requests").get<std::uint64_t>(),
                                replay.at("vms").get<std::uint64_t>(), time_text(replay.at("save_at_ns"))));

@@ -14,6 +14,7 @@ struct ReplayInput {
   std::string trace;   // file or profile, as given
   std::string format;  // of the trace
   bool measured_completions = false;
+  bool concurrent_callbacks = false;  // SavePacket may run for several packets of a channel at once
 };
 
 // Times are integer nanoseconds; a percentile with fewer than 10 samples beyond it is null.

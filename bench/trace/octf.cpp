@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -25,12 +28,33 @@ struct Recording {
   }
 };
 
+// How many messages octf.summary says were traced; absent if it does not say.
+std::optional<std::uint64_t> announced_messages(const std::string& summary) {
+  const nlohmann::json json = nlohmann::json::parse(summary, nullptr, false);
+  if (!json.is_object() || !json.contains("tracedEvents")) return std::nullopt;
+  const nlohmann::json& count = json["tracedEvents"];
+  if (count.is_number_unsigned()) return count.get<std::uint64_t>();
+  if (!count.is_string()) return std::nullopt;
+  const std::string& text = count.get_ref<const std::string&>();
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+// A trace that was cut between two files, or between two messages, reads well; only the summary can tell.
 Recording read_recording(const std::filesystem::path& path, const Progress& progress) {
   Recording recording;
-  visit_queue_files(path, progress, [&](const QueueFile& file) {
+  std::uint64_t messages = 0;
+  const std::string summary = visit_queue_files(path, progress, [&](const QueueFile& file) {
     recording.files.emplace(file.queue, file.start);
-    read_octf_events(file, recording.events);
+    messages += read_octf_events(file, recording.events);
   });
+  const std::optional<std::uint64_t> announced = announced_messages(summary);
+  if (announced && *announced != messages) {
+    throw TraceError(path, fmt::format("expected {} events, as octf.summary says, found {} in {} octf.trace files (is "
+                                       "the trace cut off?)",
+                                       *announced, messages, recording.files.size()));
+  }
   return recording;
 }
 

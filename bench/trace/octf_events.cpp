@@ -138,9 +138,10 @@ void check_header(const Messages& messages) {
 
 }  // namespace
 
-void read_octf_events(const QueueFile& file, std::vector<OctfEvent>& events) {
+std::uint64_t read_octf_events(const QueueFile& file, std::vector<OctfEvent>& events) {
   Messages messages(file);
-  while (messages.next()) {
+  std::uint64_t count = 0;
+  for (; messages.next(); ++count) {
     check_header(messages);
     const octf::Message& message = messages.message();
     if (message.has_submission()) events.push_back(submission_of(messages, file.queue));
@@ -152,6 +153,7 @@ void read_octf_events(const QueueFile& file, std::vector<OctfEvent>& events) {
   if (messages.place().offset == 0) {
     messages.fail("events", "an empty file (if the queue was idle, take the file away)");
   }
+  return count;
 }
 
 }  // namespace vmbsave::trace

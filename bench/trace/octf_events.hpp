@@ -23,7 +23,8 @@ struct OctfEvent {
   std::uint64_t lba = 0;
 };
 
-/// Appends the events of a queue's file. Throws TraceError for anything but whole, well-formed messages.
-void read_octf_events(const QueueFile& file, std::vector<OctfEvent>& events);
+/// Appends the events of a queue's file; gives the number of its messages, of any kind. Throws TraceError for anything
+/// but whole, well-formed messages.
+std::uint64_t read_octf_events(const QueueFile& file, std::vector<OctfEvent>& events);
 
 }  // namespace vmbsave::trace

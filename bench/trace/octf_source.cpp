@@ -29,6 +29,8 @@ std::optional<std::uint16_t> queue_of(std::string_view path) {
   return error == std::errc{} && stop == end ? std::optional(queue) : std::nullopt;
 }
 
+bool is_summary(std::string_view path) { return path.substr(path.rfind('/') + 1) == "octf.summary"; }
+
 // Passes queue files on, but no second one of a queue.
 class Visitor {
  public:
@@ -46,10 +48,15 @@ class Visitor {
 
   bool visited_any() const { return !members_.empty(); }
 
+  std::string summary;  // the text of octf.summary
+
  private:
   const Visit& visit_;
   std::map<std::uint16_t, std::string> members_;
 };
+
+// A summary is some lines of JSON; more is not one.
+constexpr std::size_t kMostSummaryBytes = 65536;
 
 struct FoundFile {
   std::uint16_t queue;
@@ -80,6 +87,12 @@ void visit_directory(const std::filesystem::path& directory, const Progress& pro
     done += file.bytes;
     if (progress) progress(done, total);
   }
+  if (found.empty()) return;
+  const std::filesystem::path summary = found.front().path.parent_path() / "octf.summary";
+  if (!std::filesystem::is_regular_file(summary)) return;
+  visitor.summary.resize(kMostSummaryBytes);
+  visitor.summary.resize(
+      FileBytes(summary, {directory, "octf.summary", 0}).read(visitor.summary.data(), visitor.summary.size()));
 }
 
 // A tar or tar.xz archive through libarchive, one member at a time.
@@ -143,8 +156,13 @@ void visit_archive(const std::filesystem::path& path, const Progress& progress, 
   while (archive.next()) {
     const Place start{path, archive.name(), 0};
     const auto queue = queue_of(start.member);
-    if (!queue || !archive.is_file()) continue;
+    if (!archive.is_file()) continue;
     Place place = start;
+    if (is_summary(start.member)) {
+      visitor.summary.resize(kMostSummaryBytes);
+      visitor.summary.resize(archive.read(visitor.summary.data(), visitor.summary.size(), place));
+    }
+    if (!queue) continue;
     visitor({start, *queue, [&](char* out, std::size_t size) {
                const std::size_t got = archive.read(out, size, place);
                place.offset += got;
@@ -157,7 +175,7 @@ void visit_archive(const std::filesystem::path& path, const Progress& progress, 
 
 }  // namespace
 
-void visit_queue_files(const std::filesystem::path& trace, const Progress& progress, const Visit& visit) {
+std::string visit_queue_files(const std::filesystem::path& trace, const Progress& progress, const Visit& visit) {
   Visitor visitor(visit);
   if (std::filesystem::is_directory(trace)) {
     visit_directory(trace, progress, visitor);
@@ -167,6 +185,7 @@ void visit_queue_files(const std::filesystem::path& trace, const Progress& progr
   if (!visitor.visited_any()) {
     throw TraceError(trace, "expected octf.trace.N files in it, found none (a vSCSI trace is named by its file)");
   }
+  return visitor.summary;
 }
 
 }  // namespace vmbsave::trace

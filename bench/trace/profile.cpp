@@ -84,7 +84,7 @@ class Generator {
   Trace run() {
     constexpr unsigned kBursts = 200;
     trace_.format = "profile";
-    trace_.measured_completions = true;
+    trace_.service_time_ns = profile_.service_time_ns;
     for (unsigned i = 0; i + 1 < kBursts; ++i) burst(level_at(profile_.levels, draw_.share() * 0.999));
     burst(profile_.levels.back().in_use);
     for (std::uint16_t queue = 0; queue < profile_.queues; ++queue) trace_.queues.push_back(queue);
@@ -100,7 +100,7 @@ class Generator {
     for (std::uint32_t i = 0; i < requests; ++i) {
       Request request{};
       request.submit_ns = now_ns_ + i * kBetweenNs;
-      request.complete_ns = request.submit_ns + profile_.service_time_ns;
+      request.complete_ns = kNoCompletion;
       request.lba = draw_.below(std::uint64_t{1} << 26);
       request.tag = trace_.requests.size() & 0xFF;
       request.bytes = draw_size(profile_.sizes, draw_);

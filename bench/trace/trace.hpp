@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,11 @@ struct Request {
 };
 
 struct Trace {
-  std::string format;                 // "octf", "vscsi-v1", "vscsi-v2"
-  std::vector<Request> requests;      // in order of submission; the record number is the index; never empty
-  std::vector<std::uint16_t> queues;  // that submitted requests, ascending
-  bool measured_completions = false;  // some request has a completion time
+  std::string format;                            // "octf", "vscsi-v1", "vscsi-v2"
+  std::vector<Request> requests;                 // in order of submission; the record number is the index; never empty
+  std::vector<std::uint16_t> queues;             // that submitted requests, ascending
+  bool measured_completions = false;             // some request has a completion time
+  std::optional<std::uint64_t> service_time_ns;  // without measured completions: what the source suggests to assume
 };
 
 /// Told now and then how much of the input has been read, in bytes; done == total at the end.

@@ -19,11 +19,10 @@ constexpr UINT32 kMaxContextBytes = 1u << 20;
 
 NTSTATUS enable(VMBCHANNEL__& channel) {
   channel.config.handle = &channel;
+  channel.retired.reserve(channel.retired.size() + 1);
   auto created = std::make_unique<vmbsave::packet::Channel>(channel.vm->channels().control(), channel.config);
   if (!created->reserve()) return STATUS_INSUFFICIENT_RESOURCES;
-  if (const Status status = channel.vm->channels().attach(*created); status != Status::kSuccess) {
-    return to_ntstatus(status);
-  }
+  if (const Status status = channel.vm->enable(*created); status != Status::kSuccess) return to_ntstatus(status);
   channel.channel = std::move(created);
   channel.restore.emplace(*channel.channel);
   channel.state = State::kEnabled;

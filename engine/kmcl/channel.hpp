@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "kmcl/vm.hpp"
 #include "restore/channel_restore.hpp"
@@ -23,6 +24,9 @@ struct VMBCHANNEL__ {
   // While enabled.
   std::unique_ptr<vmbsave::packet::Channel> channel;
   std::optional<vmbsave::restore::ChannelRestore> restore;
+
+  // Of earlier lives of the channel, empty: a VSP may still hold packets of theirs.
+  std::vector<std::unique_ptr<vmbsave::packet::Channel>> retired;
 
   // While a save of this channel is open.
   bool saving = false;

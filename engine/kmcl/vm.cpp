@@ -8,12 +8,20 @@ namespace {
 constinit std::mutex registry_mutex;
 constinit Vm* registry = nullptr;  // every VM with a parent
 
+// What a callback failed with, for the caller of SaveContinue: to him two of the codes mean something else.
+Status caller_status(Status status) noexcept {
+  const bool taken = status == Status::kBufferTooSmall || status == Status::kBufferOverflow;
+  return taken ? Status::kInvalidBufferSize : status;
+}
+
+// The packets stay where they are until Cleanup, empty: a VSP may still complete one that it holds.
 void disable_now(VMBCHANNEL__& channel) noexcept {
   channel.disable_pending = false;
   channel.state = VMBCHANNEL__::State::kDisabled;
   (void)channel.vm->channels().detach(*channel.channel);
+  channel.channel->drop_all();
   channel.restore.reset();
-  channel.channel.reset();
+  channel.retired.push_back(std::move(channel.channel));  // Enable has made room
 }
 
 void destroy_now(VMBCHANNEL__* channel) noexcept {
@@ -52,6 +60,11 @@ void Vm::release(Vm* vm) noexcept {
   delete vm;
 }
 
+Status Vm::enable(packet::Channel& channel) noexcept {
+  const std::lock_guard lock(mutex_);
+  return phase_ == Phase::kIdle ? channels_.attach(channel) : Status::kDeviceBusy;
+}
+
 Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
   const std::lock_guard lock(mutex_);
   if (joined_ == 0) {
@@ -66,21 +79,24 @@ Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
 }
 
 Status Vm::run_save() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    if (phase_ == Phase::kRan) return session_.complete() ? Status::kSuccess : session_.report().failure.status;
-    if (phase_ != Phase::kBegun) return Status::kDeviceBusy;
+  if (save::inside_callbacks) return Status::kInvalidDeviceState;
+  std::unique_lock lock(mutex_);
+  ran_.wait(lock, [this] { return phase_ != Phase::kRunning; });
+  if (phase_ == Phase::kBegun) {
     phase_ = Phase::kRunning;
+    lock.unlock();
+    (void)session_.save();
+    lock.lock();
+    phase_ = Phase::kRan;
+    ran_.notify_all();
   }
-  const Status status = session_.save();
-  const std::lock_guard lock(mutex_);
-  phase_ = Phase::kRan;
-  return status;
+  return session_.complete() ? Status::kSuccess : caller_status(session_.report().failure.status);
 }
 
 void Vm::leave_save(VMBCHANNEL__& channel) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (phase_ == Phase::kRunning) return;  // from inside a callback of this save
+  if (save::inside_callbacks) return;
+  std::unique_lock lock(mutex_);
+  ran_.wait(lock, [this] { return phase_ != Phase::kRunning; });
   channel.saving = false;
   if (--joined_ == 0) end_save();
 }

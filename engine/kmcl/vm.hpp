@@ -1,6 +1,7 @@
 // vm.hpp: the virtual machine behind the channels of one parent device: their epoch, their save, their executor.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 
@@ -21,11 +22,15 @@ class Vm {
   packet::Vm& channels() noexcept { return channels_; }
   save::SaveSession& session() noexcept { return session_; }
 
+  // Puts an enabled channel into the VM. kDeviceBusy while a save runs.
+  Status enable(packet::Channel& channel) noexcept;
+
   // The first channel's begin is the cut for all; the others join it.
   Status join_save(VMBCHANNEL__& channel) noexcept;
-  // Runs the save, once for all channels. Callbacks run without a lock held.
+  // Runs the save, once for all channels; a second caller waits for the first. Callbacks run without a lock held; a
+  // call from inside one is refused with kInvalidDeviceState.
   Status run_save() noexcept;
-  // The last channel's end ends it.
+  // The last channel's end ends it. From inside a callback: no effect.
   void leave_save(VMBCHANNEL__& channel) noexcept;
 
   // Takes a channel out of the VM, now or at the end of the save that runs.
@@ -35,7 +40,6 @@ class Vm {
 
   // kDeviceBusy while a save runs.
   Status set_threads(unsigned threads);
-  Executor* executor() noexcept { return executor_.get(); }
 
  private:
   enum class Phase { kIdle, kBegun, kRunning, kRan };
@@ -51,7 +55,8 @@ class Vm {
   save::SaveSession session_{channels_};
   std::unique_ptr<Executor> executor_;
 
-  std::mutex mutex_;  // of what follows
+  std::mutex mutex_;  // of what follows, and of the list of channels
+  std::condition_variable ran_;
   Phase phase_ = Phase::kIdle;
   unsigned joined_ = 0;  // channels between SaveBegin and SaveEnd
 };

@@ -45,11 +45,12 @@ class RestoreTarget {
   ~RestoreTarget() = default;
 };
 
-// The memory of a channel that does not depend on the kind of atomics: packet objects and room for results, by slot.
+// The memory of a channel that does not depend on the kind of atomics: packet objects and room for results, by slot. A
+// packet of zeroes is one that was never used, so that nothing is touched before a packet needs it.
 class PacketStore {
  public:
   // False: no memory.
-  bool reserve(void* channel, const ChannelConfig& config) noexcept;
+  bool reserve(const ChannelConfig& config) noexcept;
 
   Packet* slot_packet(std::uint32_t slot) const noexcept {
     return reinterpret_cast<Packet*>(packets_.data() + slot * packet_stride_);
@@ -76,12 +77,8 @@ class BasicChannel {
         at_(std::make_unique<Packet*[]>(config.capacity)) {}
   BasicChannel(const BasicChannel&) = delete;
 
-  // Maps the packets; once, before use. False: no memory.
-  bool reserve() noexcept {
-    if (!store_.reserve(this, config_)) return false;
-    for (std::uint32_t slot = 0; slot < config_.capacity; ++slot) at_[slot] = store_.slot_packet(slot);
-    return true;
-  }
+  // Maps the packets, which get their memory when they are first used; once, before use. False: no memory.
+  bool reserve() noexcept { return store_.reserve(config_); }
 
   // ---- incoming packets: the thread that reads the ring
   // -----------------------------------------------------------------------
@@ -97,6 +94,7 @@ class BasicChannel {
     if (claim.status != ClaimStatus::kClaimed) return {claim.status, nullptr};
     Packet* const packet = store_.slot_packet(claim.slot);
     if (at_[claim.slot] != packet) at_[claim.slot] = packet;
+    packet->channel = this;
     packet->slot = claim.slot;
     packet->pointer = nullptr;
     packet->direction = Direction::kIncoming;
@@ -135,6 +133,8 @@ class BasicChannel {
   Status complete(Packet& packet, std::span<const std::byte> result) noexcept {
     if (result.size() > config_.result_bytes) return Status::kInvalidParameter;
     const std::uint32_t slot = packet.slot;
+    if (!table_.in_use(slot))
+      return Status::kInvalidDeviceState;  // the result in the slot is another packet's, or the first one's
     store_result(packet, result);
     switch (table_.complete(slot, control_)) {
       case CompleteOutcome::kDeliver:

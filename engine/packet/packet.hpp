@@ -18,6 +18,7 @@ enum class Direction : std::uint8_t { kIncoming = 0, kOutgoing = 1 };
 enum class Origin : std::uint8_t {
   kSlot = 0,       // belongs to a slot of the table: an incoming packet
   kAllocated = 1,  // from the channel's pool: allocated by the VSP
+  kPooled = 2,     // in the pool: nobody's
 };
 
 struct alignas(base::kCacheLine) Packet {

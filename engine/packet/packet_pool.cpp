@@ -27,7 +27,9 @@ Packet* PacketPool::allocate() noexcept {
 
 void PacketPool::release(Packet* packet) noexcept {
   const std::lock_guard lock(mutex_);
-  VMBSAVE_ASSERT(outstanding_ > 0 && packet->origin == Origin::kAllocated);
+  if (packet->origin != Origin::kAllocated) return;  // freed twice
+  VMBSAVE_ASSERT(outstanding_ > 0);
+  packet->origin = Origin::kPooled;
   packet->in_use = false;
   packet->next_free = free_;
   free_ = packet;
@@ -51,6 +53,7 @@ bool PacketPool::grow() noexcept {
   }
   for (std::size_t i = kSlabPackets; i-- > 0;) {
     Packet* const packet = new (base + i * stride) Packet{};
+    packet->origin = Origin::kPooled;
     packet->next_free = free_;
     free_ = packet;
   }

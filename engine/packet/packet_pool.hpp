@@ -17,6 +17,7 @@ class PacketPool {
 
   // A packet with a zeroed client context; nullptr if there is no memory. Any thread; a short lock.
   Packet* allocate() noexcept;
+  // A packet that is in the pool already stays there.
   void release(Packet* packet) noexcept;
 
   std::uint64_t outstanding() const noexcept;

@@ -160,6 +160,11 @@ class PacketTable {
     return word_[w].value.exchange_acq_rel(0);
   }
 
+  // A hint: exact for the thread that alone may complete the packet.
+  bool in_use(std::uint32_t slot) const noexcept {
+    return state(word_[slot / sync::kSlotsPerWord].value.load_relaxed(), slot) == SlotState::kInUse;
+  }
+
   std::uint64_t load(std::uint32_t w) const noexcept { return word_[w].value.load_relaxed(); }
 
   // Slots not free; exact only while nobody claims or releases. O(words).

@@ -166,6 +166,8 @@ Status ChannelRestore::run_callback(const Located& record) {
       static_cast<Status>(config.restore_packet(config.handle, const_cast<std::byte*>(record.lib_buf), lib_bytes,
                                                 const_cast<std::byte*>(record.save_buf), record.lib.save_bytes));
   current_ = nullptr;
+  // This one means progress to the caller of a restore: as a callback's failure it would be taken for it.
+  if (status == Status::kMoreProcessingRequired) return Status::kInvalidDeviceRequest;
   if (!succeeded(status)) return status;
   return adopted_ && !violated_ ? Status::kSuccess : Status::kInvalidDeviceRequest;
 }

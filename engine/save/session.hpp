@@ -20,6 +20,9 @@
 
 namespace vmbsave::save {
 
+// This thread runs SavePacket for some save. Who waits for that save from here would wait for himself.
+inline thread_local bool inside_callbacks = false;
+
 template <template <class> class Atom>
 class BasicSaveSession {
  public:
@@ -58,7 +61,7 @@ class BasicSaveSession {
 
   Status prepare() noexcept;
   Status check_callbacks() const noexcept;
-  Status abandon(Status status) noexcept;
+  Status abandon(Status status, SavePhase phase) noexcept;
   bool expired() const noexcept;
 
   Status run_blocks(SavePhase phase) noexcept;

@@ -9,6 +9,14 @@
 
 namespace vmbsave::save {
 
+// Marks this thread for the time in which it may run the VSP's callbacks.
+class InsideCallbacks {
+ public:
+  InsideCallbacks() noexcept { inside_callbacks = true; }
+  ~InsideCallbacks() { inside_callbacks = false; }
+  InsideCallbacks(const InsideCallbacks&) = delete;
+};
+
 template <template <class> class Atom>
 BasicSaveSession<Atom>::BasicSaveSession(Vm& vm) : vm_(vm) {}
 
@@ -31,10 +39,10 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   lap(SavePhase::kCut);
   const bool settled = cut_.await_transit(vm_, [this] { return expired(); });
   lap(SavePhase::kTransitWait);
-  if (!settled) return abandon(Status::kIoTimeout);
+  if (!settled) return abandon(Status::kIoTimeout, SavePhase::kTransitWait);
   Status status = plan_.build(vm_, cut_);
   if (status == Status::kSuccess) status = check_callbacks();
-  if (status != Status::kSuccess) return abandon(status);
+  if (status != Status::kSuccess) return abandon(status, SavePhase::kCut);
   report_.packets = plan_.packets();
   lap(SavePhase::kCut);
   state_ = State::kBegun;
@@ -108,8 +116,8 @@ Status BasicSaveSession<Atom>::check_callbacks() const noexcept {
 
 // begin gives up: thaws what was frozen, delivers what was deferred.
 template <template <class> class Atom>
-Status BasicSaveSession<Atom>::abandon(Status status) noexcept {
-  report_.failure = {.status = status, .phase = SavePhase::kTransitWait};
+Status BasicSaveSession<Atom>::abandon(Status status, SavePhase phase) noexcept {
+  report_.failure = {.status = status, .phase = phase};
   report_.deferred_delivered = cut_.thaw(vm_, EndMode::kResume);
   vm_.control().leave();
   return status;
@@ -131,6 +139,7 @@ Status BasicSaveSession<Atom>::run_blocks(SavePhase phase) noexcept {
 
 template <template <class> class Atom>
 void BasicSaveSession<Atom>::run_unit(const Unit& unit) noexcept {
+  const InsideCallbacks inside;
   for (std::uint32_t b = unit.first_block; b < unit.last_block; ++b) {
     if (failed_.load_relaxed() != 0) return;
     Block& block = plan_.blocks[b];

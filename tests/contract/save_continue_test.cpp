@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "vmbsave/kmcl_ext.h"
@@ -253,6 +254,115 @@ TEST(SaveContinue, BeginFromInsideProcessPacketIsRefused) {
   EXPECT_EQ(endpoint.delivered, std::vector<UINT64>{1});
   EXPECT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS) << "and nothing is left of it";
   VmbChannelSaveEnd(endpoint.channel);
+}
+
+TEST(Channel, CompletionAfterDisableHasNoEffect) {
+  Endpoint endpoint;
+  endpoint.fill(2);
+  static VMBPACKET held;
+  VmbChannelDisable(endpoint.channel);
+  ASSERT_EQ(VmbChannelInitSetProcessPacketCallbacks(
+                endpoint.channel, [](VMBCHANNEL, VMBPACKETCOMPLETION packet, PVOID, UINT32, UINT32) { held = packet; },
+                nullptr),
+            STATUS_SUCCESS);
+  for (const bool discard : {false, true}) {
+    ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
+    VmbChannelStart(endpoint.channel);
+    ASSERT_EQ(endpoint.receive(7, 0), STATUS_SUCCESS);
+    static_cast<Context*>(VmbsPacketGetClientContext(held))->bytes = 0;
+    if (discard) save(endpoint.channel, 1 << 20);
+    VmbChannelDisable(endpoint.channel);
+    VmbChannelSaveEnd(endpoint.channel);
+    VmbChannelPacketComplete(held, nullptr, 0);
+    EXPECT_TRUE(endpoint.delivered.empty());
+  }
+}
+
+TEST(SaveContinue, AFailingCallbacksStatusIsNotTakenForProgress) {
+  Endpoint endpoint;
+  endpoint.fill(3);
+  VmbChannelDisable(endpoint.channel);
+  ASSERT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(
+                endpoint.channel,
+                [](VMBCHANNEL, VMBPACKET, PVOID, UINT32 size, PUINT32 needed) -> NTSTATUS {
+                  *needed = size + 8;  // always more
+                  return STATUS_BUFFER_TOO_SMALL;
+                },
+                on_restore),
+            STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
+  VmbChannelStart(endpoint.channel);
+  ASSERT_EQ(endpoint.receive(1, 0), STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS);
+  ULONG filled = 0;
+  ULONG required = 0;
+  UINT8 buffer[4096];
+  const auto grown = static_cast<NTSTATUS>(0xC0000206u);
+  EXPECT_EQ(VmbChannelSaveContinue(endpoint.channel, buffer, sizeof buffer, &filled, &required), grown);
+  EXPECT_EQ(VmbChannelSaveContinue(endpoint.channel, buffer, sizeof buffer, &filled, &required), grown);
+  VmbChannelSaveEnd(endpoint.channel);
+}
+
+TEST(SaveContinue, CallsFromInsideACallbackAreRefused) {
+  Endpoint endpoint;
+  VmbChannelDisable(endpoint.channel);
+  ASSERT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(
+                endpoint.channel,
+                [](VMBCHANNEL channel, VMBPACKET, PVOID, UINT32, PUINT32) -> NTSTATUS {
+                  ULONG filled = 0;
+                  ULONG required = 0;
+                  EXPECT_EQ(VmbChannelSaveContinue(channel, nullptr, 0, &filled, &required),
+                            STATUS_INVALID_DEVICE_STATE);
+                  EXPECT_EQ(VmbChannelSaveBegin(channel), STATUS_INVALID_DEVICE_STATE);
+                  VmbChannelSaveEnd(channel);
+                  return STATUS_SUCCESS;
+                },
+                on_restore),
+            STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
+  VmbChannelStart(endpoint.channel);
+  ASSERT_EQ(endpoint.receive(1, 0), STATUS_SUCCESS);
+  EXPECT_FALSE(save(endpoint.channel, 1 << 20).empty());
+  VmbChannelSaveEnd(endpoint.channel);
+}
+
+TEST(SaveContinue, ChannelsOfOneVmMayBeSavedFromSeveralThreads) {
+  char parent = 0;
+  const auto device = reinterpret_cast<PDEVICE_OBJECT>(&parent);
+  Endpoint first(device);
+  Endpoint second(device);
+  first.fill(500);
+  second.fill(500);
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_EQ(VmbChannelSaveBegin(first.channel), STATUS_SUCCESS);
+    ASSERT_EQ(VmbChannelSaveBegin(second.channel), STATUS_SUCCESS);
+    const auto take_all = [](VMBCHANNEL channel) {
+      Bytes buffer(1 << 20);
+      ULONG filled = 0;
+      ULONG required = 0;
+      EXPECT_EQ(VmbChannelSaveContinue(channel, buffer.data(), static_cast<ULONG>(buffer.size()), &filled, &required),
+                STATUS_SUCCESS);
+      VmbChannelSaveEnd(channel);
+    };
+    std::thread other(take_all, second.channel);
+    take_all(first.channel);
+    other.join();
+  }
+}
+
+TEST(Channel, ChannelsOfOneVmComeAndGoFromSeveralThreads) {
+  char parent = 0;
+  const auto device = reinterpret_cast<PDEVICE_OBJECT>(&parent);
+  Endpoint staying(device);
+  const auto come_and_go = [&] {
+    for (int i = 0; i < 100; ++i) Endpoint endpoint(device);
+  };
+  std::thread other(come_and_go);
+  come_and_go();
+  other.join();
+  staying.fill(5);
+  save(staying.channel, 1 << 20);
+  VmbChannelSaveEnd(staying.channel);
 }
 
 TEST(RestoreFromBuffer, StartIsRefusedUntilItSucceeds) {

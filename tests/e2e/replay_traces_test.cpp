@@ -87,7 +87,10 @@ INSTANTIATE_TEST_SUITE_P(Known, ReplayTraces,
 
 TEST(Tool, BadInputIsOneLineAndExitCode2) {
   for (const char* arguments :
-       {"", "replay", "replay --trace /no/such/file", "replay --profile none", "replay --bogus", "table /no/such/file",
+       {"", "bogus", "replay", "replay --profile ''", "table .",
+        "replay --profile cloudphysics --shift 300000000s --replicate 64",
+        "replay --profile cloudphysics --repeat 1 --image .", "replay --trace /no/such/file",
+        "replay --profile none", "replay --bogus", "table /no/such/file",
         "replay --profile cloudphysics --service-time 10", "replay --profile cloudphysics --save-at 1h",
         "replay --profile cloudphysics --threads 0", "replay --profile cloudphysics --save-at 999s",
         "replay --profile cloudphysics --repeat 1 --image /no/such/folder/image",
@@ -97,6 +100,17 @@ TEST(Tool, BadInputIsOneLineAndExitCode2) {
     EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << arguments << "\n" << outcome.out;
     EXPECT_TRUE(outcome.out.starts_with("vmbsave: ")) << outcome.out;
   }
+}
+
+TEST(Tool, LostOutputIsAFailure) {
+  const Outcome outcome = run("replay --profile cloudphysics --repeat 1 --json 3>&1 > /dev/full");
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+}
+
+TEST(Tool, ProfilesDoNotClaimMeasuredCompletions) {
+  const auto json = nlohmann::json::parse(run("replay --profile open-cas --repeat 1 --json").out);
+  EXPECT_EQ(json.at("measured_completions"), false);
+  EXPECT_EQ(json.at("service_time_ns"), 15'017'000);
 }
 
 TEST(Tool, HelpNamesTheOptions) {

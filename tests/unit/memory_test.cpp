@@ -96,6 +96,8 @@ TEST(PacketPool, PacketsComeBackClean) {
     pool.release(packet);
   }
   EXPECT_EQ(pool.outstanding(), 0u);
+  pool.release(*packets.begin());
+  EXPECT_EQ(pool.outstanding(), 0u) << "freed twice";
   packet::Packet* const again = pool.allocate();
   EXPECT_TRUE(packets.contains(again));
   EXPECT_EQ(again->transaction_id, 0u);

@@ -68,6 +68,19 @@ TEST(Schedule, ServiceTimeReplacesMeasuredCompletions) {
   EXPECT_EQ(schedule.in_use_at(8).size(), 0u);
 }
 
+TEST(Schedule, ARequestThatCompletesAtOnceIsNeverInUse) {
+  trace::Trace trace = small_trace();
+  trace.requests[1].complete_ns = trace.requests[1].submit_ns;
+  const Schedule schedule(trace, std::nullopt, {});
+  EXPECT_EQ(schedule.in_use_at(5).size(), 1u);
+  EXPECT_EQ(schedule.survey(1, [](std::uint32_t, std::uint32_t) { return 0u; }).peak, 2u);
+  Options options;
+  options.repeat = 1;
+  EXPECT_TRUE(run(trace, *vmbs_vsp_storvsp(), options, no_progress).restored);
+  options.service_time_ns = 0;
+  EXPECT_EQ(run(trace, *vmbs_vsp_storvsp(), options, no_progress).packets_in_use, 0u);
+}
+
 TEST(Schedule, ReplicasAreTheTraceShifted) {
   const trace::Trace trace = small_trace();
   const Schedule shifted(trace, std::nullopt, {.vms = 3, .shift_ns = 10});
@@ -100,6 +113,7 @@ Result replay(const trace::Trace& trace, const Shape& run) {
   options.channels = run.channels;
   options.threads = run.threads;
   options.repeat = 3;
+  options.service_time_ns = trace.service_time_ns;
   return replay::run(trace, *vmbs_vsp_storvsp(), options, no_progress);
 }
 
@@ -190,7 +204,14 @@ TEST(ImageFile, IsWholeOrNotThere) {
   EXPECT_EQ(std::filesystem::file_size(path), bytes.size());
   write_file(path, std::span(bytes).first(10));
   EXPECT_EQ(std::filesystem::file_size(path), 10u);
+  const std::filesystem::path link = path.string() + ".link";
+  std::filesystem::create_symlink(path, link);
+  write_file(link, bytes);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_EQ(std::filesystem::file_size(path), bytes.size());
+  std::filesystem::remove(link);
   std::filesystem::remove(path);
+  EXPECT_THROW(write_file(testing::TempDir(), bytes), std::runtime_error) << "no regular file";
   EXPECT_THROW(write_file("/nonexistent/folder/image", bytes), std::runtime_error);
 }
 

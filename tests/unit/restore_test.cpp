@@ -238,6 +238,19 @@ TEST(RestorePacket, FailureInTheMiddleLeavesTheChannelEmptyAndUsable) {
   EXPECT_EQ(vm.in_use(), 50u);
 }
 
+TEST(RestorePacket, ItsFailureIsNotTakenForProgress) {
+  TestVm vm;
+  vm[0].restore_hook = [](std::uint64_t id) {
+    return id == 3 ? static_cast<std::int32_t>(Status::kMoreProcessingRequired) : TestChannel::kPassOn;
+  };
+  const Bytes image = small_image();
+  restore::ChannelRestore restore(*vm[0]);
+  EXPECT_EQ(restore.feed(stream_of(image)), Status::kInvalidDeviceRequest);
+  EXPECT_EQ(vm.in_use(), 0u);
+  vm[0].restore_hook = nullptr;
+  EXPECT_EQ(restore.feed(stream_of(image)), Status::kSuccess);
+}
+
 TEST(RestorePacket, SuccessWithoutVmbPacketRestoreIsABrokenContract) {
   TestVm vm;
   vm[0].restore_hook = [](std::uint64_t) { return 0; };

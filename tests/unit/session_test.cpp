@@ -133,6 +133,7 @@ TEST(SaveSession, CompletionDuringASaveReachesTheGuestAtItsEnd) {
   vm[0].receive(8, 10);
   EXPECT_EQ(save_packets(vm).size(), 2u);
   EXPECT_EQ(vm[0].complete(packet, 42), Status::kSuccess);
+  EXPECT_EQ(vm[0].complete(packet, 43), Status::kInvalidDeviceState) << "completed twice: the first result counts";
   EXPECT_TRUE(vm[0].completions().empty());
   EXPECT_EQ(vm[0].receive(9, 1), nullptr) << "no new packet while a save runs";
   vm.session.end(EndMode::kResume);

@@ -340,5 +340,19 @@ TEST_F(OctfTrace, RealTrace) {
   EXPECT_EQ(longest / 1'000, 63'161U);  // also: every request completed
 }
 
+// Cut between two files, or between two messages, a trace reads well: only octf.summary can tell.
+TEST_F(OctfTrace, EventsAreAsManyAsTheSummarySays) {
+  const auto trace = [&](const std::string& summary) {
+    return scratch_.write("s.tar", tar({{"t/octf.summary", summary}, {"t/octf.trace.3", kQueue3}}));
+  };
+  EXPECT_EQ(read(trace(R"({"tracedEvents": "3"})")).requests.size(), 1U);
+  EXPECT_EQ(read(trace(R"({"tracedEvents": 3})")).requests.size(), 1U);
+  EXPECT_EQ(read(trace("not JSON")).requests.size(), 1U);
+  expect_error(trace(R"({"tracedEvents": "6"})"), {"s.tar", "expected 6 events", "found 3 in 1"});
+  scratch_.write("d/octf.trace.3", kQueue3);
+  scratch_.write("d/octf.summary", R"({"tracedEvents": "4"})");
+  expect_error(scratch_.path() / "d", {"expected 4 events"});
+}
+
 }  // namespace
 }  // namespace vmbsave::trace::test

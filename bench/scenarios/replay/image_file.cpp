@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 
 namespace vmbsave::replay {
@@ -28,9 +29,21 @@ bool write_all(int file, std::span<const std::byte> bytes) {
   return fsync(file) == 0;
 }
 
+// Where the bytes go: the file behind a link, and never in the place of a device or a pipe.
+std::string target_of(const std::string& path) {
+  std::error_code none;
+  const std::filesystem::file_status status = std::filesystem::status(path, none);
+  if (!std::filesystem::exists(status)) return path;
+  if (!std::filesystem::is_regular_file(status)) {
+    throw std::runtime_error(fmt::format("cannot write image {}: it is there and no regular file", path));
+  }
+  return std::filesystem::canonical(path).string();
+}
+
 }  // namespace
 
-void write_file(const std::string& path, std::span<const std::byte> bytes) {
+void write_file(const std::string& file_path, std::span<const std::byte> bytes) {
+  const std::string path = target_of(file_path);
   std::string temporary = path + ".XXXXXX";
   const int file = mkstemp(temporary.data());
   if (file < 0) fail(path, "create");

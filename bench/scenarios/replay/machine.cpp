@@ -7,31 +7,33 @@
 #include "base/clock.hpp"
 #include "kmcl/channel.hpp"
 #include "restore/image_restore.hpp"
+#include "scenarios/replay/replay.hpp"
 
 namespace vmbsave::replay {
 namespace {
 
 void require(NTSTATUS status, const char* what) {
   if (NT_SUCCESS(status)) return;
-  throw std::runtime_error(fmt::format("{} failed: {} (0x{:08X})", what, status_name(static_cast<Status>(status)),
-                                       static_cast<std::uint32_t>(status)));
+  throw CheckFailed(fmt::format("{} failed: {} (0x{:08X})", what, status_name(static_cast<Status>(status)),
+                                static_cast<std::uint32_t>(status)));
 }
 
 void require(const SaveReport& report, Status status) {
   if (status == Status::kSuccess) return;
-  throw std::runtime_error(fmt::format("save failed: {} (0x{:08X}) in phase {}, channel {}, transaction {}",
-                                       status_name(status), static_cast<std::uint32_t>(status),
-                                       phase_name(report.failure.phase), report.failure.channel,
-                                       report.failure.transaction_id));
+  throw CheckFailed(fmt::format("save failed: {} (0x{:08X}) in phase {}, channel {}, transaction {}",
+                                status_name(status), static_cast<std::uint32_t>(status),
+                                phase_name(report.failure.phase), report.failure.channel,
+                                report.failure.transaction_id));
 }
 
 }  // namespace
 
 Machine::Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas, unsigned threads)
     : vsp_(vsp), topology_(topology), backend_{this, on_submit}, parents_(topology.domains) {
+  if (threads > 1) executor_ = make_thread_executor(threads);
   channels_.reserve(topology.channels());
   for (std::uint32_t number = 0; number < topology.channels(); ++number) {
-    allocate_channel(number, quotas[number], threads);
+    allocate_channel(number, quotas[number]);
   }
 }
 
@@ -43,7 +45,7 @@ Machine::~Machine() {
   }
 }
 
-void Machine::allocate_channel(std::uint32_t number, std::uint32_t quota, unsigned threads) {
+void Machine::allocate_channel(std::uint32_t number, std::uint32_t quota) {
   const std::uint32_t domain = number / topology_.channels_per_domain;
   VMBCHANNEL channel = nullptr;
   require(VmbChannelAllocate(reinterpret_cast<PDEVICE_OBJECT>(&parents_[domain]), 1, &channel), "VmbChannelAllocate");
@@ -52,9 +54,6 @@ void Machine::allocate_channel(std::uint32_t number, std::uint32_t quota, unsign
   require(VmbsChannelInitSetCompletionSink(channel, on_completion, this), "VmbsChannelInitSetCompletionSink");
   VmbChannelSetTransactionQuota(channel, quota);
   require(VmbChannelEnable(channel), "VmbChannelEnable");
-  if (number % topology_.channels_per_domain == 0) {
-    require(VmbsChannelSetSaveThreads(channel, threads), "VmbsChannelSetSaveThreads");
-  }
 }
 
 void Machine::start() {
@@ -81,12 +80,12 @@ void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
 void Machine::complete(std::uint64_t transaction_id) {
   const auto found = in_use_.find(transaction_id);
   if (found == in_use_.end() || found->second.packet == nullptr) {
-    throw std::runtime_error(fmt::format("transaction {} is to be completed but is not in use", transaction_id));
+    throw CheckFailed(fmt::format("transaction {} is to be completed but is not in use", transaction_id));
   }
   const std::uint64_t before = delivered_;
   vsp_.complete(found->second.packet, STATUS_SUCCESS);
   if (delivered_ != before + 1 || unexpected_ != 0) {
-    throw std::runtime_error(fmt::format("transaction {} was not delivered to the guest exactly once", transaction_id));
+    throw CheckFailed(fmt::format("transaction {} was not delivered to the guest exactly once", transaction_id));
   }
 }
 
@@ -98,7 +97,7 @@ SavedDomain Machine::save(std::uint32_t domain) {
   kmcl::Vm& vm = *channels_[domain * topology_.channels_per_domain]->vm;
   save::SaveSession& session = vm.session();
   const std::uint64_t start = base::now_ns();
-  Status status = session.begin({.executor = vm.executor()});
+  Status status = session.begin({.executor = executor_.get()});
   if (status != Status::kSuccess) require(session.report(), status);
   status = session.save();
   const std::uint64_t save_ns = base::now_ns() - start;
@@ -109,11 +108,11 @@ SavedDomain Machine::save(std::uint32_t domain) {
 
 RestoreReport Machine::restore(std::uint32_t domain, std::span<const std::byte> image) {
   kmcl::Vm& vm = *channels_[domain * topology_.channels_per_domain]->vm;
-  const RestoreReport report = restore::restore_image(vm.channels(), image, {.executor = vm.executor()});
+  const RestoreReport report = restore::restore_image(vm.channels(), image, {.executor = executor_.get()});
   if (report.status != Status::kSuccess) {
-    throw std::runtime_error(fmt::format("restore failed: {} (0x{:08X}) at channel {}, image offset {}",
-                                         status_name(report.status), static_cast<std::uint32_t>(report.status),
-                                         report.channel, report.offset));
+    throw CheckFailed(fmt::format("restore failed: {} (0x{:08X}) at channel {}, image offset {}",
+                                  status_name(report.status), static_cast<std::uint32_t>(report.status), report.channel,
+                                  report.offset));
   }
   return report;
 }

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "vmbsave/executor.hpp"
 #include "vmbsave/kmcl_ext.h"
 #include "vmbsave/restore.hpp"
 #include "vmbsave/save.hpp"
@@ -64,14 +65,15 @@ class Machine {
         sent;  // the guest's pages stay described until the completion; empty once restored
   };
 
-  void allocate_channel(std::uint32_t number, std::uint32_t quota, unsigned threads);
+  void allocate_channel(std::uint32_t number, std::uint32_t quota);
   static VOID on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id);
   static VOID on_completion(VOID* context, UINT64 transaction_id, const VOID* buffer, UINT32 length);
 
   const VMBS_VSP& vsp_;
   const Topology topology_;
   const VMBS_VSP_BACKEND backend_;
-  std::vector<char> parents_;  // their addresses identify the domains' parent devices
+  std::unique_ptr<Executor> executor_;  // of every domain's saves; null: this thread alone
+  std::vector<char> parents_;           // their addresses identify the domains' parent devices
   std::vector<VMBCHANNEL> channels_;
   std::unordered_map<std::uint64_t, Request> in_use_;  // by transaction id
   std::vector<std::unique_ptr<VMBS_VSP_PACKET>> spare_;

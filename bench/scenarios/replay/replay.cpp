@@ -123,7 +123,7 @@ class Replay {
       ++count;
     }
     if (count != result_.packets_in_use) {
-      throw std::runtime_error(fmt::format("{} packets in use, the trace has {}", result_.packets_in_use, count));
+      throw CheckFailed(fmt::format("{} packets in use, the trace has {}", result_.packets_in_use, count));
     }
   }
 

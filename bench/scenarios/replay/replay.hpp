@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -42,10 +43,15 @@ struct Result {
   std::vector<std::uint64_t> phase_ns[kSavePhases];
 };
 
+// Something that must hold does not: a call of the engine failed, a packet was lost.
+class CheckFailed : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // Told which long step runs, and how much of it is done.
 using Progress = std::function<void(const char* step, std::uint64_t done, std::uint64_t total)>;
 
-// Throws std::runtime_error with one clear line.
+// Throws CheckFailed, or std::runtime_error for input that cannot be replayed; one clear line each.
 Result run(const trace::Trace& trace, const VMBS_VSP& vsp, const Options& options, const Progress& progress);
 
 }  // namespace vmbsave::replay

@@ -6,7 +6,10 @@
 namespace vmbsave::replay {
 namespace {
 
-auto order(const Event& event) { return std::tuple(event.time_ns, event.submit, event.vm, event.record); }
+auto order(const Event& event) {
+  const bool later = event.submit || event.instant;
+  return std::tuple(event.time_ns, later, event.vm, event.record, !event.submit);
+}
 
 // Where one VM stands in its events.
 struct Cursor {
@@ -22,9 +25,10 @@ Schedule::Schedule(const trace::Trace& trace, std::optional<std::uint64_t> servi
   events_.reserve(trace.requests.size() * 2);
   for (std::uint32_t record = 0; record < trace.requests.size(); ++record) {
     const trace::Request& request = trace.requests[record];
-    events_.push_back({request.submit_ns, true, record, 0});
     const std::uint64_t complete = completion(request);
-    if (complete != trace::kNoCompletion) events_.push_back({complete, false, record, 0});
+    const bool instant = complete == request.submit_ns;
+    events_.push_back({request.submit_ns, true, instant, record, 0});
+    if (complete != trace::kNoCompletion) events_.push_back({complete, false, instant, record, 0});
   }
   std::sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) { return order(a) < order(b); });
 }
@@ -60,11 +64,12 @@ Survey Schedule::survey(std::uint32_t channels, const ChannelOf& channel_of) con
     const std::uint32_t channel = channel_of(event.vm, event.record);
     survey.end_ns = event.time_ns;
     if (!event.submit) {
-      --now;
+      if (!event.instant) --now;
       --in_use[channel];
       return true;
     }
     survey.channel_peaks[channel] = std::max(survey.channel_peaks[channel], ++in_use[channel]);
+    if (event.instant) return true;
     if (++now > survey.peak) {
       survey.peak = now;
       survey.peak_time_ns = event.time_ns;

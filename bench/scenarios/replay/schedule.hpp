@@ -19,7 +19,8 @@ struct Replication {
 
 struct Event {
   std::uint64_t time_ns;
-  bool submit;  // else a completion
+  bool submit;   // else a completion
+  bool instant;  // of a request that completes when it is submitted: in use at no time
   std::uint32_t record;
   std::uint32_t vm;
 };
@@ -42,8 +43,8 @@ class Schedule {
   const Replication& replication() const noexcept { return replication_; }
   std::uint64_t requests() const noexcept { return trace_.requests.size() * std::uint64_t{replication_.vms}; }
 
-  // Visits the events of all VMs in order of time, completions before submissions of the same instant, up to and
-  // including `until`. visit returns false to stop.
+  // Visits the events of all VMs in order of time, up to and including `until_ns`; at one instant completions come
+  // first, but none before its own submission. visit returns false to stop.
   using Visit = std::function<bool(const Event&)>;
   void for_each_event(std::uint64_t until_ns, const Visit& visit) const;
 

@@ -171,14 +171,15 @@ NTSTATUS VmbChannelInitSetProcessPacketCallbacks(VMBCHANNEL Channel, PFN_VMB_CHA
                                                  PFN_VMB_CHANNEL_PROCESSING_COMPLETE ProcessingCompleteCallback);
 NTSTATUS VmbServerChannelInitSetSaveRestorePacketCallbacks(VMBCHANNEL Channel, PFN_VMB_CHANNEL_SAVE_PACKET SavePacketCallback,
                                                            PFN_VMB_CHANNEL_RESTORE_PACKET RestorePacketCallback);
-/* Most packets in use at a time; takes effect at Enable; 4,096 by default. */
+/* Most packets in use at a time, at most 2^20; takes effect at Enable; 4,096 by default. */
 VOID VmbChannelSetTransactionQuota(VMBCHANNEL Channel, UINT32 Quota);
 VOID VmbChannelSetPointer(VMBCHANNEL Channel, PVOID Pointer);
 PVOID VmbChannelGetPointer(VMBCHANNEL Channel);
 
 /* ---- channel: life ---------------------------------------------------------------------------------------------------------- */
 NTSTATUS VmbChannelEnable(VMBCHANNEL Channel);
-/* Between the SaveContinue that ended a save and its SaveEnd: the save is discarded instead of resumed. */
+/* Empties the channel: packets still in use are gone, completing one later has no effect until Cleanup frees them.
+ * Between the SaveContinue that ended a save and its SaveEnd: the save is discarded instead of resumed. */
 VOID VmbChannelDisable(VMBCHANNEL Channel);
 /* Without effect until a restore that has begun returns STATUS_SUCCESS. */
 VOID VmbChannelStart(VMBCHANNEL Channel);
@@ -209,6 +210,7 @@ NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel);
  *   STATUS_SUCCESS           all has been written
  *   STATUS_BUFFER_OVERFLOW   *BytesFilled bytes written, more remain; the next call needs *BytesRequired
  *   STATUS_BUFFER_TOO_SMALL  nothing written; *BytesRequired is the least that makes progress
+ *   STATUS_INVALID_BUFFER_SIZE (0xC0000206)  a SavePacket's second call asked for more than its first
  * Test for these before NT_SUCCESS. A NULL buffer of size 0 asks for *BytesRequired. Any other status: end the save, nothing was lost. */
 NTSTATUS VmbChannelSaveContinue(VMBCHANNEL Channel, PVOID SaveBuffer, ULONG SaveBufferSize, PULONG BytesFilled, PULONG BytesRequired);
 /* Ends a save, finished or not: deferred completions reach the guest, packets go on. */
