@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -89,10 +90,10 @@ TEST(Tool, BadInputIsOneLineAndExitCode2) {
   for (const char* arguments :
        {"", "bogus", "replay", "replay --profile ''", "table .",
         "replay --profile cloudphysics --shift 300000000s --replicate 64",
-        "replay --profile cloudphysics --repeat 1 --image .", "replay --trace /no/such/file",
-        "replay --profile none", "replay --bogus", "table /no/such/file",
-        "replay --profile cloudphysics --service-time 10", "replay --profile cloudphysics --save-at 1h",
-        "replay --profile cloudphysics --threads 0", "replay --profile cloudphysics --save-at 999s",
+        "replay --profile cloudphysics --repeat 1 --image .", "replay --trace /no/such/file", "replay --profile none",
+        "replay --bogus", "table /no/such/file", "replay --profile cloudphysics --service-time 10",
+        "replay --profile cloudphysics --save-at 1h", "replay --profile cloudphysics --threads 0",
+        "replay --profile cloudphysics --save-at 999s",
         "replay --profile cloudphysics --repeat 1 --image /no/such/folder/image",
         "replay --profile open-cas --replicate 64 --one-cut --repeat 1"}) {
     const Outcome outcome = run(arguments);
@@ -111,6 +112,40 @@ TEST(Tool, ProfilesDoNotClaimMeasuredCompletions) {
   const auto json = nlohmann::json::parse(run("replay --profile open-cas --repeat 1 --json").out);
   EXPECT_EQ(json.at("measured_completions"), false);
   EXPECT_EQ(json.at("service_time_ns"), 15'017'000);
+}
+
+// As much of JSON Schema as the committed schema uses.
+void expect_matches(const nlohmann::json& schema, const nlohmann::json& root, const nlohmann::json& value,
+                    const std::string& where) {
+  if (schema.contains("$ref")) return expect_matches(root.at("$defs").at("percentiles"), root, value, where);
+  if (schema.contains("const")) {
+    EXPECT_EQ(value, schema.at("const")) << where;
+  }
+  if (schema.contains("type")) {
+    const auto is = [&](const nlohmann::json& type) {
+      return (type == "integer" && value.is_number_integer()) || type == std::string(value.type_name());
+    };
+    const nlohmann::json& type = schema.at("type");
+    EXPECT_TRUE(type.is_array() ? std::any_of(type.begin(), type.end(), is) : is(type)) << where << ": " << value;
+  }
+  if (!value.is_object()) return;
+  for (const auto& key : schema.value("required", nlohmann::json::array()))
+    EXPECT_TRUE(value.contains(key)) << where << key;
+  for (const auto& [key, member] : value.items()) {
+    if (schema.contains("properties")) {
+      ASSERT_TRUE(schema.at("properties").contains(key)) << "not in the schema: " << where << key;
+      expect_matches(schema.at("properties").at(key), root, member, where + key + ".");
+    } else {
+      expect_matches(schema.at("additionalProperties"), root, member, where + key + ".");
+    }
+  }
+}
+
+TEST(Tool, JsonIsWhatTheSchemaSays) {
+  std::ifstream file(VMBSAVE_SCHEMA);
+  const auto schema = nlohmann::json::parse(file);
+  const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 25 --json").out);
+  expect_matches(schema, schema, json, "");
 }
 
 TEST(Tool, HelpNamesTheOptions) {
