@@ -46,6 +46,7 @@ NTSTATUS VmbChannelAllocate(PDEVICE_OBJECT ParentDeviceObject, BOOLEAN IsServer,
 
 VOID VmbChannelCleanup(VMBCHANNEL Channel) {
   if (!is_live(Channel)) return;
+  if (vmbsave::kmcl::call_context.channel == Channel) return;  // from inside its own ProcessPacket or RestorePacket
   VmbChannelDisable(Channel);
   VmbChannelSaveEnd(Channel);
   Channel->vm->destroy(Channel);
@@ -124,7 +125,7 @@ VOID VmbChannelDisable(VMBCHANNEL Channel) {
 }
 
 VOID VmbChannelStart(VMBCHANNEL Channel) {
-  if (!is_enabled(Channel) || Channel->restore->underway()) return;
+  if (!is_enabled(Channel) || Channel->restore_owed) return;
   Channel->state = State::kStarted;
 }
 

@@ -10,7 +10,8 @@
 #include "vmbsave/kmcl_ext.h"
 
 struct VMBCHANNEL__ {
-  enum class State : std::uint8_t { kDisabled, kEnabled, kStarted };
+  // kLeaving: VmbChannelDisable came during a save of the VM; disabled at its end.
+  enum class State : std::uint8_t { kDisabled, kEnabled, kStarted, kLeaving };
   static constexpr std::uint32_t kLive = 0x434d4256;  // "VBMC"
 
   std::uint32_t magic = kLive;
@@ -25,6 +26,8 @@ struct VMBCHANNEL__ {
   std::unique_ptr<vmbsave::packet::Channel> channel;
   std::optional<vmbsave::restore::ChannelRestore> restore;
 
+  bool restore_owed = false;  // a restore has begun and has not succeeded: no Start
+
   // Of earlier lives of the channel, empty: a VSP may still hold packets of theirs.
   std::vector<std::unique_ptr<vmbsave::packet::Channel>> retired;
 
@@ -35,6 +38,7 @@ struct VMBCHANNEL__ {
   std::uint64_t cursor = 0;  // bytes of the channel's stream that SaveContinue has written
 
   // Came while a save of the VM was open; carried out at its end.
+  bool end_pending = false;
   bool disable_pending = false;
   bool cleanup_pending = false;
 };
@@ -46,11 +50,27 @@ inline bool is_configurable(VMBCHANNEL channel) noexcept {
   return is_live(channel) && channel->state == VMBCHANNEL__::State::kDisabled;
 }
 inline bool is_enabled(VMBCHANNEL channel) noexcept {
-  return is_live(channel) && channel->state != VMBCHANNEL__::State::kDisabled;
+  return is_live(channel) &&
+         (channel->state == VMBCHANNEL__::State::kEnabled || channel->state == VMBCHANNEL__::State::kStarted);
 }
 constexpr NTSTATUS to_ntstatus(Status status) noexcept { return static_cast<NTSTATUS>(status); }
 
-// This thread runs a ProcessPacket. A save begun from there would wait for its own caller.
-inline thread_local bool inside_process_packet = false;
+// What of the library this thread is inside of, so that a call from a callback never waits for its own caller.
+struct CallContext {
+  const Vm* vm = nullptr;
+  const VMBCHANNEL__* channel = nullptr;  // whose ProcessPacket or RestorePacket runs
+  class Scope;
+};
+inline thread_local CallContext call_context;
+
+class CallContext::Scope {
+ public:
+  explicit Scope(CallContext now) noexcept : before_(call_context) { call_context = now; }
+  ~Scope() { call_context = before_; }
+  Scope(const Scope&) = delete;
+
+ private:
+  const CallContext before_;
+};
 
 }  // namespace vmbsave::kmcl

@@ -11,6 +11,21 @@ vmbsave::packet::Channel& channel_of(Packet& packet) noexcept {
   return *static_cast<vmbsave::packet::Channel*>(packet.channel);
 }
 
+// Hands a published packet to the VSP. Whatever that does, a save does not wait for this packet for ever.
+NTSTATUS indicate(VMBCHANNEL__& channel, VMBPACKET packet, const VMBS_INCOMING_PACKET& incoming) noexcept {
+  const vmbsave::kmcl::CallContext::Scope inside({channel.vm, &channel});
+  const UINT32 flags = incoming.ExternalData != nullptr ? VMBUS_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA : 0;
+  NTSTATUS status = STATUS_SUCCESS;
+  try {
+    channel.process_packet(&channel, packet, incoming.Buffer, incoming.BufferLength, flags);
+    if (channel.processing_complete != nullptr) channel.processing_complete(&channel, 1);
+  } catch (...) {
+    status = vmbsave::kmcl::to_ntstatus(vmbsave::Status::kUnhandledException);
+  }
+  channel.channel->indicated();
+  return status;
+}
+
 }  // namespace
 
 NTSTATUS VmbsChannelReceivePacket(VMBCHANNEL Channel, const VMBS_INCOMING_PACKET* Incoming) {
@@ -24,19 +39,14 @@ NTSTATUS VmbsChannelReceivePacket(VMBCHANNEL Channel, const VMBS_INCOMING_PACKET
   packet->completion_requested = Incoming->CompletionRequested != 0;
   packet->external_data = Incoming->ExternalData;
   Channel->channel->publish(*packet);
-  vmbsave::kmcl::inside_process_packet = true;
-  const UINT32 flags = Incoming->ExternalData != nullptr ? VMBUS_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA : 0;
-  Channel->process_packet(Channel, to_handle(packet), Incoming->Buffer, Incoming->BufferLength, flags);
-  vmbsave::kmcl::inside_process_packet = false;
-  Channel->channel->indicated();
-  if (Channel->processing_complete != nullptr) Channel->processing_complete(Channel, 1);
-  return STATUS_SUCCESS;
+  return indicate(*Channel, to_handle(packet), *Incoming);
 }
 
 VOID VmbChannelPacketComplete(VMBPACKETCOMPLETION PacketCompletionContext, PVOID PacketCompletionBuffer,
                               UINT32 BufSize) {
   if (PacketCompletionContext == nullptr || (PacketCompletionBuffer == nullptr && BufSize != 0)) return;
   Packet& packet = *from_handle(PacketCompletionContext);
+  if (packet.origin != vmbsave::packet::Origin::kSlot && !packet.in_use) return;
   (void)channel_of(packet).complete(packet, {static_cast<const std::byte*>(PacketCompletionBuffer), BufSize});
 }
 

@@ -1,16 +1,24 @@
 #include "kmcl/channel.hpp"
 
+using vmbsave::Status;
 using vmbsave::kmcl::to_ntstatus;
 using vmbsave::packet::Packet;
 
 NTSTATUS VmbChannelRestoreFromBuffer(VMBCHANNEL Channel, PVOID Buffer, ULONG BufferSize) {
   if (!vmbsave::kmcl::is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
   if (Buffer == nullptr) return STATUS_INVALID_PARAMETER_2;
-  if (Channel->state != VMBCHANNEL__::State::kEnabled || Channel->saving ||
-      Channel->channel->restore_target != nullptr) {
-    return STATUS_INVALID_DEVICE_STATE;
+  if (Channel->state != VMBCHANNEL__::State::kEnabled) return STATUS_INVALID_DEVICE_STATE;
+  vmbsave::kmcl::Vm& vm = *Channel->vm;
+  if (const Status status = vm.begin_restore(); status != Status::kSuccess) return to_ntstatus(status);
+  Channel->restore_owed = true;
+  Status status;
+  {
+    const vmbsave::kmcl::CallContext::Scope inside({&vm, Channel});
+    status = Channel->restore->feed({static_cast<const std::byte*>(Buffer), BufferSize});
   }
-  return to_ntstatus(Channel->restore->feed({static_cast<const std::byte*>(Buffer), BufferSize}));
+  if (status == Status::kSuccess) Channel->restore_owed = false;
+  vm.end_restore();
+  return to_ntstatus(status);
 }
 
 NTSTATUS VmbPacketRestore(VMBPACKET PacketObject, PVOID Buffer, ULONG BufferSize) {

@@ -41,16 +41,13 @@ NTSTATUS hand_out(VMBCHANNEL__& channel, PVOID buffer, ULONG size, ULONG& filled
 
 NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel) {
   if (!vmbsave::kmcl::is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
-  if (!vmbsave::kmcl::is_enabled(Channel) || Channel->saving || Channel->restore->underway() ||
-      vmbsave::kmcl::inside_process_packet) {
+  if (!vmbsave::kmcl::is_enabled(Channel) || Channel->saving || Channel->restore->underway()) {
     return STATUS_INVALID_DEVICE_STATE;
   }
   Channel->saved = false;
   Channel->number = 0;
   Channel->cursor = 0;
-  const Status status = Channel->vm->join_save(*Channel);
-  Channel->saving = status == Status::kSuccess;
-  return to_ntstatus(status);
+  return to_ntstatus(Channel->vm->join_save(*Channel));
 }
 
 NTSTATUS VmbChannelSaveContinue(VMBCHANNEL Channel, PVOID SaveBuffer, ULONG SaveBufferSize, PULONG BytesFilled,
@@ -61,8 +58,8 @@ NTSTATUS VmbChannelSaveContinue(VMBCHANNEL Channel, PVOID SaveBuffer, ULONG Save
   }
   *BytesFilled = 0;
   *BytesRequired = 0;
-  if (!Channel->saving || Channel->saved) return STATUS_INVALID_DEVICE_STATE;
-  if (const Status status = Channel->vm->run_save(); status != Status::kSuccess) return to_ntstatus(status);
+  if (!Channel->saving || Channel->saved || Channel->disable_pending) return STATUS_INVALID_DEVICE_STATE;
+  if (const Status status = Channel->vm->run_save(*Channel); status != Status::kSuccess) return to_ntstatus(status);
   return hand_out(*Channel, SaveBuffer, SaveBufferSize, *BytesFilled, *BytesRequired);
 }
 

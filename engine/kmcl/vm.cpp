@@ -1,5 +1,7 @@
 #include "kmcl/vm.hpp"
 
+#include <utility>
+
 #include "kmcl/channel.hpp"
 
 namespace vmbsave::kmcl {
@@ -17,9 +19,9 @@ Status caller_status(Status status) noexcept {
 // The packets stay where they are until Cleanup, empty: a VSP may still complete one that it holds.
 void disable_now(VMBCHANNEL__& channel) noexcept {
   channel.disable_pending = false;
+  channel.restore_owed = false;
   channel.state = VMBCHANNEL__::State::kDisabled;
   (void)channel.vm->channels().detach(*channel.channel);
-  channel.channel->drop_all();
   channel.restore.reset();
   channel.retired.push_back(std::move(channel.channel));  // Enable has made room
 }
@@ -60,63 +62,42 @@ void Vm::release(Vm* vm) noexcept {
   delete vm;
 }
 
+// Keeps the VM alive while the last of its channels may go.
+class Vm::Hold {
+ public:
+  explicit Hold(Vm* vm) noexcept : vm_(vm) {
+    const std::lock_guard lock(registry_mutex);
+    ++vm_->references_;
+  }
+  ~Hold() { release(vm_); }
+  Hold(const Hold&) = delete;
+
+ private:
+  Vm* const vm_;
+};
+
+bool Vm::called_from_inside() const noexcept { return save::callbacks_of == &session_ || call_context.vm == this; }
+
+// Waits until nobody is inside begin, save or end.
+void Vm::settle(std::unique_lock<std::mutex>& lock) noexcept {
+  settled_.wait(
+      lock, [this] { return phase_ != Phase::kBeginning && phase_ != Phase::kRunning && phase_ != Phase::kEnding; });
+}
+
 Status Vm::enable(packet::Channel& channel) noexcept {
   const std::lock_guard lock(mutex_);
   return phase_ == Phase::kIdle ? channels_.attach(channel) : Status::kDeviceBusy;
 }
 
-Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (joined_ == 0) {
-    const Status status = session_.begin({.executor = executor_.get()});
-    if (status != Status::kSuccess) return status;
-    phase_ = Phase::kBegun;
-  }
-  ++joined_;
-  const auto& channels = channels_.channels();
-  while (channels[channel.number] != channel.channel.get()) ++channel.number;
-  return Status::kSuccess;
-}
-
-Status Vm::run_save() noexcept {
-  if (save::inside_callbacks) return Status::kInvalidDeviceState;
-  std::unique_lock lock(mutex_);
-  ran_.wait(lock, [this] { return phase_ != Phase::kRunning; });
-  if (phase_ == Phase::kBegun) {
-    phase_ = Phase::kRunning;
-    lock.unlock();
-    (void)session_.save();
-    lock.lock();
-    phase_ = Phase::kRan;
-    ran_.notify_all();
-  }
-  return session_.complete() ? Status::kSuccess : caller_status(session_.report().failure.status);
-}
-
-void Vm::leave_save(VMBCHANNEL__& channel) noexcept {
-  if (save::inside_callbacks) return;
-  std::unique_lock lock(mutex_);
-  ran_.wait(lock, [this] { return phase_ != Phase::kRunning; });
-  channel.saving = false;
-  if (--joined_ == 0) end_save();
-}
-
-void Vm::end_save() noexcept {
-  session_.end(EndMode::kResume);  // or discards, channel by channel
-  phase_ = Phase::kIdle;
-  for (std::size_t i = channels_.channels().size(); i-- > 0;) {
-    VMBCHANNEL__* const channel = channels_.channels()[i]->config().handle;
-    if (!channel->disable_pending) continue;
-    disable_now(*channel);
-    if (channel->cleanup_pending) destroy_now(channel);  // not the last reference: the caller's channel has one
-  }
-}
-
 void Vm::disable(VMBCHANNEL__& channel) noexcept {
-  const std::lock_guard lock(mutex_);
+  if (call_context.channel == &channel) return;
+  std::unique_lock lock(mutex_);
+  if (!called_from_inside()) settle(lock);
   if (phase_ == Phase::kIdle) return disable_now(channel);
   channel.disable_pending = true;
-  channel.channel->discard_on_end = channel.saving && channel.saved;
+  channel.state = VMBCHANNEL__::State::kLeaving;
+  channel.channel->discard_on_end = true;
+  if (phase_ == Phase::kBegun) session_.leave_out(*channel.channel);
 }
 
 void Vm::destroy(VMBCHANNEL__* channel) noexcept {
@@ -126,6 +107,100 @@ void Vm::destroy(VMBCHANNEL__* channel) noexcept {
     if (channel->cleanup_pending) return;
   }
   destroy_now(channel);
+}
+
+Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
+  if (called_from_inside()) return Status::kInvalidDeviceState;
+  std::unique_lock lock(mutex_);
+  settle(lock);
+  if (phase_ == Phase::kIdle) {
+    if (restoring_ != 0) return Status::kDeviceBusy;
+    phase_ = Phase::kBeginning;
+    lock.unlock();
+    Status status;
+    {
+      const CallContext::Scope inside({this, nullptr});
+      status = session_.begin({.executor = executor_.get()});
+    }
+    lock.lock();
+    phase_ = status == Status::kSuccess ? Phase::kBegun : Phase::kIdle;
+    settled_.notify_all();
+    if (status != Status::kSuccess) return status;
+  }
+  ++joined_;
+  channel.saving = true;
+  const auto& channels = channels_.channels();
+  while (channels[channel.number] != channel.channel.get()) ++channel.number;
+  return Status::kSuccess;
+}
+
+Status Vm::run_save(VMBCHANNEL__& channel) noexcept {
+  if (called_from_inside()) return Status::kInvalidDeviceState;
+  const Hold hold(this);
+  std::unique_lock lock(mutex_);
+  settle(lock);
+  if (phase_ == Phase::kBegun) {
+    phase_ = Phase::kRunning;
+    lock.unlock();
+    (void)session_.save();
+    lock.lock();
+    phase_ = Phase::kRan;
+    settled_.notify_all();
+  }
+  const Status status = session_.complete() ? Status::kSuccess : caller_status(session_.report().failure.status);
+  const bool ended = channel.end_pending;
+  for (std::size_t i = channels_.channels().size(); i-- > 0 && phase_ == Phase::kRan;) {
+    VMBCHANNEL__& other = *channels_.channels()[i]->config().handle;
+    if (std::exchange(other.end_pending, false)) leave_locked(other, lock);
+  }
+  return ended ? Status::kInvalidDeviceState : status;
+}
+
+void Vm::leave_save(VMBCHANNEL__& channel) noexcept {
+  const Hold hold(this);
+  std::unique_lock lock(mutex_);
+  if (called_from_inside()) {
+    channel.end_pending = channel.saving;
+    return;
+  }
+  settle(lock);
+  if (channel.saving) leave_locked(channel, lock);
+}
+
+void Vm::leave_locked(VMBCHANNEL__& channel, std::unique_lock<std::mutex>& lock) noexcept {
+  channel.saving = false;
+  if (--joined_ == 0) end_locked(lock);
+}
+
+void Vm::end_locked(std::unique_lock<std::mutex>& lock) noexcept {
+  phase_ = Phase::kEnding;
+  lock.unlock();
+  {
+    const CallContext::Scope inside({this, nullptr});
+    session_.end(EndMode::kResume);  // or discards, channel by channel
+  }
+  lock.lock();
+  phase_ = Phase::kIdle;
+  for (std::size_t i = channels_.channels().size(); i-- > 0;) {
+    VMBCHANNEL__* const channel = channels_.channels()[i]->config().handle;
+    if (!channel->disable_pending) continue;
+    disable_now(*channel);
+    if (channel->cleanup_pending) destroy_now(channel);
+  }
+  settled_.notify_all();
+}
+
+Status Vm::begin_restore() noexcept {
+  if (called_from_inside()) return Status::kInvalidDeviceState;
+  const std::lock_guard lock(mutex_);
+  if (phase_ != Phase::kIdle) return Status::kDeviceBusy;
+  ++restoring_;
+  return Status::kSuccess;
+}
+
+void Vm::end_restore() noexcept {
+  const std::lock_guard lock(mutex_);
+  --restoring_;
 }
 
 Status Vm::set_threads(unsigned threads) {

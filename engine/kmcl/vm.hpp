@@ -12,8 +12,9 @@
 
 namespace vmbsave::kmcl {
 
-// Kept while a channel refers to it. Channels with the same non-NULL parent share one; a NULL parent gives a VM of its
-// own.
+// No lock is held while a callback runs or while begin waits; a call from inside a callback never waits for its own
+// caller. Kept while a channel refers to it. Channels with the same non-NULL parent share one; a NULL parent gives a VM
+// of its own.
 class Vm {
  public:
   static Vm* acquire(PDEVICE_OBJECT parent);  // may throw std::bad_alloc
@@ -24,28 +25,36 @@ class Vm {
 
   // Puts an enabled channel into the VM. kDeviceBusy while a save runs.
   Status enable(packet::Channel& channel) noexcept;
+  // Takes a channel out of the VM, now or at the end of the save that runs; from then on its VSP is not called. No
+  // effect from inside its own ProcessPacket or RestorePacket.
+  void disable(VMBCHANNEL__& channel) noexcept;
+  // Frees a disabled channel, now or at the end of the save that runs; the channel's reference to the VM goes with it.
+  void destroy(VMBCHANNEL__* channel) noexcept;
 
-  // The first channel's begin is the cut for all; the others join it.
+  // The first channel's begin is the cut for all; the others join it. kDeviceBusy while a channel of the VM is being
+  // restored.
   Status join_save(VMBCHANNEL__& channel) noexcept;
-  // Runs the save, once for all channels; a second caller waits for the first. Callbacks run without a lock held; a
-  // call from inside one is refused with kInvalidDeviceState.
-  Status run_save() noexcept;
-  // The last channel's end ends it. From inside a callback: no effect.
+  // Runs the save, once for all channels; a second caller waits for the first.
+  Status run_save(VMBCHANNEL__& channel) noexcept;
+  // The last channel's end ends it. From inside a callback: when the callbacks have returned.
   void leave_save(VMBCHANNEL__& channel) noexcept;
 
-  // Takes a channel out of the VM, now or at the end of the save that runs.
-  void disable(VMBCHANNEL__& channel) noexcept;
-  // Frees a channel, now or at the end of the save that runs; the channel's reference to the VM goes with it.
-  void destroy(VMBCHANNEL__* channel) noexcept;
+  // Around each call that feeds a restore. kDeviceBusy while a save runs.
+  Status begin_restore() noexcept;
+  void end_restore() noexcept;
 
   // kDeviceBusy while a save runs.
   Status set_threads(unsigned threads);
 
  private:
-  enum class Phase { kIdle, kBegun, kRunning, kRan };
+  enum class Phase { kIdle, kBeginning, kBegun, kRunning, kRan, kEnding };
+  class Hold;
 
   explicit Vm(PDEVICE_OBJECT parent) noexcept : parent_(parent) {}
-  void end_save() noexcept;
+  bool called_from_inside() const noexcept;
+  void settle(std::unique_lock<std::mutex>& lock) noexcept;
+  void leave_locked(VMBCHANNEL__& channel, std::unique_lock<std::mutex>& lock) noexcept;
+  void end_locked(std::unique_lock<std::mutex>& lock) noexcept;
 
   const PDEVICE_OBJECT parent_;
   unsigned references_ = 1;
@@ -56,9 +65,10 @@ class Vm {
   std::unique_ptr<Executor> executor_;
 
   std::mutex mutex_;  // of what follows, and of the list of channels
-  std::condition_variable ran_;
+  std::condition_variable settled_;
   Phase phase_ = Phase::kIdle;
-  unsigned joined_ = 0;  // channels between SaveBegin and SaveEnd
+  unsigned joined_ = 0;     // channels between SaveBegin and SaveEnd
+  unsigned restoring_ = 0;  // calls that feed a restore
 };
 
 }  // namespace vmbsave::kmcl

@@ -105,13 +105,14 @@ class BasicChannel {
   // indicated(): until then a save's begin waits, because the VSP has not yet made the packet's state.
   void publish(Packet& packet) noexcept {
     packet.sequence = next_sequence_++;
-    indicating_.store_relaxed(1);  // seen by whoever sees the slot in use: the publish that follows releases it
+    indicating_.store_relaxed(indicating_.load_relaxed() +
+                              1);  // seen by whoever sees the slot in use: the publish that follows releases it
     table_.publish(packet.slot);
   }
 
   void indicated() noexcept {
     // [indicated] release: what ProcessPacket wrote into the packet, for await_indication().
-    indicating_.store_release(0);
+    indicating_.store_release(indicating_.load_relaxed() - 1);
   }
 
   // The saver, after the transit wait of all the channel's words. False: `give_up` said so.
@@ -164,6 +165,7 @@ class BasicChannel {
   // --------------------------------------------------------------------------------------
 
   Packet* allocate() noexcept { return pool_.allocate(); }
+  std::uint64_t allocated() const noexcept { return pool_.outstanding(); }  // and not yet freed
   void free(Packet& packet) noexcept { pool_.release(&packet); }
 
   // Puts an allocated packet, whose saved properties the caller has set, in use.
@@ -178,12 +180,16 @@ class BasicChannel {
     return ClaimStatus::kClaimed;
   }
 
-  // Empties the channel and delivers nothing. No other thread may use it meanwhile. O(capacity).
+  // Empties the channel and delivers nothing. Waits for slots in transit. Only while no save runs. O(capacity).
   void drop_all() noexcept {
-    for (std::uint32_t w = 0; w < table_.words(); ++w) clear_word(w);
+    for (std::uint32_t w = 0; w < table_.words(); ++w) {
+      SlotSet members = 0;
+      (void)table_.await_transit(w, table_.freeze(w), members, [] { return false; });
+      clear_word(w);
+    }
   }
 
-  // Empties one word (frozen or not), giving allocated packets back to their pool.
+  // Empties and thaws one frozen word, giving allocated packets back to their pool.
   void clear_word(std::uint32_t w) noexcept {
     Packet* allocated[sync::kSlotsPerWord];
     unsigned count = 0;
@@ -216,10 +222,10 @@ class BasicChannel {
   PacketTable<Atom> table_;
   PacketPool pool_;
   PacketStore store_;
-  std::unique_ptr<Packet*[]> at_;    // the packet in each slot: the slot's own, or an allocated one
-  std::uint64_t next_sequence_ = 0;  // owned by the thread that reads the ring (or restores)
-  alignas(base::kCacheLine)
-      Atom<std::uint32_t> indicating_{};  // 1 from publish to indicated(); written by the ring's reader
+  std::unique_ptr<Packet*[]> at_;  // the packet in each slot: the slot's own, or an allocated one
+  // The line of the thread that reads the ring (or restores).
+  alignas(base::kCacheLine) Atom<std::uint32_t> indicating_{};  // packets between publish and indicated()
+  std::uint64_t next_sequence_ = 0;
 };
 
 template <template <class> class Atom>

@@ -25,9 +25,12 @@ class BasicVm {
     control_.leave();
     return status;
   }
+  // Also empties it: waits for threads that fill or deliver a packet at this moment; what is in use is delivered to
+  // nobody.
   Status detach(Channel& channel) noexcept {
     if (!control_.try_enter()) return Status::kDeviceBusy;
     std::erase(channels_, &channel);
+    channel.drop_all();
     control_.leave();
     return Status::kSuccess;
   }

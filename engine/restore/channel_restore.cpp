@@ -9,27 +9,52 @@ namespace vmbsave::restore {
 using image::Chunk;
 using image::ChunkKind;
 
+namespace {
+
+// A channel that numbers 10^9 packets a second gets there in 292 years: beyond is damage, and must not wrap.
+constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 63;
+
+}  // namespace
+
 void ChannelRestore::AlignedDelete::operator()(std::byte* bytes) const noexcept {
   ::operator delete[](bytes, std::align_val_t{image::kChunkAlignment});
 }
 
 Status ChannelRestore::feed(std::span<const std::byte> bytes) noexcept {
-  if (state_ == State::kDone) return Status::kInvalidDeviceState;
+  const Status status = check(bytes);
+  return status == Status::kSuccess ? run() : status;
+}
+
+Status ChannelRestore::check(std::span<const std::byte> bytes) noexcept {
+  if (state_ == State::kDone || state_ == State::kChecked) return Status::kInvalidDeviceState;
   if (state_ == State::kNew && channel_.table().count_used() != 0) return Status::kInvalidDeviceState;
   state_ = State::kUnderway;
-  Status status;
-  try {
-    status = take(bytes);
-  } catch (const std::bad_alloc&) {
-    status = Status::kInsufficientResources;
-  } catch (...) {
-    status = Status::kUnhandledException;
+  const Status status = guarded([&] { return take(bytes); });
+  if (status == Status::kSuccess) {
+    state_ = State::kChecked;
+  } else if (status != Status::kMoreProcessingRequired) {
+    reset(State::kNew);
   }
-  if (status == Status::kMoreProcessingRequired) return status;
-  if (status != Status::kSuccess) channel_.drop_all();
-  reset();
-  state_ = status == Status::kSuccess ? State::kDone : State::kNew;
   return status;
+}
+
+Status ChannelRestore::run() noexcept {
+  if (state_ != State::kChecked) return Status::kInvalidDeviceState;
+  const Status status = guarded([this] { return run_callbacks(); });
+  if (status != Status::kSuccess) channel_.drop_all();
+  reset(status == Status::kSuccess ? State::kDone : State::kNew);
+  return status;
+}
+
+template <class Step>
+Status ChannelRestore::guarded(Step&& step) noexcept {
+  try {
+    return step();
+  } catch (const std::bad_alloc&) {
+    return Status::kInsufficientResources;
+  } catch (...) {
+    return Status::kUnhandledException;
+  }
 }
 
 Status ChannelRestore::take(std::span<const std::byte> bytes) {
@@ -43,14 +68,15 @@ Status ChannelRestore::take(std::span<const std::byte> bytes) {
     if (const Status status = accept(chunk); status != Status::kSuccess) return status;
     bytes = bytes.subspan(chunk.bytes.size());
     bytes_taken_ += chunk.bytes.size();
+    if (bytes_taken_ > body_.stream_bytes) return Status::kDataError;
   }
   const bool last = last_chunk_taken();
   if (!last || !aligned) keep(first_chunk);
   if (!last) return Status::kMoreProcessingRequired;
   if (bytes_taken_ != body_.stream_bytes) return Status::kDataError;
-  if (const Status status = locate_records(); status != Status::kSuccess) return status;
-  if (const Status status = check_transaction_ids(); status != Status::kSuccess) return status;
-  return run_callbacks();
+  if (const Status status = read_blocks(); status != Status::kSuccess) return status;
+  if (const Status status = order_records(); status != Status::kSuccess) return status;
+  return check_transaction_ids();
 }
 
 // Chunks come in the order in which they were saved: the channel's own, its blocks, its directory.
@@ -74,7 +100,8 @@ Status ChannelRestore::accept_channel(const Chunk& chunk) noexcept {
   number_ = chunk.header.channel;
   if (body_.packets > channel_.config().capacity) return Status::kQuotaExceeded;
   if (body_.packets != 0 && channel_.config().restore_packet == nullptr) return Status::kInvalidDeviceState;
-  if (body_.blocks > body_.packets || body_.directory_chunks != image::directory_chunks(body_.packets)) {
+  if (body_.next_sequence > kMostSequence || body_.blocks > body_.packets ||
+      body_.directory_chunks != image::directory_chunks(body_.packets)) {
     return Status::kDataError;
   }
   return Status::kSuccess;
@@ -100,7 +127,35 @@ void ChannelRestore::keep(std::size_t first_chunk) {
   copies_.push_back(std::move(copy));
 }
 
-Status ChannelRestore::locate_records() {
+Status ChannelRestore::read_blocks() {
+  found_.reserve(body_.packets);
+  first_found_.reserve(std::size_t{body_.blocks} + 1);
+  for (std::uint32_t ordinal = 1; ordinal <= body_.blocks; ++ordinal) {
+    first_found_.push_back(found_.size());
+    if (const Status status = read_block(chunks_[ordinal]); status != Status::kSuccess) return status;
+  }
+  first_found_.push_back(found_.size());
+  return found_.size() == body_.packets ? Status::kSuccess : Status::kDataError;
+}
+
+// The records lie one behind the other and fill the block's body.
+Status ChannelRestore::read_block(const Chunk& block) {
+  const std::uint64_t end = sizeof(image::ChunkHeader) + std::uint64_t{block.header.body};
+  std::uint64_t offset = sizeof(image::ChunkHeader);
+  std::uint32_t count = 0;
+  for (; offset < end; ++count) {
+    image::Record record;
+    if (const Status status = image::read_record(block, offset, record); status != Status::kSuccess) return status;
+    // A queued packet's payload has nowhere to go yet: refused, not dropped.
+    if (record.lib.payload_bytes != 0 || record.lib.sequence >= body_.next_sequence) return Status::kDataError;
+    found_.push_back({record.lib, block.bytes.data() + offset, block.bytes.data() + record.save_offset});
+    offset += record.lib.record_bytes;
+  }
+  return count == block.header.count && count != 0 ? Status::kSuccess : Status::kDataError;
+}
+
+// Every record once: as many entries as records, each at a record's start, and sequence numbers that rise strictly.
+Status ChannelRestore::order_records() {
   records_.reserve(body_.packets);
   for (std::size_t i = std::size_t{1} + body_.blocks; i < chunks_.size(); ++i) {
     const std::span<const std::byte> body = chunks_[i].body();
@@ -108,23 +163,22 @@ Status ChannelRestore::locate_records() {
     for (std::size_t at = 0; at < body.size(); at += sizeof(image::DirectoryEntry)) {
       image::DirectoryEntry entry;
       std::memcpy(&entry, body.data() + at, sizeof entry);
-      if (const Status status = locate(entry); status != Status::kSuccess) return status;
+      const Located* const record = find(entry);
+      if (record == nullptr) return Status::kDataError;
+      if (!records_.empty() && record->lib.sequence <= records_.back().lib.sequence) return Status::kDataError;
+      records_.push_back(*record);
     }
   }
   return records_.size() == body_.packets ? Status::kSuccess : Status::kDataError;
 }
 
-// Sequence numbers rise strictly, so that no record is listed twice.
-Status ChannelRestore::locate(const image::DirectoryEntry& entry) {
-  if (records_.size() == body_.packets) return Status::kDataError;
-  if (entry.ordinal == 0 || entry.ordinal > body_.blocks) return Status::kDataError;
-  const Chunk& block = chunks_[entry.ordinal];
-  image::Record record;
-  if (const Status status = image::read_record(block, entry.offset, record); status != Status::kSuccess) return status;
-  if (!records_.empty() && record.lib.sequence <= records_.back().lib.sequence) return Status::kDataError;
-  if (record.lib.sequence >= body_.next_sequence) return Status::kDataError;
-  records_.push_back({record.lib, block.bytes.data() + record.offset, block.bytes.data() + record.save_offset});
-  return Status::kSuccess;
+const ChannelRestore::Located* ChannelRestore::find(const image::DirectoryEntry& entry) const noexcept {
+  if (entry.ordinal == 0 || entry.ordinal > body_.blocks) return nullptr;
+  const std::byte* const at = chunks_[entry.ordinal].bytes.data() + entry.offset;
+  const auto first = found_.begin() + static_cast<std::ptrdiff_t>(first_found_[entry.ordinal - 1]);
+  const auto last = found_.begin() + static_cast<std::ptrdiff_t>(first_found_[entry.ordinal]);
+  const auto record = std::find_if(first, last, [&](const Located& located) { return located.lib_buf == at; });
+  return record == last ? nullptr : &*record;
 }
 
 // The ids of each direction are chosen by its sender; an id means something only where a completion was asked for.
@@ -197,10 +251,13 @@ Status ChannelRestore::restore_packet(packet::Packet& packet, std::span<const st
   return Status::kUnsuccessful;
 }
 
-void ChannelRestore::reset() noexcept {
+void ChannelRestore::reset(State state) noexcept {
+  state_ = state;
   channel_.restore_target = nullptr;
   chunks_.clear();
   copies_.clear();
+  found_.clear();
+  first_found_.clear();
   records_.clear();
   current_ = nullptr;
   bytes_taken_ = 0;

@@ -30,15 +30,18 @@ class ChannelRestore final : public packet::RestoreTarget {
   //   any other             RestorePacket's own
   Status feed(std::span<const std::byte> bytes) noexcept;
 
+  // The two halves of feeding a whole stream: check runs nothing of the VSP, run calls RestorePacket for each packet.
+  // Between them `bytes` must stay as they are.
+  Status check(std::span<const std::byte> bytes) noexcept;
+  Status run() noexcept;
+
   // A restore has begun and has not succeeded or failed.
   bool underway() const noexcept { return state_ == State::kUnderway; }
-  std::uint32_t packets() const noexcept { return body_.packets; }
-  std::uint64_t bytes_taken() const noexcept { return bytes_taken_; }
 
   Status restore_packet(packet::Packet& packet, std::span<const std::byte> lib_buf) noexcept override;
 
  private:
-  enum class State : std::uint8_t { kNew, kUnderway, kDone };
+  enum class State : std::uint8_t { kNew, kUnderway, kChecked, kDone };
   struct AlignedDelete {
     void operator()(std::byte* bytes) const noexcept;
   };
@@ -49,17 +52,21 @@ class ChannelRestore final : public packet::RestoreTarget {
     const std::byte* save_buf;
   };
 
+  template <class Step>
+  Status guarded(Step&& step) noexcept;
   Status take(std::span<const std::byte> bytes);
   Status accept(const image::Chunk& chunk);
   Status accept_channel(const image::Chunk& chunk) noexcept;
   void keep(std::size_t first_chunk);
   bool last_chunk_taken() const noexcept;
-  Status locate_records();
-  Status locate(const image::DirectoryEntry& entry);
+  Status read_blocks();
+  Status read_block(const image::Chunk& block);
+  Status order_records();
+  const Located* find(const image::DirectoryEntry& entry) const noexcept;
   Status check_transaction_ids() const;
   Status run_callbacks();
   Status run_callback(const Located& record);
-  void reset() noexcept;
+  void reset(State state) noexcept;
 
   packet::Channel& channel_;
   State state_ = State::kNew;
@@ -68,10 +75,12 @@ class ChannelRestore final : public packet::RestoreTarget {
   std::uint64_t bytes_taken_ = 0;
   std::vector<image::Chunk> chunks_;  // by ordinal
   std::vector<std::unique_ptr<std::byte[], AlignedDelete>> copies_;
-  std::vector<Located> records_;
-  const Located* current_ = nullptr;  // whose RestorePacket runs
-  bool adopted_ = false;              // it has called VmbPacketRestore
-  bool violated_ = false;             // it has called it wrongly
+  std::vector<Located> found_;            // in order of blocks
+  std::vector<std::size_t> first_found_;  // of each block, and one past the last
+  std::vector<Located> records_;          // in order of the directory
+  const Located* current_ = nullptr;      // whose RestorePacket runs
+  bool adopted_ = false;                  // it has called VmbPacketRestore
+  bool violated_ = false;                 // it has called it wrongly
 };
 
 }  // namespace vmbsave::restore

@@ -1,5 +1,6 @@
 #include "restore/image_restore.hpp"
 
+#include <memory>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -26,19 +27,31 @@ class ImageRestore {
   ImageRestore(packet::Vm& vm, std::span<const std::byte> image, const RestoreOptions& options) noexcept
       : vm_(vm), image_(image), options_(options) {}
 
-  RestoreReport run() {
+  RestoreReport run() noexcept {
     const std::uint64_t start = base::now_ns();
-    if (check_image() && split() && nothing_in_use()) {
-      restore_streams();
-      if (report_.status != Status::kSuccess) {
-        for (packet::Channel* channel : vm_.channels()) channel->drop_all();
-      }
+    if (!vm_.control().try_enter()) {
+      fail(Status::kDeviceBusy, 0);
+      return report_;
     }
+    try {
+      restore();
+    } catch (const std::bad_alloc&) {
+      fail(Status::kInsufficientResources, 0);
+    }
+    vm_.control().leave();
     report_.restore_ns = base::now_ns() - start;
     return report_;
   }
 
  private:
+  // Every stream is checked before the first RestorePacket.
+  void restore() {
+    if (!check_image() || !split() || !nothing_in_use()) return;
+    restores_.resize(streams_.size());
+    if (!for_each_stream(&ImageRestore::check_stream) || for_each_stream(&ImageRestore::run_stream)) return;
+    for (packet::Channel* channel : vm_.channels()) channel->drop_all();
+  }
+
   bool fail(Status status, std::uint64_t offset, std::uint32_t channel = 0) noexcept {
     report_.status = status;
     report_.offset = offset;
@@ -101,25 +114,39 @@ class ImageRestore {
     return true;
   }
 
-  void restore_streams() noexcept {
+  using Step = Status (ImageRestore::*)(std::size_t channel);
+
+  Status check_stream(std::size_t c) {
+    restores_[c] = std::make_unique<ChannelRestore>(*vm_.channels()[c]);
+    const Status status = restores_[c]->check(streams_[c].bytes);
+    return status == Status::kMoreProcessingRequired ? Status::kDataError : status;
+  }
+  Status run_stream(std::size_t c) { return restores_[c]->run(); }
+
+  // One step for every stream, in parallel; false if it failed for one.
+  bool for_each_stream(Step step) noexcept {
+    step_ = step;
     const auto body = [](void* context, std::size_t first, std::size_t last) noexcept {
-      for (; first < last; ++first)
-        static_cast<ImageRestore*>(context)->restore_stream(static_cast<std::uint32_t>(first));
+      for (; first < last; ++first) static_cast<ImageRestore*>(context)->run_step(first);
     };
     if (options_.executor == nullptr) {
       body(this, 0, streams_.size());
     } else {
       options_.executor->for_each(streams_.size(), 1, body, this);
     }
+    return report_.status == Status::kSuccess;
   }
 
-  void restore_stream(std::uint32_t c) noexcept {
-    ChannelRestore channel(*vm_.channels()[c]);
-    Status status = channel.feed(streams_[c].bytes);
-    if (status == Status::kMoreProcessingRequired) status = Status::kDataError;
+  void run_step(std::size_t c) noexcept {
+    Status status;
+    try {
+      status = (this->*step_)(c);
+    } catch (const std::bad_alloc&) {
+      status = Status::kInsufficientResources;
+    }
     if (status == Status::kSuccess) return;
     const std::lock_guard lock(mutex_);
-    if (report_.status == Status::kSuccess) fail(status, streams_[c].offset, c);
+    if (report_.status == Status::kSuccess) fail(status, streams_[c].offset, static_cast<std::uint32_t>(c));
   }
 
   packet::Vm& vm_;
@@ -128,6 +155,8 @@ class ImageRestore {
   image::ImageBody body_{};
   std::uint64_t next_ = 0;
   std::vector<StreamSpan> streams_;
+  std::vector<std::unique_ptr<ChannelRestore>> restores_;
+  Step step_ = nullptr;
   std::mutex mutex_;
   RestoreReport report_;
 };
@@ -135,13 +164,7 @@ class ImageRestore {
 }  // namespace
 
 RestoreReport restore_image(packet::Vm& vm, std::span<const std::byte> image, const RestoreOptions& options) noexcept {
-  try {
-    return ImageRestore(vm, image, options).run();
-  } catch (const std::bad_alloc&) {
-    RestoreReport report;
-    report.status = Status::kInsufficientResources;
-    return report;
-  }
+  return ImageRestore(vm, image, options).run();
 }
 
 }  // namespace vmbsave::restore

@@ -12,6 +12,7 @@ namespace vmbsave::restore {
 // On failure every channel of the VM is empty and usable, and the report says where. Besides the statuses of
 // ChannelRestore::feed:
 //   kInvalidBufferSize  over the size cap, or a length in the image that its bytes contradict
+//   kDeviceBusy         a save of the VM runs
 //   kInvalidParameter   the image has another number of channels than the VM
 RestoreReport restore_image(packet::Vm& vm, std::span<const std::byte> image, const RestoreOptions& options) noexcept;
 

@@ -98,6 +98,19 @@ struct Plan {
     return Status::kSuccess;
   }
 
+  // Empties a channel's part; gives the number of packets left out. Before place().
+  std::uint32_t leave_out(std::uint32_t channel) noexcept {
+    Stream& stream = streams[channel];
+    for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
+      blocks[b].members = 0;
+      blocks[b].count = 0;
+    }
+    const std::uint32_t packets_left_out = stream.packets;
+    stream.blocks = 0;
+    stream.packets = 0;
+    return packets_left_out;
+  }
+
   // Gives every chunk its place in one contiguous image. Serial: a prefix sum over blocks.
   void place() noexcept {
     std::uint64_t offset = image::kImageChunkBytes;

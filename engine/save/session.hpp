@@ -20,8 +20,9 @@
 
 namespace vmbsave::save {
 
-// This thread runs SavePacket for some save. Who waits for that save from here would wait for himself.
-inline thread_local bool inside_callbacks = false;
+// The session whose SavePackets this thread runs; nullptr outside. Who waits for that save from here would wait for
+// himself.
+inline thread_local const void* callbacks_of = nullptr;
 
 template <template <class> class Atom>
 class BasicSaveSession {
@@ -45,6 +46,9 @@ class BasicSaveSession {
   // Ends the save. Without a begin: no effect.
   void end(EndMode mode) noexcept;
 
+  // Between begin and save: this channel's packets are left out, and its VSP is not called.
+  void leave_out(const Channel& channel) noexcept;
+
   bool begun() const noexcept { return state_ != State::kIdle; }
   bool complete() const noexcept { return state_ == State::kComplete; }
 
@@ -54,7 +58,6 @@ class BasicSaveSession {
   std::span<const std::byte> stream(std::uint32_t channel) const noexcept;
 
   const SaveReport& report() const noexcept { return report_; }
-  const Vm& vm() const noexcept { return vm_; }
 
  private:
   enum class State : std::uint8_t { kIdle, kBegun, kComplete, kFailed };

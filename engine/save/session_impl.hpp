@@ -1,6 +1,7 @@
 // session_impl.hpp: the definitions behind session.hpp; for session.cpp, and for tests that bring atomics of their own.
 #pragma once
 
+#include <algorithm>
 #include <new>
 
 #include "base/check.hpp"
@@ -9,11 +10,11 @@
 
 namespace vmbsave::save {
 
-// Marks this thread for the time in which it may run the VSP's callbacks.
+// Marks this thread for the time in which it may run a session's callbacks.
 class InsideCallbacks {
  public:
-  InsideCallbacks() noexcept { inside_callbacks = true; }
-  ~InsideCallbacks() { inside_callbacks = false; }
+  explicit InsideCallbacks(const void* session) noexcept { callbacks_of = session; }
+  ~InsideCallbacks() { callbacks_of = nullptr; }
   InsideCallbacks(const InsideCallbacks&) = delete;
 };
 
@@ -59,6 +60,15 @@ Status BasicSaveSession<Atom>::save() noexcept {
   if (status == Status::kSuccess) seal();
   state_ = status == Status::kSuccess ? State::kComplete : State::kFailed;
   return status;
+}
+
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::leave_out(const Channel& channel) noexcept {
+  const auto& channels = vm_.channels();
+  const auto number =
+      static_cast<std::size_t>(std::find(channels.begin(), channels.end(), &channel) - channels.begin());
+  if (state_ != State::kBegun || number == channels.size()) return;
+  report_.packets -= plan_.leave_out(static_cast<std::uint32_t>(number));
 }
 
 template <template <class> class Atom>
@@ -139,10 +149,11 @@ Status BasicSaveSession<Atom>::run_blocks(SavePhase phase) noexcept {
 
 template <template <class> class Atom>
 void BasicSaveSession<Atom>::run_unit(const Unit& unit) noexcept {
-  const InsideCallbacks inside;
+  const InsideCallbacks inside(this);
   for (std::uint32_t b = unit.first_block; b < unit.last_block; ++b) {
     if (failed_.load_relaxed() != 0) return;
     Block& block = plan_.blocks[b];
+    if (block.count == 0) continue;  // left out
     PassFailure failure;
     if (expired()) {
       failure.status = Status::kIoTimeout;
@@ -191,7 +202,7 @@ void BasicSaveSession<Atom>::seal() noexcept {
     seal_stream(*vm_.channels()[channel], static_cast<std::uint32_t>(channel), plan_.streams[channel],
                 plan_.places.data(), image_, options_.checksum);
   });
-  image::write_image_chunk(image_, static_cast<std::uint32_t>(plan_.streams.size()), plan_.packets(), plan_.image_bytes,
+  image::write_image_chunk(image_, static_cast<std::uint32_t>(plan_.streams.size()), report_.packets, plan_.image_bytes,
                            options_.checksum);
   image::write_end_chunk(image_ + plan_.image_bytes - image::kEndChunkBytes, options_.checksum);
   lap(SavePhase::kSeal);
@@ -200,10 +211,8 @@ void BasicSaveSession<Atom>::seal() noexcept {
 // The first failure is the one that is reported.
 template <template <class> class Atom>
 void BasicSaveSession<Atom>::fail(const SaveFailure& failure) noexcept {
-  std::uint32_t none = 0;
-  // [failed] acquire: for nothing; the executor's join publishes report_.failure, and there is no weaker
-  // compare-exchange.
-  if (failed_.compare_exchange_acquire(none, 1)) report_.failure = failure;
+  // relaxed: only one worker may write the failure; the executor's join publishes it.
+  if (failed_.fetch_add_relaxed(1) == 0) report_.failure = failure;
 }
 
 template <template <class> class Atom>

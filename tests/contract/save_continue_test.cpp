@@ -13,7 +13,8 @@ struct Context {
   UINT32 bytes;
 };
 
-VOID on_packet(VMBCHANNEL, VMBPACKETCOMPLETION packet, PVOID buffer, UINT32 length, UINT32) {
+VOID on_packet(VMBCHANNEL channel, VMBPACKETCOMPLETION packet, PVOID buffer, UINT32 length, UINT32) {
+  static_cast<std::vector<VMBPACKET>*>(VmbChannelGetPointer(channel))->push_back(packet);
   ASSERT_EQ(length, sizeof(Context));
   std::memcpy(VmbsPacketGetClientContext(packet), buffer, length);
 }
@@ -49,6 +50,7 @@ class Endpoint {
     EXPECT_EQ(VmbChannelInitSetProcessPacketCallbacks(channel, on_packet, nullptr), STATUS_SUCCESS);
     EXPECT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(channel, on_save, on_restore), STATUS_SUCCESS);
     EXPECT_EQ(VmbsChannelInitSetCompletionSink(channel, on_completion, &delivered), STATUS_SUCCESS);
+    VmbChannelSetPointer(channel, &packets);
     EXPECT_EQ(VmbChannelEnable(channel), STATUS_SUCCESS);
     if (start) VmbChannelStart(channel);
   }
@@ -60,12 +62,13 @@ class Endpoint {
     const VMBS_INCOMING_PACKET packet{id, &context, sizeof context, 1, nullptr};
     return VmbsChannelReceivePacket(channel, &packet);
   }
-  void fill(UINT32 packets) {
-    for (UINT32 i = 1; i <= packets; ++i) ASSERT_EQ(receive(i, i * 29 % 200), STATUS_SUCCESS);
+  void fill(UINT32 count) {
+    for (UINT32 i = 1; i <= count; ++i) ASSERT_EQ(receive(i, i * 29 % 200), STATUS_SUCCESS);
   }
 
   VMBCHANNEL channel = nullptr;
   std::vector<UINT64> delivered;
+  std::vector<VMBPACKET> packets;  // received
 };
 
 using Bytes = std::vector<UINT8>;
@@ -203,10 +206,14 @@ TEST(SaveContinue, ChannelsOfOneParentShareOneCut) {
 TEST(SaveContinue, DisableBeforeSaveEndDiscards) {
   Endpoint endpoint;
   endpoint.fill(5);
-  save(endpoint.channel, 1 << 20);
-  VmbChannelDisable(endpoint.channel);
-  VmbChannelSaveEnd(endpoint.channel);
-  EXPECT_TRUE(endpoint.delivered.empty());
+  for (const bool discard : {false, true}) {
+    save(endpoint.channel, 1 << 20);
+    VmbChannelPacketComplete(endpoint.packets.back(), nullptr, 0);
+    endpoint.packets.pop_back();
+    if (discard) VmbChannelDisable(endpoint.channel);
+    VmbChannelSaveEnd(endpoint.channel);
+    EXPECT_EQ(endpoint.delivered.size(), 1u) << "delivered on resume, not on discard";
+  }
   EXPECT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS) << "disabled at the end of the save";
   VmbChannelStart(endpoint.channel);
   EXPECT_EQ(endpoint.receive(1, 1), STATUS_SUCCESS);
@@ -254,6 +261,136 @@ TEST(SaveContinue, BeginFromInsideProcessPacketIsRefused) {
   EXPECT_EQ(endpoint.delivered, std::vector<UINT64>{1});
   EXPECT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS) << "and nothing is left of it";
   VmbChannelSaveEnd(endpoint.channel);
+}
+
+TEST(SaveContinue, NothingOfAChannelRunsAfterItsDisable) {
+  char parent = 0;
+  const auto device = reinterpret_cast<PDEVICE_OBJECT>(&parent);
+  Endpoint first(device);
+  first.fill(3);
+  static int calls;
+  calls = 0;
+  {
+    Endpoint leaving(device);
+    VmbChannelDisable(leaving.channel);
+    ASSERT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(
+                  leaving.channel,
+                  [](VMBCHANNEL, VMBPACKET, PVOID, UINT32, PUINT32) -> NTSTATUS {
+                    ++calls;
+                    return STATUS_SUCCESS;
+                  },
+                  on_restore),
+              STATUS_SUCCESS);
+    ASSERT_EQ(VmbChannelEnable(leaving.channel), STATUS_SUCCESS);
+    VmbChannelStart(leaving.channel);
+    leaving.fill(4);
+    ASSERT_EQ(VmbChannelSaveBegin(first.channel), STATUS_SUCCESS);
+    VmbChannelPacketComplete(leaving.packets[0], nullptr, 0);
+    VmbChannelDisable(leaving.channel);
+    EXPECT_EQ(leaving.receive(9, 0), STATUS_DEVICE_BUSY);
+  }  // its sink's context is gone
+  ULONG filled = 0;
+  ULONG required = 0;
+  Bytes buffer(1 << 20);
+  EXPECT_EQ(VmbChannelSaveContinue(first.channel, buffer.data(), static_cast<ULONG>(buffer.size()), &filled, &required),
+            STATUS_SUCCESS);
+  VmbChannelSaveEnd(first.channel);
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(SaveContinue, EndAndCleanupFromInsideACallbackComeAfterIt) {
+  VMBCHANNEL channel = nullptr;
+  ASSERT_EQ(VmbChannelAllocate(nullptr, 1, &channel), STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelInitSetProcessPacketCallbacks(
+                channel, [](VMBCHANNEL, VMBPACKETCOMPLETION, PVOID, UINT32, UINT32) {}, nullptr),
+            STATUS_SUCCESS);
+  ASSERT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(
+                channel,
+                [](VMBCHANNEL self, VMBPACKET, PVOID, UINT32, PUINT32) -> NTSTATUS {
+                  VmbChannelCleanup(self);
+                  return STATUS_SUCCESS;
+                },
+                on_restore),
+            STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelEnable(channel), STATUS_SUCCESS);
+  VmbChannelStart(channel);
+  const VMBS_INCOMING_PACKET packet{1, nullptr, 0, 1, nullptr};
+  ASSERT_EQ(VmbsChannelReceivePacket(channel, &packet), STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelSaveBegin(channel), STATUS_SUCCESS);
+  ULONG filled = 0;
+  ULONG required = 0;
+  EXPECT_EQ(VmbChannelSaveContinue(channel, nullptr, 0, &filled, &required), STATUS_INVALID_DEVICE_STATE);
+}
+
+TEST(Channel, DisableFromASinkOfTheSavesEndComesAfterIt) {
+  Endpoint endpoint;
+  endpoint.fill(2);
+  VmbChannelDisable(endpoint.channel);
+  ASSERT_EQ(VmbsChannelInitSetCompletionSink(
+                endpoint.channel,
+                [](PVOID context, UINT64, const VOID*, UINT32) { VmbChannelDisable(static_cast<VMBCHANNEL>(context)); },
+                endpoint.channel),
+            STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
+  VmbChannelStart(endpoint.channel);
+  endpoint.packets.clear();
+  ASSERT_EQ(endpoint.receive(1, 0), STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS);
+  VmbChannelPacketComplete(endpoint.packets[0], nullptr, 0);
+  VmbChannelSaveEnd(endpoint.channel);
+  EXPECT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS) << "disabled";
+}
+
+TEST(Channel, AnAllocatedPacketThatIsNotInUseCompletesNothing) {
+  Endpoint endpoint;
+  ASSERT_EQ(endpoint.receive(11, 0), STATUS_SUCCESS);
+  const VMBPACKET packet = VmbPacketAllocate(endpoint.channel);
+  VmbChannelPacketComplete(packet, nullptr, 0);
+  EXPECT_TRUE(endpoint.delivered.empty());
+  VmbPacketFree(packet);
+  VmbPacketFree(packet);
+  EXPECT_NE(VmbPacketAllocate(endpoint.channel), VmbPacketAllocate(endpoint.channel)) << "freed twice";
+}
+
+TEST(Channel, AThrowingProcessPacketLeavesTheChannelUsable) {
+  Endpoint endpoint;
+  VmbChannelDisable(endpoint.channel);
+  ASSERT_EQ(VmbChannelInitSetProcessPacketCallbacks(
+                endpoint.channel, [](VMBCHANNEL, VMBPACKETCOMPLETION, PVOID, UINT32, UINT32) { throw 1; }, nullptr),
+            STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
+  VmbChannelStart(endpoint.channel);
+  EXPECT_EQ(endpoint.receive(1, 0), static_cast<NTSTATUS>(0xC0000144u));
+  EXPECT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS);
+  VmbChannelSaveEnd(endpoint.channel);
+}
+
+TEST(RestoreFromBuffer, DuringASaveOfTheVmItIsRefusedAndHarmless) {
+  char parent = 0;
+  const auto device = reinterpret_cast<PDEVICE_OBJECT>(&parent);
+  Endpoint saving(device);
+  Endpoint restored(device, false);
+  UINT8 junk[64] = {};
+  ASSERT_EQ(VmbChannelSaveBegin(saving.channel), STATUS_SUCCESS);
+  EXPECT_EQ(VmbChannelRestoreFromBuffer(restored.channel, junk, sizeof junk), STATUS_DEVICE_BUSY);
+  VmbChannelSaveEnd(saving.channel);
+  VmbChannelStart(restored.channel);
+  EXPECT_EQ(restored.receive(1, 0), STATUS_SUCCESS);
+}
+
+TEST(RestoreFromBuffer, StartIsRefusedAfterAFailure) {
+  Endpoint endpoint(nullptr, false);
+  UINT8 junk[64] = {};
+  EXPECT_NE(VmbChannelRestoreFromBuffer(endpoint.channel, junk, sizeof junk), STATUS_SUCCESS);
+  VmbChannelStart(endpoint.channel);
+  EXPECT_EQ(endpoint.receive(1, 0), STATUS_DEVICE_BUSY);
+  Endpoint source;
+  Bytes image = save(source.channel, 1 << 20);
+  VmbChannelSaveEnd(source.channel);
+  EXPECT_EQ(VmbChannelRestoreFromBuffer(endpoint.channel, image.data(), static_cast<ULONG>(image.size())),
+            STATUS_SUCCESS);
+  VmbChannelStart(endpoint.channel);
+  EXPECT_EQ(endpoint.receive(1, 0), STATUS_SUCCESS);
 }
 
 TEST(Channel, CompletionAfterDisableHasNoEffect) {
@@ -314,7 +451,6 @@ TEST(SaveContinue, CallsFromInsideACallbackAreRefused) {
                   EXPECT_EQ(VmbChannelSaveContinue(channel, nullptr, 0, &filled, &required),
                             STATUS_INVALID_DEVICE_STATE);
                   EXPECT_EQ(VmbChannelSaveBegin(channel), STATUS_INVALID_DEVICE_STATE);
-                  VmbChannelSaveEnd(channel);
                   return STATUS_SUCCESS;
                 },
                 on_restore),

@@ -135,6 +135,12 @@ TEST(HostileImage, SealedContradictionsAreRefused) {
   expect(Status::kDataError, channel, [&](Bytes& i) { at<image::ChannelBody>(i, channel + body).next_sequence = 2; });
   expect(Status::kInvalidBufferSize, channel,
          [&](Bytes& i) { at<image::ChannelBody>(i, channel + body).stream_bytes = UINT64_MAX; });
+  expect(Status::kDataError, channel,
+         [&](Bytes& i) { at<image::ChannelBody>(i, channel + body).next_sequence = UINT64_MAX; });
+  expect(Status::kDataError, block, [&](Bytes& i) { at<image::ChunkHeader>(i, block).count = 99; });
+  expect(Status::kDataError, block, [&](Bytes& i) { at<image::LibBuf>(i, block + body).payload_bytes = 16; });
+  expect(Status::kDataError, directory,
+         [&](Bytes& i) { at<image::DirectoryEntry>(i, directory + body + 8).offset += 16; });
   expect(Status::kDataError, block, [&](Bytes& i) { at<image::ChunkHeader>(i, block).ordinal = 9; });
   expect(Status::kDataError, block, [&](Bytes& i) { at<image::ChunkHeader>(i, block).channel = 9; });
   expect(Status::kDataError, block, [&](Bytes& i) { at<image::LibBuf>(i, block + body).record_bytes = 0xFFFFFFF0; });
@@ -150,6 +156,14 @@ TEST(HostileImage, SealedContradictionsAreRefused) {
   expect(Status::kDataError, directory, [&](Bytes& i) {
     at<image::DirectoryEntry>(i, directory + body) = at<image::DirectoryEntry>(i, directory + body + 8);
   });
+}
+
+TEST(HostileImage, NothingRunsBeforeEveryChannelIsChecked) {
+  Bytes image = small_image(2);
+  image[image.size() - 200] ^= std::byte{1};  // in the last channel
+  TestVm vm(2);
+  EXPECT_NE(restore(image, vm), Status::kSuccess);
+  EXPECT_TRUE(vm[0].restored_order.empty());
 }
 
 // ---- whole chunks
@@ -233,6 +247,7 @@ TEST(RestorePacket, FailureInTheMiddleLeavesTheChannelEmptyAndUsable) {
   EXPECT_EQ(restore(image, vm), Status::kUnsuccessful);
   EXPECT_EQ(vm[0].restored_order.size(), 29u);
   EXPECT_EQ(vm.in_use(), 0u);
+  EXPECT_EQ(vm[0]->allocated(), 0u);
   vm[0].restore_hook = nullptr;
   EXPECT_EQ(restore(image, vm), Status::kSuccess);
   EXPECT_EQ(vm.in_use(), 50u);
@@ -256,6 +271,15 @@ TEST(RestorePacket, SuccessWithoutVmbPacketRestoreIsABrokenContract) {
   vm[0].restore_hook = [](std::uint64_t) { return 0; };
   EXPECT_EQ(restore(small_image(), vm), Status::kInvalidDeviceRequest);
   EXPECT_EQ(vm.in_use(), 0u);
+}
+
+TEST(RestorePacket, DiscardGivesRestoredPacketsBack) {
+  TestVm vm;
+  ASSERT_EQ(restore(small_image(1, 30), vm), Status::kSuccess);
+  EXPECT_EQ(vm[0]->allocated(), 30u);
+  save_packets(vm);
+  vm.session.end(EndMode::kDiscard);
+  EXPECT_EQ(vm[0]->allocated(), 0u);
 }
 
 TEST(RestorePacket, RestoredPacketIsCompletedLikeAnyOther) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "image/chunk_reader.hpp"
@@ -80,6 +81,7 @@ class TestChannel {
   std::function<std::int32_t(std::uint64_t id, void* buf, std::uint32_t size, std::uint32_t* needed)> save_hook;
   std::function<std::int32_t(std::uint64_t id)> restore_hook;  // before anything else; not 0: returned
   std::function<void()> before_state;  // runs in receive, when the packet is in use and the VSP has not seen it
+  bool slow_delivery = false;          // so that slots stay in transit for a while
   std::vector<std::uint64_t> restored_order;
 
  private:
@@ -126,6 +128,7 @@ class TestChannel {
   static void on_completion(void* context, std::uint64_t id, const void* result, std::uint32_t bytes) {
     auto& self = *static_cast<TestChannel*>(context);
     const auto* first = static_cast<const std::uint8_t*>(result);
+    if (self.slow_delivery) std::this_thread::yield();
     const std::lock_guard lock(self.mutex_);
     self.completions_.push_back({id, {first, first + bytes}});
   }

@@ -1,4 +1,5 @@
-// verify.hpp: compares an image, byte for byte, with what the trace says must be in it. Shares no code with the save.
+// verify.hpp: compares an image, byte for byte in every packet's state, with what the trace says must be in it. Reads
+// it with the engine's reader of chunks; what must be there comes from the trace alone.
 #pragma once
 
 #include <cstddef>

@@ -145,7 +145,8 @@ typedef EVT_VMB_CHANNEL_PROCESS_PACKET *PFN_VMB_CHANNEL_PROCESS_PACKET;
 typedef VOID EVT_VMB_CHANNEL_PROCESSING_COMPLETE(VMBCHANNEL Channel, UINT32 PacketsProcessed);
 typedef EVT_VMB_CHANNEL_PROCESSING_COMPLETE *PFN_VMB_CHANNEL_PROCESSING_COMPLETE;
 
-/* Saves the VSP's state of one packet. First call: SaveBufSize 0; fail with the size in *BytesNeeded if there is state. Second call:
+/* Saves the VSP's state of one packet in use at the cut, also of one that the VSP has completed since: what it needs must live until the
+ * save's end. Runs on any thread; calls into its own save are refused or, if they return nothing, carried out after it. First call: SaveBufSize 0; fail with the size in *BytesNeeded if there is state. Second call:
  * at least that many bytes, 16-byte aligned, zeroed. What is kept: *BytesNeeded of the second call if written and within the buffer,
  * else that of the first. */
 typedef NTSTATUS EVT_VMB_CHANNEL_SAVE_PACKET(VMBCHANNEL Channel, VMBPACKET Packet, PVOID SaveBuf, UINT32 SaveBufSize,
@@ -177,8 +178,11 @@ VOID VmbChannelSetPointer(VMBCHANNEL Channel, PVOID Pointer);
 PVOID VmbChannelGetPointer(VMBCHANNEL Channel);
 
 /* ---- channel: life ---------------------------------------------------------------------------------------------------------- */
+
+/* STATUS_DEVICE_BUSY while a save of the VM runs, 0xC0000044 beyond 2,047 channels. */
 NTSTATUS VmbChannelEnable(VMBCHANNEL Channel);
-/* Empties the channel: packets still in use are gone, completing one later has no effect until Cleanup frees them.
+/* From here on no callback of the channel runs. While a save of the VM runs the channel is disabled at its end: Enable fails until then.
+ * Without effect from inside the channel's own ProcessPacket or RestorePacket. Empties the channel: packets still in use are gone, completing one later has no effect until Cleanup frees them.
  * Between the SaveContinue that ended a save and its SaveEnd: the save is discarded instead of resumed. */
 VOID VmbChannelDisable(VMBCHANNEL Channel);
 /* Without effect until a restore that has begun returns STATUS_SUCCESS. */
@@ -203,7 +207,12 @@ NTSTATUS VmbPacketRestore(VMBPACKET PacketObject, PVOID Buffer, ULONG BufferSize
 
 /* ---- save and restore -------------------------------------------------------------------------------------------------------- */
 
-/* The cut: every packet in use now is what the save holds. Waits for threads that are receiving or delivering a packet at this moment,
+/* The cut: every packet in use now, on every channel of the VM, is what the save holds.
+ *   STATUS_DEVICE_BUSY           a channel of the VM is being restored
+ *   STATUS_INVALID_DEVICE_STATE  not enabled, begun already, half restored, from inside a callback of the VM, or a channel of the VM has
+ *                                packets in use and no SavePacket
+ *   0xC0000044 (quota exceeded)  more than 2^20 packets in use
+ *   Waits for threads that are receiving or delivering a packet at this moment,
  * ProcessPacket included; refused from inside ProcessPacket. Packets go on being completed; the guest sees that after SaveEnd. */
 NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel);
 /* Copies whole chunks of saved state.
@@ -218,7 +227,9 @@ VOID VmbChannelSaveEnd(VMBCHANNEL Channel);
 /* Takes whole chunks in the order in which they were saved.
  *   STATUS_SUCCESS                    restored, nothing more is expected
  *   STATUS_MORE_PROCESSING_REQUIRED   taken, more chunks were saved
- * Anything else: the restore failed, the channel is empty and usable. */
+ *   STATUS_DEVICE_BUSY                a save of the VM runs; nothing has changed
+ * Anything else: the restore failed, and the channel is empty; packets that RestorePacket made are gone. Another restore may follow, or
+ * Disable; Start is without effect. Values: engine/README.md, status.hpp. */
 NTSTATUS VmbChannelRestoreFromBuffer(VMBCHANNEL Channel, PVOID Buffer, ULONG BufferSize);
 
 #ifdef __cplusplus
