@@ -40,6 +40,7 @@ struct VMBCHANNEL__ {
   // Came while a save of the VM was open; carried out at its end.
   bool end_pending = false;
   bool disable_pending = false;
+  bool discarded = false;  // its packets, though the VSP may hold them
   bool cleanup_pending = false;
 };
 

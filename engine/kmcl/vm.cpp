@@ -16,14 +16,20 @@ Status caller_status(Status status) noexcept {
   return taken ? Status::kInvalidBufferSize : status;
 }
 
-// The packets stay where they are until Cleanup, empty: a VSP may still complete one that it holds.
+// If a VSP may still hold packets, they stay where they are until Cleanup, empty: it may complete them.
 void disable_now(VMBCHANNEL__& channel) noexcept {
   channel.disable_pending = false;
   channel.restore_owed = false;
   channel.state = VMBCHANNEL__::State::kDisabled;
+  const bool in_use = channel.discarded || channel.channel->table().count_used() != 0;
+  channel.discarded = false;
   (void)channel.vm->channels().detach(*channel.channel);
   channel.restore.reset();
-  channel.retired.push_back(std::move(channel.channel));  // Enable has made room
+  if (in_use || channel.channel->allocated() != 0) {
+    channel.retired.push_back(std::move(channel.channel));  // Enable has made room
+  } else {
+    channel.channel.reset();
+  }
 }
 
 void destroy_now(VMBCHANNEL__* channel) noexcept {
@@ -97,6 +103,7 @@ void Vm::disable(VMBCHANNEL__& channel) noexcept {
   channel.disable_pending = true;
   channel.state = VMBCHANNEL__::State::kLeaving;
   channel.channel->discard_on_end = true;
+  channel.discarded = true;
   if (phase_ == Phase::kBegun) session_.leave_out(*channel.channel);
 }
 
@@ -113,6 +120,7 @@ Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
   if (called_from_inside()) return Status::kInvalidDeviceState;
   std::unique_lock lock(mutex_);
   settle(lock);
+  if (channel.saving || channel.disable_pending) return Status::kInvalidDeviceState;
   if (phase_ == Phase::kIdle) {
     if (restoring_ != 0) return Status::kDeviceBusy;
     phase_ = Phase::kBeginning;
@@ -127,8 +135,8 @@ Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
     settled_.notify_all();
     if (status != Status::kSuccess) return status;
   }
-  ++joined_;
   channel.saving = true;
+  ++joined_;
   const auto& channels = channels_.channels();
   while (channels[channel.number] != channel.channel.get()) ++channel.number;
   return Status::kSuccess;

@@ -187,6 +187,7 @@ class BasicChannel {
       (void)table_.await_transit(w, table_.freeze(w), members, [] { return false; });
       clear_word(w);
     }
+    table_.forget_hint();
   }
 
   // Empties and thaws one frozen word, giving allocated packets back to their pool.

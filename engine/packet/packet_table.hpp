@@ -160,6 +160,9 @@ class PacketTable {
     return word_[w].value.exchange_acq_rel(0);
   }
 
+  // After the table was emptied: the same packets come to lie in the same slots again.
+  void forget_hint() noexcept { hint_.store_relaxed(0); }
+
   // A hint: exact for the thread that alone may complete the packet.
   bool in_use(std::uint32_t slot) const noexcept {
     return state(word_[slot / sync::kSlotsPerWord].value.load_relaxed(), slot) == SlotState::kInUse;

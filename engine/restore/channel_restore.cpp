@@ -146,8 +146,10 @@ Status ChannelRestore::read_block(const Chunk& block) {
   for (; offset < end; ++count) {
     image::Record record;
     if (const Status status = image::read_record(block, offset, record); status != Status::kSuccess) return status;
-    // A queued packet's payload has nowhere to go yet: refused, not dropped.
-    if (record.lib.payload_bytes != 0 || record.lib.sequence >= body_.next_sequence) return Status::kDataError;
+    // A queued packet's payload and unknown flags have nowhere to go: refused, not dropped.
+    if (record.lib.payload_bytes != 0 || (record.lib.flags & ~image::kLibBufCompletionRequested) != 0 ||
+        record.lib.sequence >= body_.next_sequence)
+      return Status::kDataError;
     found_.push_back({record.lib, block.bytes.data() + offset, block.bytes.data() + record.save_offset});
     offset += record.lib.record_bytes;
   }
@@ -220,8 +222,9 @@ Status ChannelRestore::run_callback(const Located& record) {
       static_cast<Status>(config.restore_packet(config.handle, const_cast<std::byte*>(record.lib_buf), lib_bytes,
                                                 const_cast<std::byte*>(record.save_buf), record.lib.save_bytes));
   current_ = nullptr;
-  // This one means progress to the caller of a restore: as a callback's failure it would be taken for it.
-  if (status == Status::kMoreProcessingRequired) return Status::kInvalidDeviceRequest;
+  // The one means progress to the caller of a restore, and a failure would be taken for it; the other means later, and
+  // there is none.
+  if (status == Status::kMoreProcessingRequired || status == Status::kPending) return Status::kInvalidDeviceRequest;
   if (!succeeded(status)) return status;
   return adopted_ && !violated_ ? Status::kSuccess : Status::kInvalidDeviceRequest;
 }

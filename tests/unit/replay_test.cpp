@@ -210,6 +210,11 @@ TEST(ImageFile, IsWholeOrNotThere) {
   EXPECT_TRUE(std::filesystem::is_symlink(link));
   EXPECT_EQ(std::filesystem::file_size(path), bytes.size());
   std::filesystem::remove(link);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  write_file(path, bytes);
+  EXPECT_EQ(std::filesystem::status(path).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_FALSE(std::filesystem::exists(path.string() + ".partial"));
   std::filesystem::remove(path);
   EXPECT_THROW(write_file(testing::TempDir(), bytes), std::runtime_error) << "no regular file";
   EXPECT_THROW(write_file("/nonexistent/folder/image", bytes), std::runtime_error);

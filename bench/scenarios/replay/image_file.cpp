@@ -44,19 +44,21 @@ std::string target_of(const std::string& path) {
 
 void write_file(const std::string& file_path, std::span<const std::byte> bytes) {
   const std::string path = target_of(file_path);
-  std::string temporary = path + ".XXXXXX";
-  const int file = mkstemp(temporary.data());
+  // A fixed name: what a killed process leaves behind is named, and overwritten by the next one.
+  const std::string partial = path + ".partial";
+  const int file = open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0) fail(path, "create");
-  const bool written = write_all(file, bytes) && fchmod(file, 0644) == 0;
+  struct stat old {};
+  if (stat(path.c_str(), &old) == 0) (void)fchmod(file, old.st_mode & 07777);
+  const bool written = write_all(file, bytes);
   const int error = errno;
   close(file);
-  if (!written || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    if (!written) errno = error;
-    const int cause = errno;
-    unlink(temporary.c_str());
-    errno = cause;
-    fail(path, "write");
-  }
+  errno = error;
+  if (written && std::rename(partial.c_str(), path.c_str()) == 0) return;
+  const int cause = errno;
+  unlink(partial.c_str());
+  errno = cause;
+  fail(path, "write");
 }
 
 }  // namespace vmbsave::replay

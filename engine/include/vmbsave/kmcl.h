@@ -207,13 +207,12 @@ NTSTATUS VmbPacketRestore(VMBPACKET PacketObject, PVOID Buffer, ULONG BufferSize
 
 /* ---- save and restore -------------------------------------------------------------------------------------------------------- */
 
-/* The cut: every packet in use now, on every channel of the VM, is what the save holds.
+/* The cut: every packet in use now, on every channel of the VM, is what the save holds. Waits for threads that are receiving or
+ * delivering a packet at this moment, ProcessPacket included. Packets go on being completed; the guest sees that after SaveEnd.
  *   STATUS_DEVICE_BUSY           a channel of the VM is being restored
- *   STATUS_INVALID_DEVICE_STATE  not enabled, begun already, half restored, from inside a callback of the VM, or a channel of the VM has
- *                                packets in use and no SavePacket
- *   0xC0000044 (quota exceeded)  more than 2^20 packets in use
- *   Waits for threads that are receiving or delivering a packet at this moment,
- * ProcessPacket included; refused from inside ProcessPacket. Packets go on being completed; the guest sees that after SaveEnd. */
+ *   STATUS_INVALID_DEVICE_STATE  not enabled, begun already, half restored, from inside a callback of the VM, or a channel of the VM
+ *                                has packets in use and no SavePacket
+ *   0xC0000044 (quota exceeded)  more than 2^20 packets in use */
 NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel);
 /* Copies whole chunks of saved state.
  *   STATUS_SUCCESS           all has been written
