@@ -378,6 +378,29 @@ TEST(RestoreFromBuffer, DuringASaveOfTheVmItIsRefusedAndHarmless) {
   EXPECT_EQ(restored.receive(1, 0), STATUS_SUCCESS);
 }
 
+TEST(RestoreFromBuffer, VmbPacketRestoreTwiceFailsTheRestore) {
+  Endpoint source;
+  source.fill(3);
+  Bytes image = save(source.channel, 1 << 20);
+  VmbChannelSaveEnd(source.channel);
+  Endpoint destination(nullptr, false);
+  VmbChannelDisable(destination.channel);
+  ASSERT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(
+                destination.channel, on_save,
+                [](VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_size, PVOID, UINT32) -> NTSTATUS {
+                  const VMBPACKET first = VmbPacketAllocate(channel);
+                  EXPECT_EQ(VmbPacketRestore(first, lib_buf, lib_size), STATUS_SUCCESS);
+                  const VMBPACKET second = VmbPacketAllocate(channel);
+                  EXPECT_NE(VmbPacketRestore(second, lib_buf, lib_size), STATUS_SUCCESS);
+                  VmbPacketFree(second);
+                  return STATUS_SUCCESS;
+                }),
+            STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelEnable(destination.channel), STATUS_SUCCESS);
+  EXPECT_EQ(VmbChannelRestoreFromBuffer(destination.channel, image.data(), static_cast<ULONG>(image.size())),
+            static_cast<NTSTATUS>(0xC0000010u));
+}
+
 TEST(RestoreFromBuffer, StartIsRefusedAfterAFailure) {
   Endpoint endpoint(nullptr, false);
   UINT8 junk[64] = {};
