@@ -228,7 +228,7 @@ VOID VmbChannelSaveEnd(VMBCHANNEL Channel);
  *   STATUS_MORE_PROCESSING_REQUIRED   taken, more chunks were saved
  *   STATUS_DEVICE_BUSY                a save of the VM runs; nothing has changed
  * Anything else: the restore failed, and the channel is empty; packets that RestorePacket made are gone. Another restore may follow, or
- * Disable; Start is without effect. Values: engine/README.md, status.hpp. */
+ * Disable; Start is without effect. Values: status.hpp. */
 NTSTATUS VmbChannelRestoreFromBuffer(VMBCHANNEL Channel, PVOID Buffer, ULONG BufferSize);
 
 #ifdef __cplusplus
