@@ -79,6 +79,7 @@ packages_for() {
     build) echo g++ cmake ninja-build pkg-config libxxhash-dev ;;
     bench) echo libcli11-dev nlohmann-json3-dev libfmt-dev libarchive-dev libprotobuf-dev protobuf-compiler ;;
     tests) echo libgtest-dev xz-utils util-linux ;;
+    headers) echo clang doxygen gcc-mingw-w64-x86-64-win32 ;;
   esac
 }
 

@@ -29,15 +29,17 @@ typedef struct VMBS_VSP_REQUEST {
 #define VMBS_VSP_WRITE 1
 #define VMBS_VSP_DISCARD 2
 
-/* A packet as the guest sends it, made by encode: inline bytes and an MDL followed by its page numbers. */
+/* What the guest puts on the ring for a request, made by encode: inline bytes and at most one GPA range. The VSP's
+ * completions have at most VMBS_VSP_MAX_INLINE bytes too: the bench sizes the rings by these limits. */
 #define VMBS_VSP_MAX_INLINE 64
 #define VMBS_VSP_MAX_PAGES 65
 typedef struct VMBS_VSP_PACKET {
   UINT8 bytes[VMBS_VSP_MAX_INLINE];
-  UINT32 length;
-  UINT32 has_external_data;
-  MDL mdl;
-  PFN_NUMBER pages[VMBS_VSP_MAX_PAGES]; /* directly behind mdl, as MmGetMdlPfnArray expects */
+  UINT32 length;                    /* of bytes; a multiple of 8, as the wire has no other lengths */
+  UINT32 byte_count;                /* of the range; 0: no external data */
+  UINT32 byte_offset;               /* of the range in its first page, below 4096 */
+  UINT32 page_count;                /* pages that the range touches */
+  UINT64 pages[VMBS_VSP_MAX_PAGES]; /* their numbers */
 } VMBS_VSP_PACKET;
 
 /* What carries requests out. submit is called from ProcessPacket and, after a restore, for each re-issued request; it
@@ -55,13 +57,16 @@ typedef struct VMBS_VSP {
   UINT32 max_state_bytes;      /* largest SaveBuf that reference_state writes */
   UINT32 concurrent_callbacks; /* not 0: SavePacket may run for several packets of one channel at once */
 
-  /* Init* calls and callbacks of an allocated channel; the backend must outlive it. */
+  /* Init* calls and callbacks of an allocated channel, with a maximum packet size of at most VMBS_VSP_MAX_INLINE; the
+   * backend must outlive the channel. */
   NTSTATUS (*configure)(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend);
   /* The backend is done with a request. Status as NTSTATUS. */
   VOID (*complete)(VMBPACKETCOMPLETION packet, NTSTATUS status);
-  /* After every channel of the VM was restored: hands the restored requests of this channel to the backend again. */
+  /* After every channel of the VM was restored and this one is open: hands its restored requests to the backend
+   * again. */
   VOID (*reissue)(VMBCHANNEL channel);
-  /* Frees what configure made; after VmbChannelDisable. */
+  /* Frees what configure made. The channel is still allocated, but nobody signals, saves or restores it any more: it
+   * was disabled, or VmbChannelCleanup follows at once and drops the packets in use, which complete is not called for. */
   VOID (*release)(VMBCHANNEL channel);
 
   /* The guest's side: the packet for a request. STATUS_INVALID_PARAMETER if the request does not fit the protocol. */

@@ -55,12 +55,13 @@ struct ChannelBody {
   std::uint32_t packets;
   std::uint32_t blocks;  // block chunks
   std::uint32_t directory_chunks;
-  std::uint32_t capacity;      // of the saved channel's table
+  std::uint32_t capacity;      // of the saved channel's table: packets of the guest
   std::uint64_t stream_bytes;  // of the channel's stream, this chunk included
   std::uint64_t next_sequence;
   std::uint32_t context_bytes;
   std::uint32_t result_bytes;
-  std::uint64_t reserved[3];
+  std::uint64_t next_send;  // first transaction id that the channel has not sent under
+  std::uint64_t reserved[2];
 };
 static_assert(sizeof(ChannelBody) == 64);
 
@@ -78,6 +79,7 @@ struct LibBuf {
 };
 static_assert(sizeof(LibBuf) == 32);
 inline constexpr std::uint8_t kLibBufCompletionRequested = 1;
+inline constexpr std::uint8_t kLibBufQueued = 2;  // outgoing, not yet in the ring: the payload follows
 
 // Where a record lies. Entries are in order of sequence numbers, the order of RestorePacket.
 struct DirectoryEntry {

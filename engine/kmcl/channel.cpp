@@ -2,32 +2,14 @@
 
 #include <new>
 
-#include "packet/vm.hpp"
-
-using vmbsave::Status;
 using vmbsave::kmcl::is_configurable;
-using vmbsave::kmcl::is_enabled;
 using vmbsave::kmcl::is_live;
-using vmbsave::kmcl::to_ntstatus;
-using State = VMBCHANNEL__::State;
 
 namespace {
 
 // Longest that a packet may be: on the ring its length is a 16-bit count of 8 bytes.
 constexpr UINT32 kMaxPacketBytes = 0xFFFF * 8;
 constexpr UINT32 kMaxContextBytes = 1u << 20;
-
-NTSTATUS enable(VMBCHANNEL__& channel) {
-  channel.config.handle = &channel;
-  channel.retired.reserve(channel.retired.size() + 1);
-  auto created = std::make_unique<vmbsave::packet::Channel>(channel.vm->channels().control(), channel.config);
-  if (!created->reserve()) return STATUS_INSUFFICIENT_RESOURCES;
-  if (const Status status = channel.vm->enable(*created); status != Status::kSuccess) return to_ntstatus(status);
-  channel.channel = std::move(created);
-  channel.restore.emplace(*channel.channel);
-  channel.state = State::kEnabled;
-  return STATUS_SUCCESS;
-}
 
 }  // namespace
 
@@ -44,14 +26,6 @@ NTSTATUS VmbChannelAllocate(PDEVICE_OBJECT ParentDeviceObject, BOOLEAN IsServer,
   }
 }
 
-VOID VmbChannelCleanup(VMBCHANNEL Channel) {
-  if (!is_live(Channel)) return;
-  if (vmbsave::kmcl::call_context.channel == Channel) return;  // from inside its own ProcessPacket or RestorePacket
-  VmbChannelDisable(Channel);
-  VmbChannelSaveEnd(Channel);
-  Channel->vm->destroy(Channel);
-}
-
 NTSTATUS VmbChannelInitSetClientContextSize(VMBCHANNEL Channel, UINT32 ContextSize) {
   if (!is_configurable(Channel)) return STATUS_INVALID_PARAMETER_1;
   if (ContextSize > kMaxContextBytes) return STATUS_INVALID_PARAMETER_2;
@@ -63,6 +37,45 @@ NTSTATUS VmbChannelInitSetMaximumPacketSize(VMBCHANNEL Channel, UINT32 PacketSiz
   if (!is_configurable(Channel)) return STATUS_INVALID_PARAMETER_1;
   if (PacketSize == 0 || PacketSize > kMaxPacketBytes) return STATUS_INVALID_PARAMETER_2;
   Channel->config.result_bytes = PacketSize;
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS VmbChannelInitSetMaximumExternalData(VMBCHANNEL Channel, UINT32 DataSize, UINT32 ChainLength) {
+  if (!is_configurable(Channel)) return STATUS_INVALID_PARAMETER_1;
+  if (DataSize == 0) return STATUS_INVALID_PARAMETER_2;
+  if (ChainLength == 0) return STATUS_INVALID_PARAMETER_3;
+  Channel->external_limits = {DataSize, ChainLength};
+  return STATUS_SUCCESS;
+}
+
+// Pipes have no transactions, and so nothing that this library could save.
+NTSTATUS VmbChannelInitSetFlags(VMBCHANNEL Channel, UINT32 Flags) {
+  if (!is_configurable(Channel)) return STATUS_INVALID_PARAMETER_1;
+  return Flags == 0 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER_2;
+}
+
+NTSTATUS VmbServerChannelInitSetFlags(VMBCHANNEL Channel, UINT32 Flags) {
+  constexpr UINT32 kTaken =
+      VMBUS_SERVER_CHANNEL_INIT_FLAG_ENUMERATE_DEVICE_INTERFACE | VMBUS_SERVER_CHANNEL_INIT_FLAG_FORCE_NEW_CHANNEL;
+  if (!is_configurable(Channel)) return STATUS_INVALID_PARAMETER_1;
+  if ((Flags & ~kTaken) != 0) return STATUS_INVALID_PARAMETER_2;
+  Channel->config.abandon_on_restore = (Flags & VMBUS_SERVER_CHANNEL_INIT_FLAG_FORCE_NEW_CHANNEL) != 0;
+  return STATUS_SUCCESS;
+}
+
+// There is no bus that would offer the channel under these names.
+NTSTATUS VmbServerChannelInitSetTargetInterfaceId(VMBCHANNEL Channel, GUID, GUID) {
+  return is_configurable(Channel) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER_1;
+}
+
+NTSTATUS VmbChannelInitSetStateChangeCallbacks(VMBCHANNEL Channel,
+                                               PVMB_CHANNEL_STATE_CHANGE_CALLBACKS StateChangeCallbacks) {
+  if (!is_configurable(Channel)) return STATUS_INVALID_PARAMETER_1;
+  if (StateChangeCallbacks == nullptr || StateChangeCallbacks->Version != 1 ||
+      StateChangeCallbacks->Size != sizeof(VMB_CHANNEL_STATE_CHANGE_CALLBACKS)) {
+    return STATUS_INVALID_PARAMETER_2;
+  }
+  Channel->state_change = *StateChangeCallbacks;
   return STATUS_SUCCESS;
 }
 
@@ -90,17 +103,17 @@ NTSTATUS VmbsChannelInitSetConcurrentCallbacks(VMBCHANNEL Channel, BOOLEAN Allow
   return STATUS_SUCCESS;
 }
 
-NTSTATUS VmbsChannelInitSetCompletionSink(VMBCHANNEL Channel, VMBS_EVT_COMPLETION* Sink, PVOID Context) {
+NTSTATUS VmbsChannelInitSetMaximumSends(VMBCHANNEL Channel, UINT32 Packets) {
   if (!is_configurable(Channel)) return STATUS_INVALID_PARAMETER_1;
-  Channel->config.sink = Sink;
-  Channel->config.sink_context = Context;
+  if (Packets > vmbsave::image::kMaxPackets) return STATUS_INVALID_PARAMETER_2;
+  Channel->config.sends = Packets;
   return STATUS_SUCCESS;
 }
 
-// Takes effect at the next Enable; beyond what a save can hold it is cut to that.
+// The table's size is fixed at Enable, at most what a save can hold; within it, the quota follows every call.
 VOID VmbChannelSetTransactionQuota(VMBCHANNEL Channel, UINT32 Quota) {
   if (!is_live(Channel) || Quota == 0) return;
-  Channel->config.capacity = Quota < vmbsave::image::kMaxPackets ? Quota : vmbsave::image::kMaxPackets;
+  Channel->quota.store_relaxed(Quota < vmbsave::image::kMaxPackets ? Quota : vmbsave::image::kMaxPackets);
 }
 
 VOID VmbChannelSetPointer(VMBCHANNEL Channel, PVOID Pointer) {
@@ -108,33 +121,3 @@ VOID VmbChannelSetPointer(VMBCHANNEL Channel, PVOID Pointer) {
 }
 
 PVOID VmbChannelGetPointer(VMBCHANNEL Channel) { return is_live(Channel) ? Channel->pointer : nullptr; }
-
-NTSTATUS VmbChannelEnable(VMBCHANNEL Channel) {
-  if (!is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
-  if (Channel->state != State::kDisabled) return STATUS_INVALID_DEVICE_STATE;
-  try {
-    return enable(*Channel);
-  } catch (const std::bad_alloc&) {
-    return STATUS_INSUFFICIENT_RESOURCES;
-  }
-}
-
-VOID VmbChannelDisable(VMBCHANNEL Channel) {
-  if (!is_enabled(Channel)) return;
-  Channel->vm->disable(*Channel);
-}
-
-VOID VmbChannelStart(VMBCHANNEL Channel) {
-  if (!is_enabled(Channel) || Channel->restore_owed) return;
-  Channel->state = State::kStarted;
-}
-
-NTSTATUS VmbsChannelSetSaveThreads(VMBCHANNEL Channel, UINT32 Threads) {
-  if (!is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
-  if (Threads == 0 || Threads > 1024) return STATUS_INVALID_PARAMETER_2;
-  try {
-    return to_ntstatus(Channel->vm->set_threads(Threads));
-  } catch (const std::bad_alloc&) {
-    return STATUS_INSUFFICIENT_RESOURCES;
-  }
-}

@@ -2,31 +2,69 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "base/atomic.hpp"
+#include "kmcl/external_data.hpp"
+#include "kmcl/gate.hpp"
+#include "kmcl/send_queue.hpp"
 #include "kmcl/vm.hpp"
 #include "restore/channel_restore.hpp"
 #include "vmbsave/kmcl_ext.h"
 
 struct VMBCHANNEL__ {
-  // kLeaving: VmbChannelDisable came during a save of the VM; disabled at its end.
-  enum class State : std::uint8_t { kDisabled, kEnabled, kStarted, kLeaving };
-  static constexpr std::uint32_t kLive = 0x434d4256;  // "VBMC"
+  // kLeaving: it was disabled during a save of the VM, and goes at its end.
+  enum class State : std::uint8_t { kDisabled, kEnabled, kLeaving };
+  static constexpr std::uint32_t kLive = 0x434d4256;  // "VMBC"
+
+  // Since Enable.
+  struct Counters {
+    vmbsave::base::Atomic<std::uint64_t> received;
+    vmbsave::base::Atomic<std::uint64_t> batches;
+    vmbsave::base::Atomic<std::uint64_t> sent;
+    vmbsave::base::Atomic<std::uint64_t> answered;
+    vmbsave::base::Atomic<std::uint64_t> stray_completions;
+    vmbsave::base::Atomic<std::uint64_t> quota_stops;
+    vmbsave::base::Atomic<std::uint64_t> room_stops;
+    vmbsave::base::Atomic<std::uint64_t> misuses;
+  };
 
   std::uint32_t magic = kLive;
-  State state = State::kDisabled;
+  vmbsave::base::Atomic<State> state{State::kDisabled};
   vmbsave::kmcl::Vm* vm = nullptr;
-  vmbsave::packet::ChannelConfig config;
+  PVOID pointer = nullptr;
+
+  // What Init* sets.
+  vmbsave::packet::ChannelConfig config{.sends = 256};
+  vmbsave::kmcl::ExternalDataLimits external_limits;
   PFN_VMB_CHANNEL_PROCESS_PACKET process_packet = nullptr;
   PFN_VMB_CHANNEL_PROCESSING_COMPLETE processing_complete = nullptr;
-  PVOID pointer = nullptr;
+  VMB_CHANNEL_STATE_CHANGE_CALLBACKS state_change{};
+  vmbsave::base::Atomic<std::uint32_t> quota{4096};  // may be lowered below config.capacity, and raised again
 
   // While enabled.
   std::unique_ptr<vmbsave::packet::Channel> channel;
   std::optional<vmbsave::restore::ChannelRestore> restore;
-
+  std::optional<vmbsave::kmcl::SendQueue> sends;
+  vmbsave::kmcl::ExternalData external_data;
+  Counters counters;
   bool restore_owed = false;  // a restore has begun and has not succeeded: no Start
+
+  // Open and started are the guest's and the VSP's; both together make the channel active. A change runs the VSP's
+  // callbacks, one change at a time.
+  std::mutex changing;
+  bool started = false;
+  vmbsave::base::Atomic<bool> open{};  // from here on `transport` may be used, until nothing is in use
+  vmbsave::base::Atomic<bool> active{};
+  vmbsave::base::Atomic<bool> queue_failed{};  // nothing comes in any more
+  VMBS_TRANSPORT transport{};
+  PVOID transport_context = nullptr;
+  vmbsave::kmcl::Gate gate;                       // of the incoming queue
+  vmbsave::packet::Packet* indicating = nullptr;  // whose ProcessPacket runs, and whether it asked for another call:
+  bool indicate_again = false;                    // of the thread inside the gate
+  bool deferred = false;                          // to PASSIVE_LEVEL, where it is already: once a packet
 
   // Of earlier lives of the channel, empty: a VSP may still hold packets of theirs.
   std::vector<std::unique_ptr<vmbsave::packet::Channel>> retired;
@@ -38,7 +76,6 @@ struct VMBCHANNEL__ {
   std::uint64_t cursor = 0;  // bytes of the channel's stream that SaveContinue has written
 
   // Came while a save of the VM was open; carried out at its end.
-  bool end_pending = false;
   bool disable_pending = false;
   bool discarded = false;  // its packets, though the VSP may hold them
   bool cleanup_pending = false;
@@ -48,18 +85,17 @@ namespace vmbsave::kmcl {
 
 inline bool is_live(VMBCHANNEL channel) noexcept { return channel != nullptr && channel->magic == VMBCHANNEL__::kLive; }
 inline bool is_configurable(VMBCHANNEL channel) noexcept {
-  return is_live(channel) && channel->state == VMBCHANNEL__::State::kDisabled;
+  return is_live(channel) && channel->state.load_relaxed() == VMBCHANNEL__::State::kDisabled;
 }
 inline bool is_enabled(VMBCHANNEL channel) noexcept {
-  return is_live(channel) &&
-         (channel->state == VMBCHANNEL__::State::kEnabled || channel->state == VMBCHANNEL__::State::kStarted);
+  return is_live(channel) && channel->state.load_relaxed() == VMBCHANNEL__::State::kEnabled;
 }
 constexpr NTSTATUS to_ntstatus(Status status) noexcept { return static_cast<NTSTATUS>(status); }
 
 // What of the library this thread is inside of, so that a call from a callback never waits for its own caller.
 struct CallContext {
   const Vm* vm = nullptr;
-  const VMBCHANNEL__* channel = nullptr;  // whose ProcessPacket or RestorePacket runs
+  const VMBCHANNEL__* channel = nullptr;  // whose callback runs; nullptr: a transport's
   class Scope;
 };
 inline thread_local CallContext call_context;
@@ -73,5 +109,22 @@ class CallContext::Scope {
  private:
   const CallContext before_;
 };
+
+// Whether a callback of this channel, or of a save of its VM, is what called; counted as misuse.
+bool called_by_callback(VMBCHANNEL__& channel) noexcept;
+// The same for callbacks of any channel of the VM.
+bool called_by_vm_callback(VMBCHANNEL__& channel) noexcept;
+
+// Between active and not; the caller holds `changing`. Leaving waits until the VSP has completed the guest's packets,
+// unless they are going to be dropped.
+void become_active(VMBCHANNEL__& channel) noexcept;
+void leave_active(VMBCHANNEL__& channel, bool drain) noexcept;
+
+// Sets room aside for the completions of packets in use, all or nothing.
+bool reserve_completions(VMBCHANNEL__& channel) noexcept;
+
+// The sink of the packet layer: gives a completion to the guest, or its room back, and wakes a queue that stands on
+// quota.
+void deliver(void* channel, const packet::Packet& packet, const void* result) noexcept;
 
 }  // namespace vmbsave::kmcl

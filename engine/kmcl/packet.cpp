@@ -1,77 +1,160 @@
+#include <cstring>
+#include <new>
+
 #include "kmcl/channel.hpp"
 
-using vmbsave::packet::ClaimStatus;
+using vmbsave::Status;
+using vmbsave::kmcl::is_enabled;
+using vmbsave::kmcl::is_live;
+using vmbsave::packet::Direction;
 using vmbsave::packet::from_handle;
+using vmbsave::packet::Origin;
 using vmbsave::packet::Packet;
 using vmbsave::packet::to_handle;
 
 namespace {
 
-vmbsave::packet::Channel& channel_of(Packet& packet) noexcept {
+vmbsave::packet::Channel& channel_of(const Packet& packet) noexcept {
   return *static_cast<vmbsave::packet::Channel*>(packet.channel);
 }
+VMBCHANNEL__& handle_of(const Packet& packet) noexcept { return *channel_of(packet).config().handle; }
 
-// Hands a published packet to the VSP. Whatever that does, a save does not wait for this packet for ever.
-NTSTATUS indicate(VMBCHANNEL__& channel, VMBPACKET packet, const VMBS_INCOMING_PACKET& incoming) noexcept {
-  const vmbsave::kmcl::CallContext::Scope inside({channel.vm, &channel});
-  const UINT32 flags = incoming.ExternalData != nullptr ? VMBUS_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA : 0;
-  NTSTATUS status = STATUS_SUCCESS;
-  try {
-    channel.process_packet(&channel, packet, incoming.Buffer, incoming.BufferLength, flags);
-    if (channel.processing_complete != nullptr) channel.processing_complete(&channel, 1);
-  } catch (...) {
-    status = vmbsave::kmcl::to_ntstatus(vmbsave::Status::kUnhandledException);
-  }
-  channel.channel->indicated();
+NTSTATUS misuse(const Packet& packet, NTSTATUS status = STATUS_SUCCESS) noexcept {
+  handle_of(packet).counters.misuses.fetch_add_relaxed(1);
   return status;
+}
+
+// Of the guest, and handed to the VSP by a channel that the guest has open.
+bool is_completable(const Packet& packet) noexcept {
+  if (packet.direction != Direction::kIncoming) return false;
+  // [open] acquire: the transport that the completion goes to.
+  return !packet.completion_requested || handle_of(packet).open.load_acquire();
+}
+
+// Whether ProcessPacket runs for this packet, on this thread.
+bool is_being_indicated(const Packet& packet) noexcept {
+  const VMBCHANNEL__& channel = handle_of(packet);
+  return vmbsave::kmcl::call_context.channel == &channel && channel.indicating == &packet;
+}
+
+bool is_sendable(const Packet& packet) noexcept {
+  if (packet.in_use || packet.direction != Direction::kOutgoing) return false;
+  if (!is_enabled(&handle_of(packet)) || handle_of(packet).channel.get() != packet.channel) return false;
+  return packet.origin == Origin::kAllocated || (packet.origin == Origin::kCaller && packet.completion_routine);
 }
 
 }  // namespace
 
-NTSTATUS VmbsChannelReceivePacket(VMBCHANNEL Channel, const VMBS_INCOMING_PACKET* Incoming) {
-  if (!vmbsave::kmcl::is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
-  if (Incoming == nullptr) return STATUS_INVALID_PARAMETER_2;
-  if (Channel->state != VMBCHANNEL__::State::kStarted || Channel->process_packet == nullptr) return STATUS_DEVICE_BUSY;
-  const auto [status, packet] = Channel->channel->claim();
-  if (status == ClaimStatus::kPaused) return STATUS_DEVICE_BUSY;
-  if (status == ClaimStatus::kFull) return STATUS_INSUFFICIENT_RESOURCES;
-  packet->transaction_id = Incoming->TransactionId;
-  packet->completion_requested = Incoming->CompletionRequested != 0;
-  packet->external_data = Incoming->ExternalData;
-  Channel->channel->publish(*packet);
-  return indicate(*Channel, to_handle(packet), *Incoming);
-}
-
 VOID VmbChannelPacketComplete(VMBPACKETCOMPLETION PacketCompletionContext, PVOID PacketCompletionBuffer,
                               UINT32 BufSize) {
-  if (PacketCompletionContext == nullptr || (PacketCompletionBuffer == nullptr && BufSize != 0)) return;
+  if (PacketCompletionContext == nullptr) return;
   Packet& packet = *from_handle(PacketCompletionContext);
-  if (packet.origin != vmbsave::packet::Origin::kSlot && !packet.in_use) return;
-  (void)channel_of(packet).complete(packet, {static_cast<const std::byte*>(PacketCompletionBuffer), BufSize});
+  if (!is_completable(packet) || (PacketCompletionBuffer == nullptr && BufSize != 0)) {
+    (void)misuse(packet);
+    return;
+  }
+  // After a success neither the packet nor the channel may be touched: they may be gone.
+  VMBCHANNEL__& channel = handle_of(packet);
+  const Status status =
+      channel_of(packet).complete(packet, {static_cast<const std::byte*>(PacketCompletionBuffer), BufSize});
+  if (status != Status::kSuccess) channel.counters.misuses.fetch_add_relaxed(1);
 }
 
-NTSTATUS VmbChannelPacketGetExternalData(VMBPACKETCOMPLETION PacketCompletionContext, UINT32, PMDL* Mdl) {
-  if (PacketCompletionContext == nullptr || Mdl == nullptr) return STATUS_INVALID_PARAMETER;
+VOID VmbChannelPacketFail(VMBPACKETCOMPLETION PacketCompletionContext) {
+  if (PacketCompletionContext == nullptr) return;
+  Packet& packet = *from_handle(PacketCompletionContext);
+  if (!is_completable(packet) || !channel_of(packet).table().in_use(packet.slot)) {
+    (void)misuse(packet);
+    return;
+  }
+  handle_of(packet).queue_failed.store_relaxed(true);
+  (void)channel_of(packet).fail(packet);
+}
+
+VOID VmbChannelPacketDeferToPassive(VMBPACKETCOMPLETION PacketCompletionContext) {
+  if (PacketCompletionContext == nullptr) return;
   const Packet& packet = *from_handle(PacketCompletionContext);
-  if (packet.external_data == nullptr) return STATUS_INVALID_PARAMETER;
+  VMBCHANNEL__& channel = handle_of(packet);
+  if (!is_being_indicated(packet) || channel.deferred) {
+    (void)misuse(packet);
+    return;
+  }
+  channel.deferred = true;
+  channel.indicate_again = true;
+}
+
+NTSTATUS VmbChannelPacketGetExternalData(VMBPACKETCOMPLETION PacketCompletionContext, UINT32 Flags, PMDL* Mdl) {
+  if (PacketCompletionContext == nullptr || Mdl == nullptr) return STATUS_INVALID_PARAMETER;
+  if ((Flags & ~UINT32{VMBUS_CHANNEL_PACKET_EXTERNAL_DATA_FLAGS}) != 0) return STATUS_INVALID_PARAMETER_2;
+  Packet& packet = *from_handle(PacketCompletionContext);
+  if (packet.direction != Direction::kIncoming || packet.external_data == nullptr) return STATUS_INVALID_PARAMETER;
+  if (packet.external_pending && is_being_indicated(packet)) {
+    packet.external_pending = false;
+    handle_of(packet).indicate_again = true;
+    return STATUS_PENDING;
+  }
   *Mdl = static_cast<PMDL>(const_cast<void*>(packet.external_data));
   return STATUS_SUCCESS;
 }
 
 VMBPACKET VmbPacketAllocate(VMBCHANNEL Channel) {
-  if (!vmbsave::kmcl::is_enabled(Channel)) return nullptr;
-  return to_handle(Channel->channel->allocate());
+  return is_enabled(Channel) ? to_handle(Channel->channel->allocate()) : nullptr;
 }
 
 VOID VmbPacketFree(VMBPACKET VmbPacket) {
   if (VmbPacket == nullptr) return;
   Packet& packet = *from_handle(VmbPacket);
-  if (packet.origin != vmbsave::packet::Origin::kAllocated || packet.in_use) return;
+  if (packet.origin != Origin::kAllocated || packet.in_use) {
+    (void)misuse(packet);
+    return;
+  }
   channel_of(packet).free(packet);
 }
 
+UINT32 VmbChannelSizeofPacket(VMBCHANNEL Channel) {
+  if (!is_live(Channel)) return 0;
+  return static_cast<UINT32>(
+      vmbsave::packet::packet_stride(Channel->config.context_bytes, Channel->config.result_bytes));
+}
+
+NTSTATUS VmbPacketInitialize(VMBCHANNEL Channel, VMBPACKET VmbPacket, UINT32 ByteCount) {
+  if (!is_enabled(Channel)) return STATUS_INVALID_PARAMETER_1;
+  if (VmbPacket == nullptr || !vmbsave::base::is_aligned(VmbPacket, alignof(Packet))) return STATUS_INVALID_PARAMETER_2;
+  if (ByteCount < VmbChannelSizeofPacket(Channel)) return STATUS_INVALID_PARAMETER_3;
+  auto* const packet = new (VmbPacket) Packet{};
+  packet->channel = Channel->channel.get();
+  packet->origin = Origin::kCaller;
+  packet->direction = Direction::kOutgoing;
+  std::memset(packet->context(), 0, Channel->config.context_bytes);
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS VmbPacketSend(VMBPACKET PacketObject, PVOID Buffer, UINT32 BufferLength, PMDL ExternalDataMdl, UINT32 Flags) {
+  if (PacketObject == nullptr) return STATUS_INVALID_PARAMETER_1;
+  Packet& packet = *from_handle(PacketObject);
+  if ((Buffer == nullptr && BufferLength != 0) || BufferLength > channel_of(packet).config().result_bytes) {
+    return STATUS_INVALID_PARAMETER_2;
+  }
+  if (ExternalDataMdl != nullptr) return STATUS_INVALID_PARAMETER_4;
+  if ((Flags & ~UINT32{VMBUS_CHANNEL_FORMAT_FLAGS}) != 0) return STATUS_INVALID_PARAMETER_5;
+  if (!is_sendable(packet)) return misuse(packet, STATUS_INVALID_DEVICE_STATE);
+  return vmbsave::kmcl::to_ntstatus(
+      handle_of(packet).sends->send(packet, {static_cast<const std::byte*>(Buffer), BufferLength},
+                                    (Flags & VMBUS_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION) != 0));
+}
+
+VOID VmbPacketSetCompletionRoutine(VMBPACKET PacketObject, PFN_VMB_PACKET_COMPLETION_ROUTINE CompletionRoutine) {
+  if (PacketObject == nullptr) return;
+  Packet& packet = *from_handle(PacketObject);
+  if (packet.direction == Direction::kOutgoing) {
+    packet.completion_routine = CompletionRoutine;
+  } else {
+    (void)misuse(packet);
+  }
+}
+
 VMBCHANNEL VmbPacketGetChannel(VMBPACKET PacketObject) {
-  return PacketObject == nullptr ? nullptr : channel_of(*from_handle(PacketObject)).config().handle;
+  return PacketObject == nullptr ? nullptr : &handle_of(*from_handle(PacketObject));
 }
 
 PVOID VmbPacketGetPointer(VMBPACKET PacketObject) {
@@ -82,12 +165,12 @@ VOID VmbPacketSetPointer(VMBPACKET PacketObject, PVOID Pointer) {
   if (PacketObject != nullptr) from_handle(PacketObject)->pointer = Pointer;
 }
 
-PVOID VmbsPacketGetClientContext(VMBPACKET PacketObject) {
-  if (PacketObject == nullptr) return nullptr;
-  Packet& packet = *from_handle(PacketObject);
+PVOID VmbsPacketGetClientContext(VMBPACKET Packet) {
+  if (Packet == nullptr) return nullptr;
+  auto& packet = *from_handle(Packet);
   return channel_of(packet).config().context_bytes == 0 ? nullptr : packet.context();
 }
 
-UINT64 VmbsPacketGetTransactionId(VMBPACKET PacketObject) {
-  return PacketObject == nullptr ? 0 : from_handle(PacketObject)->transaction_id;
+UINT64 VmbsPacketGetTransactionId(VMBPACKET Packet) {
+  return Packet == nullptr ? 0 : from_handle(Packet)->transaction_id;
 }

@@ -41,6 +41,7 @@ NTSTATUS hand_out(VMBCHANNEL__& channel, PVOID buffer, ULONG size, ULONG& filled
 
 NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel) {
   if (!vmbsave::kmcl::is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
+  if (vmbsave::kmcl::called_by_vm_callback(*Channel)) return STATUS_INVALID_DEVICE_STATE;
   if (!vmbsave::kmcl::is_enabled(Channel) || Channel->saving || Channel->restore->underway()) {
     return STATUS_INVALID_DEVICE_STATE;
   }
@@ -58,11 +59,13 @@ NTSTATUS VmbChannelSaveContinue(VMBCHANNEL Channel, PVOID SaveBuffer, ULONG Save
   }
   *BytesFilled = 0;
   *BytesRequired = 0;
+  if (vmbsave::kmcl::called_by_vm_callback(*Channel)) return STATUS_INVALID_DEVICE_STATE;
   if (!Channel->saving || Channel->saved || Channel->disable_pending) return STATUS_INVALID_DEVICE_STATE;
-  if (const Status status = Channel->vm->run_save(*Channel); status != Status::kSuccess) return to_ntstatus(status);
+  if (const Status status = Channel->vm->run_save(); status != Status::kSuccess) return to_ntstatus(status);
   return hand_out(*Channel, SaveBuffer, SaveBufferSize, *BytesFilled, *BytesRequired);
 }
 
 VOID VmbChannelSaveEnd(VMBCHANNEL Channel) {
-  if (vmbsave::kmcl::is_live(Channel) && Channel->saving) Channel->vm->leave_save(*Channel);
+  if (!vmbsave::kmcl::is_live(Channel) || !Channel->saving) return;
+  if (!vmbsave::kmcl::called_by_vm_callback(*Channel)) Channel->vm->leave_save(*Channel);
 }

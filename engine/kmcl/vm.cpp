@@ -1,7 +1,5 @@
 #include "kmcl/vm.hpp"
 
-#include <utility>
-
 #include "kmcl/channel.hpp"
 
 namespace vmbsave::kmcl {
@@ -20,16 +18,20 @@ Status caller_status(Status status) noexcept {
 void disable_now(VMBCHANNEL__& channel) noexcept {
   channel.disable_pending = false;
   channel.restore_owed = false;
-  channel.state = VMBCHANNEL__::State::kDisabled;
+  channel.started = false;
+  channel.open.store_relaxed(false);
+  channel.active.store_relaxed(false);
   const bool in_use = channel.discarded || channel.channel->table().count_used() != 0;
   channel.discarded = false;
   (void)channel.vm->channels().detach(*channel.channel);
   channel.restore.reset();
+  channel.sends.reset();
   if (in_use || channel.channel->allocated() != 0) {
     channel.retired.push_back(std::move(channel.channel));  // Enable has made room
   } else {
     channel.channel.reset();
   }
+  channel.state.store_relaxed(VMBCHANNEL__::State::kDisabled);
 }
 
 void destroy_now(VMBCHANNEL__* channel) noexcept {
@@ -96,12 +98,11 @@ Status Vm::enable(packet::Channel& channel) noexcept {
 }
 
 void Vm::disable(VMBCHANNEL__& channel) noexcept {
-  if (call_context.channel == &channel) return;
   std::unique_lock lock(mutex_);
   if (!called_from_inside()) settle(lock);
   if (phase_ == Phase::kIdle) return disable_now(channel);
   channel.disable_pending = true;
-  channel.state = VMBCHANNEL__::State::kLeaving;
+  channel.state.store_relaxed(VMBCHANNEL__::State::kLeaving);
   channel.channel->discard_on_end = true;
   channel.discarded = true;
   if (phase_ == Phase::kBegun) session_.leave_out(*channel.channel);
@@ -122,13 +123,14 @@ Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
   settle(lock);
   if (channel.saving || channel.disable_pending) return Status::kInvalidDeviceState;
   if (phase_ == Phase::kIdle) {
-    if (restoring_ != 0) return Status::kDeviceBusy;
+    if (changing_ != 0) return Status::kDeviceBusy;
+    if (!may_begin()) return Status::kInvalidDeviceState;
     phase_ = Phase::kBeginning;
     lock.unlock();
     Status status;
     {
       const CallContext::Scope inside({this, nullptr});
-      status = session_.begin({.executor = executor_.get()});
+      status = session_.begin(options_);
     }
     lock.lock();
     phase_ = status == Status::kSuccess ? Phase::kBegun : Phase::kIdle;
@@ -142,9 +144,16 @@ Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
   return Status::kSuccess;
 }
 
-Status Vm::run_save(VMBCHANNEL__& channel) noexcept {
+bool Vm::may_begin() const noexcept {
+  if (!require_paused_) return true;
+  for (const packet::Channel* channel : channels_.channels()) {
+    if (channel->config().handle->active.load_relaxed()) return false;
+  }
+  return true;
+}
+
+Status Vm::run_save() noexcept {
   if (called_from_inside()) return Status::kInvalidDeviceState;
-  const Hold hold(this);
   std::unique_lock lock(mutex_);
   settle(lock);
   if (phase_ == Phase::kBegun) {
@@ -155,27 +164,15 @@ Status Vm::run_save(VMBCHANNEL__& channel) noexcept {
     phase_ = Phase::kRan;
     settled_.notify_all();
   }
-  const Status status = session_.complete() ? Status::kSuccess : caller_status(session_.report().failure.status);
-  const bool ended = channel.end_pending;
-  for (std::size_t i = channels_.channels().size(); i-- > 0 && phase_ == Phase::kRan;) {
-    VMBCHANNEL__& other = *channels_.channels()[i]->config().handle;
-    if (std::exchange(other.end_pending, false)) leave_locked(other, lock);
-  }
-  return ended ? Status::kInvalidDeviceState : status;
+  return session_.complete() ? Status::kSuccess : caller_status(session_.report().failure.status);
 }
 
 void Vm::leave_save(VMBCHANNEL__& channel) noexcept {
+  if (called_from_inside()) return;
   const Hold hold(this);
   std::unique_lock lock(mutex_);
-  if (called_from_inside()) {
-    channel.end_pending = channel.saving;
-    return;
-  }
   settle(lock);
-  if (channel.saving) leave_locked(channel, lock);
-}
-
-void Vm::leave_locked(VMBCHANNEL__& channel, std::unique_lock<std::mutex>& lock) noexcept {
+  if (!channel.saving) return;
   channel.saving = false;
   if (--joined_ == 0) end_locked(lock);
 }
@@ -186,6 +183,10 @@ void Vm::end_locked(std::unique_lock<std::mutex>& lock) noexcept {
   {
     const CallContext::Scope inside({this, nullptr});
     session_.end(EndMode::kResume);  // or discards, channel by channel
+  }
+  for (packet::Channel* channel : channels_.channels()) {
+    VMBCHANNEL__& woken = *channel->config().handle;
+    woken.gate.wake(woken.transport, woken.transport_context, true);
   }
   lock.lock();
   phase_ = Phase::kIdle;
@@ -198,23 +199,29 @@ void Vm::end_locked(std::unique_lock<std::mutex>& lock) noexcept {
   settled_.notify_all();
 }
 
-Status Vm::begin_restore() noexcept {
-  if (called_from_inside()) return Status::kInvalidDeviceState;
+Status Vm::begin_change() noexcept {
   const std::lock_guard lock(mutex_);
   if (phase_ != Phase::kIdle) return Status::kDeviceBusy;
-  ++restoring_;
+  ++changing_;
   return Status::kSuccess;
 }
 
-void Vm::end_restore() noexcept {
+void Vm::end_change() noexcept {
   const std::lock_guard lock(mutex_);
-  --restoring_;
+  --changing_;
 }
 
-Status Vm::set_threads(unsigned threads) {
+Status Vm::set_options(const VMBS_SAVE_OPTIONS& options) {
+  const bool threads = options.Executor == VMBS_EXECUTOR_THREADS && options.Threads > 1;
   const std::lock_guard lock(mutex_);
   if (phase_ != Phase::kIdle) return Status::kDeviceBusy;
-  executor_ = threads > 1 ? make_thread_executor(threads) : nullptr;
+  executor_ = threads ? make_thread_executor(options.Threads) : nullptr;
+  options_ = {.executor = executor_.get(),
+              .deadline_ns = options.DeadlineNs,
+              .memory_budget = options.MemoryBudget,
+              .growth_retries = options.GrowthRetries,
+              .checksum = options.Checksum != 0};
+  require_paused_ = options.RequirePaused != 0;
   return Status::kSuccess;
 }
 

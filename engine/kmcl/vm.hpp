@@ -8,7 +8,7 @@
 #include "packet/vm.hpp"
 #include "save/session.hpp"
 #include "vmbsave/executor.hpp"
-#include "vmbsave/kmcl.h"
+#include "vmbsave/kmcl_ext.h"
 
 namespace vmbsave::kmcl {
 
@@ -25,26 +25,27 @@ class Vm {
 
   // Puts an enabled channel into the VM. kDeviceBusy while a save runs.
   Status enable(packet::Channel& channel) noexcept;
-  // Takes a channel out of the VM, now or at the end of the save that runs; from then on its VSP is not called. No
-  // effect from inside its own ProcessPacket or RestorePacket.
+  // Takes a channel out of the VM, now or at the end of the save that runs; from then on its VSP is not called.
   void disable(VMBCHANNEL__& channel) noexcept;
   // Frees a disabled channel, now or at the end of the save that runs; the channel's reference to the VM goes with it.
   void destroy(VMBCHANNEL__* channel) noexcept;
 
   // The first channel's begin is the cut for all; the others join it. kDeviceBusy while a channel of the VM is being
-  // restored.
+  // restored, opened or closed.
   Status join_save(VMBCHANNEL__& channel) noexcept;
   // Runs the save, once for all channels; a second caller waits for the first.
-  Status run_save(VMBCHANNEL__& channel) noexcept;
-  // The last channel's end ends it. From inside a callback: when the callbacks have returned.
+  Status run_save() noexcept;
+  // The last channel's end ends it, and wakes every channel.
   void leave_save(VMBCHANNEL__& channel) noexcept;
 
-  // Around each call that feeds a restore. kDeviceBusy while a save runs.
-  Status begin_restore() noexcept;
-  void end_restore() noexcept;
+  // Around what must not meet a save. kDeviceBusy while one runs.
+  Status begin_change() noexcept;
+  void end_change() noexcept;
 
-  // kDeviceBusy while a save runs.
-  Status set_threads(unsigned threads);
+  // kDeviceBusy while a save runs. May throw std::bad_alloc; the options are then as they were.
+  Status set_options(const VMBS_SAVE_OPTIONS& options);
+  // Not while another thread is inside a save.
+  const SaveReport& report() const noexcept { return session_.report(); }
 
  private:
   enum class Phase { kIdle, kBeginning, kBegun, kRunning, kRan, kEnding };
@@ -53,7 +54,7 @@ class Vm {
   explicit Vm(PDEVICE_OBJECT parent) noexcept : parent_(parent) {}
   bool called_from_inside() const noexcept;
   void settle(std::unique_lock<std::mutex>& lock) noexcept;
-  void leave_locked(VMBCHANNEL__& channel, std::unique_lock<std::mutex>& lock) noexcept;
+  bool may_begin() const noexcept;
   void end_locked(std::unique_lock<std::mutex>& lock) noexcept;
 
   const PDEVICE_OBJECT parent_;
@@ -63,12 +64,14 @@ class Vm {
   packet::Vm channels_;
   save::SaveSession session_{channels_};
   std::unique_ptr<Executor> executor_;
+  SaveOptions options_;  // the executor is the one above
+  bool require_paused_ = false;
 
   std::mutex mutex_;  // of what follows, and of the list of channels
   std::condition_variable settled_;
   Phase phase_ = Phase::kIdle;
-  unsigned joined_ = 0;     // channels between SaveBegin and SaveEnd
-  unsigned restoring_ = 0;  // calls that feed a restore
+  unsigned joined_ = 0;    // channels between SaveBegin and SaveEnd
+  unsigned changing_ = 0;  // calls between begin_change and end_change
 };
 
 }  // namespace vmbsave::kmcl

@@ -3,6 +3,7 @@
 // each rounded up to 64 bytes.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,11 +20,12 @@ class Arena {
   // Forgets every block; the pages stay. One thread, no allocation at the same time.
   void reset() noexcept { used_.store_relaxed(0); }
 
-  // Makes room for `bytes` in all. May map anew, which loses what was allocated: call it right after reset(). False: no
-  // memory.
-  bool ensure(std::uint64_t bytes) noexcept {
+  // Makes room for `bytes` in all, and for some growth within `budget` (0: no limit). May map anew, which loses what
+  // was allocated: call it right after reset(). False: no memory.
+  bool ensure(std::uint64_t bytes, std::uint64_t budget = 0) noexcept {
     if (bytes <= mapping_.size()) return true;
-    Mapping larger = Mapping::reserve(bytes + bytes / 4);
+    const std::uint64_t roomy = bytes + bytes / 4;
+    Mapping larger = Mapping::reserve(budget == 0 ? roomy : std::max(bytes, std::min(roomy, budget)));
     if (!larger) return false;
     larger.prefault();
     mapping_ = std::move(larger);

@@ -21,8 +21,9 @@ using SavePacketFn = std::int32_t (*)(VMBCHANNEL__*, VMBPACKET__*, void* save_bu
                                       std::uint32_t* bytes_needed);
 using RestorePacketFn = std::int32_t (*)(VMBCHANNEL__*, void* lib_buf, std::uint32_t lib_buf_size, void* save_buf,
                                          std::uint32_t save_buf_size);
-// A completion that the guest may see.
-using CompletionSinkFn = void (*)(void* context, std::uint64_t transaction_id, const void* result, std::uint32_t bytes);
+// A packet of the guest's is over: its completion, packet.data_bytes at `result`, may be seen by the guest, if it asked
+// for one and the packet did not fail. The packet's last use.
+using CompletionSinkFn = void (*)(void* context, const Packet& packet, const void* result);
 
 struct ChannelConfig {
   VMBCHANNEL__* handle = nullptr;  // what callbacks get
@@ -30,10 +31,12 @@ struct ChannelConfig {
   RestorePacketFn restore_packet = nullptr;
   CompletionSinkFn sink = nullptr;
   void* sink_context = nullptr;
-  std::uint32_t capacity = 4096;      // packets in use at a time
+  std::uint32_t capacity = 4096;      // packets of the guest in use at a time
+  std::uint32_t sends = 0;            // packets of the VSP in use at a time
   std::uint32_t context_bytes = 0;    // of client context in each packet
-  std::uint32_t result_bytes = 4096;  // longest completion
+  std::uint32_t result_bytes = 4096;  // longest completion, and longest packet that the VSP sends
   bool concurrent_callbacks = false;
+  bool abandon_on_restore = false;  // a restore takes the stream and restores no packet
 };
 
 // What VmbPacketRestore talks to while a RestorePacket callback runs.
@@ -72,9 +75,9 @@ class BasicChannel {
   BasicChannel(const Control& control, const ChannelConfig& config)
       : control_(control),
         config_(config),
-        table_(config.capacity),
-        pool_(this, config.context_bytes),
-        at_(std::make_unique<Packet*[]>(config.capacity)) {}
+        table_(config.capacity, config.sends),
+        pool_(this, config.context_bytes, config.result_bytes, config.sends),
+        at_(std::make_unique<Packet*[]>(table_.slots())) {}
   BasicChannel(const BasicChannel&) = delete;
 
   // Maps the packets, which get their memory when they are first used; once, before use. False: no memory.
@@ -97,7 +100,9 @@ class BasicChannel {
     packet->channel = this;
     packet->slot = claim.slot;
     packet->pointer = nullptr;
+    packet->external_data = nullptr;
     packet->direction = Direction::kIncoming;
+    packet->failed = false;
     return {ClaimStatus::kClaimed, packet};
   }
 
@@ -105,10 +110,11 @@ class BasicChannel {
   // indicated(): until then a save's begin waits, because the VSP has not yet made the packet's state.
   void publish(Packet& packet) noexcept {
     packet.sequence = next_sequence_++;
-    indicating_.store_relaxed(indicating_.load_relaxed() +
-                              1);  // seen by whoever sees the slot in use: the publish that follows releases it
+    indicate();
     table_.publish(packet.slot);
   }
+  // A claim that found no use.
+  void unclaim(Packet& packet) noexcept { table_.unclaim(packet.slot); }
 
   void indicated() noexcept {
     // [indicated] release: what ProcessPacket wrote into the packet, for await_indication().
@@ -149,33 +155,103 @@ class BasicChannel {
     return Status::kSuccess;
   }
 
+  // The guest sees no completion of this packet. Statuses as complete.
+  Status fail(Packet& packet) noexcept {
+    if (!table_.in_use(packet.slot)) return Status::kInvalidDeviceState;
+    packet.failed = true;
+    return complete(packet, {});
+  }
+
+  // Packets of the guest that are in use and want a completion. O(capacity); while nobody claims or completes.
+  std::uint32_t count_awaited() const noexcept {
+    std::uint32_t count = 0;
+    for (std::uint32_t slot = 0; slot < config_.capacity; ++slot) {
+      if (table_.in_use(slot) && at_[slot]->completion_requested) ++count;
+    }
+    return count;
+  }
+
   // Gives the guest the completion of the packet in a Done slot and frees the slot. Not "the packet just completed":
   // after a save gave up, the slot may hold another one (see PacketTable::take_deferred).
   void deliver_and_release(std::uint32_t slot) noexcept {
     Packet* const packet = at_[slot];
-    if (config_.sink != nullptr && packet->completion_requested) {
-      config_.sink(config_.sink_context, packet->transaction_id, store_.result(slot), packet->result_bytes);
+    if (config_.sink != nullptr) config_.sink(config_.sink_context, *packet, store_.result(slot));
+    packet->in_use = false;
+    if (packet->origin == Origin::kAllocated) pool_.release(packet);
+    table_.release(slot);  // from here on the channel may go
+  }
+
+  // ---- packets that the VSP sends: one thread at a time, but for allocate and free
+  // -------------------------------------------------------------------
+
+  Packet* allocate() noexcept { return pool_.allocate(restore_target != nullptr); }
+  std::uint64_t allocated() const noexcept { return pool_.outstanding(); }  // and not yet freed
+  void free(Packet& packet) noexcept { pool_.release(&packet); }
+  std::uint32_t packet_bytes() const noexcept {
+    return static_cast<std::uint32_t>(packet_stride(config_.context_bytes, config_.result_bytes));
+  }
+
+  // A slot for a packet, and its transaction id. The caller puts it into the ring or a queue and publishes it, or, if
+  // its transaction is over with that, withdraws it.
+  ClaimStatus claim_send(Packet& packet) noexcept {
+    const Claim claim = table_.claim_send(control_);
+    if (claim.status != ClaimStatus::kClaimed) return claim.status;
+    occupy(packet, claim.slot);
+    packet.transaction_id = next_id_for(claim.slot);
+    packet.sequence = kFirstSend + packet.transaction_id;
+    next_send_ = packet.transaction_id + 1;
+    return ClaimStatus::kClaimed;
+  }
+  void publish_send(Packet& packet) noexcept { table_.publish(packet.slot); }
+  // Takes a packet that is in use, and that nobody else may finish, for one step: into the ring, or out of use. False:
+  // a save runs.
+  bool retake_send(Packet& packet) noexcept { return table_.retake(packet.slot, control_); }
+  // A claimed or retaken packet is the VSP's again. With `indicating`, a save's begin waits until indicated().
+  void withdraw_send(Packet& packet, bool indicating) noexcept {
+    packet.in_use = false;
+    if (indicating) indicate();
+    table_.unclaim(packet.slot);
+  }
+
+  // The packet in use with that transaction id; nullptr if there is none. O(1), or O(sends) on a channel that restored
+  // packets of another size of table.
+  Packet* find_send(std::uint64_t id) const noexcept {
+    if (id == 0 || config_.sends == 0) return nullptr;
+    const std::uint32_t first = table_.first_send();
+    const auto at = static_cast<std::uint32_t>((id - 1) % config_.sends);
+    if (Packet* const packet = send_at(first + at, id); packet != nullptr || !ids_moved_) return packet;
+    for (std::uint32_t i = 0; i < config_.sends; ++i) {
+      if (Packet* const packet = send_at(first + i, id); packet != nullptr) return packet;
     }
-    const bool allocated = packet->origin == Origin::kAllocated;
-    table_.release(slot);
-    if (allocated) pool_.release(packet);
+    return nullptr;
+  }
+
+  // Calls visit(packet) for each packet of the VSP's that is in use, in order of slots.
+  template <class Visit>
+  void for_each_send(Visit&& visit) const noexcept {
+    for (std::uint32_t i = 0; i < config_.sends; ++i) {
+      const std::uint32_t slot = table_.first_send() + i;
+      if (table_.in_use(slot)) visit(*at_[slot]);
+    }
   }
 
   // ---- restore: before the channel starts
   // --------------------------------------------------------------------------------------
 
-  Packet* allocate() noexcept { return pool_.allocate(); }
-  std::uint64_t allocated() const noexcept { return pool_.outstanding(); }  // and not yet freed
-  void free(Packet& packet) noexcept { pool_.release(&packet); }
-
-  // Puts an allocated packet, whose saved properties the caller has set, in use.
-  ClaimStatus adopt(Packet& packet) noexcept {
-    const Claim claim = table_.claim(control_);
+  // Puts a packet that the VSP made, whose other saved properties the caller has set, in use.
+  ClaimStatus adopt(Packet& packet, Direction direction) noexcept {
+    const bool incoming = direction == Direction::kIncoming;
+    const Claim claim = incoming ? table_.claim(control_) : table_.claim_send(control_);
     if (claim.status != ClaimStatus::kClaimed) return claim.status;
-    at_[claim.slot] = &packet;
-    packet.slot = claim.slot;
-    packet.in_use = true;
-    reserve_sequence(packet.sequence + 1);
+    if (incoming) {
+      pool_.becomes_incoming(packet);
+      packet.external_data = nullptr;
+      packet.failed = false;
+    } else if (next_id_for(claim.slot, packet.transaction_id) != packet.transaction_id) {
+      ids_moved_ = true;
+    }
+    packet.direction = direction;
+    occupy(packet, claim.slot);
     table_.publish(claim.slot);
     return ClaimStatus::kClaimed;
   }
@@ -197,6 +273,7 @@ class BasicChannel {
     const SlotSet used = sync::kAllSlots & ~sync::slots_in(table_.load(w), SlotState::kFree);
     sync::for_each_slot(used, [&](unsigned slot) {
       Packet* const packet = at_[w * sync::kSlotsPerWord + slot];
+      packet->in_use = false;
       if (packet->origin == Origin::kAllocated) allocated[count++] = packet;
     });
     table_.clear(w);
@@ -209,14 +286,38 @@ class BasicChannel {
   const PacketTable<Atom>& table() const noexcept { return table_; }
   const ChannelConfig& config() const noexcept { return config_; }
   std::uint64_t next_sequence() const noexcept { return next_sequence_; }
+  std::uint64_t next_send() const noexcept { return next_send_; }  // transaction ids of sends: from here on unused
 
-  void reserve_sequence(std::uint64_t next) noexcept { next_sequence_ = std::max(next_sequence_, next); }
+  void reserve(std::uint64_t next_sequence, std::uint64_t next_send) noexcept {
+    next_sequence_ = std::max(next_sequence_, next_sequence);
+    next_send_ = std::max(next_send_, next_send);
+  }
 
   bool discard_on_end = false;              // the next end of a save leaves this channel empty
   RestoreTarget* restore_target = nullptr;  // not null while RestorePacket runs
 
  private:
   void store_result(Packet& packet, std::span<const std::byte> result) noexcept;
+
+  // Seen by whoever sees what follows: a publish or a withdrawal, which release it.
+  void indicate() noexcept { indicating_.store_relaxed(indicating_.load_relaxed() + 1); }
+
+  void occupy(Packet& packet, std::uint32_t slot) noexcept {
+    at_[slot] = &packet;
+    packet.slot = slot;
+    packet.in_use = true;
+  }
+
+  // The first id, `from` or later, that says which slot it belongs to.
+  std::uint64_t next_id_for(std::uint32_t slot, std::uint64_t from) const noexcept {
+    const std::uint32_t index = slot - table_.first_send();
+    return from + (index + config_.sends - (from - 1) % config_.sends) % config_.sends;
+  }
+  std::uint64_t next_id_for(std::uint32_t slot) const noexcept { return next_id_for(slot, next_send_); }
+
+  Packet* send_at(std::uint32_t slot, std::uint64_t id) const noexcept {
+    return table_.in_use(slot) && at_[slot]->transaction_id == id ? at_[slot] : nullptr;
+  }
 
   const Control& control_;
   const ChannelConfig config_;
@@ -227,11 +328,14 @@ class BasicChannel {
   // The line of the thread that reads the ring (or restores).
   alignas(base::kCacheLine) Atom<std::uint32_t> indicating_{};  // packets between publish and indicated()
   std::uint64_t next_sequence_ = 0;
+  // The line of the thread that sends.
+  alignas(base::kCacheLine) std::uint64_t next_send_ = 1;
+  bool ids_moved_ = false;  // some restored send lies in another slot than its id says
 };
 
 template <template <class> class Atom>
 void BasicChannel<Atom>::store_result(Packet& packet, std::span<const std::byte> result) noexcept {
-  packet.result_bytes = static_cast<std::uint32_t>(result.size());
+  packet.data_bytes = static_cast<std::uint32_t>(result.size());
   std::byte* const room = store_.result(packet.slot);
   if (!result.empty()) std::memcpy(room, result.data(), result.size());
 }

@@ -19,33 +19,50 @@ enum class Origin : std::uint8_t {
   kSlot = 0,       // belongs to a slot of the table: an incoming packet
   kAllocated = 1,  // from the channel's pool: allocated by the VSP
   kPooled = 2,     // in the pool: nobody's
+  kCaller = 3,     // memory of the VSP's own (VmbPacketInitialize)
 };
 
-struct alignas(base::kCacheLine) Packet {
+// A sequence number is the order of arrival within a channel; those of outgoing packets have the top bit, and follow.
+inline constexpr std::uint64_t kFirstSend = std::uint64_t{1} << 63;
+
+using CompletionRoutine = void (*)(VMBPACKET__* packet, std::int32_t status, void* buffer, std::uint32_t bytes);
+
+// Memory that a VSP brings is aligned as malloc's is.
+struct alignas(16) Packet {
   std::uint64_t transaction_id = 0;
-  std::uint64_t sequence = 0;           // order of arrival within the channel
-  void* channel = nullptr;              // the Channel; opaque here because packets lie below channels
-  void* pointer = nullptr;              // the VSP's (VmbPacketSetPointer)
-  const void* external_data = nullptr;  // the guest pages it describes, opaque to the engine
-  Packet* next_free = nullptr;          // in a pool's free list
-  std::uint32_t slot = 0;               // while in use
-  std::uint32_t result_bytes = 0;       // of the completion, once done
+  std::uint64_t sequence = 0;
+  void* channel = nullptr;  // the Channel; opaque here because packets lie below channels
+  void* pointer = nullptr;  // the VSP's (VmbPacketSetPointer)
+  union {
+    const void* external_data = nullptr;   // incoming: the guest pages it describes, opaque to the engine
+    CompletionRoutine completion_routine;  // outgoing
+  };
+  Packet* next = nullptr;        // in a pool's free list, or in the queue of packets that wait for room in the ring
+  std::uint32_t slot = 0;        // while in use
+  std::uint32_t data_bytes = 0;  // incoming: of the completion, once done; outgoing: of the payload
   Direction direction = Direction::kIncoming;
   Origin origin = Origin::kSlot;
   bool completion_requested = false;
-  bool in_use = false;  // for misuse checks at the C face only; the table holds the truth
-  std::uint32_t reserved = 0;
+  bool in_use = false;            // for misuse checks at the C face only; the table holds the truth
+  bool queued = false;            // outgoing: not yet in the ring
+  bool failed = false;            // incoming: its completion is not for the guest
+  bool external_pending = false;  // incoming: its pages are not there yet
 
   std::byte* context() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+  // Behind the context of a packet that the VSP made: what it sends.
+  std::byte* payload(std::uint32_t context_bytes) noexcept {
+    return context() + base::align_up(context_bytes, base::kCacheLine);
+  }
 };
 static_assert(sizeof(Packet) == base::kCacheLine, "one line, so that a save touches one before the VSP's own");
 
 inline VMBPACKET__* to_handle(Packet* packet) noexcept { return reinterpret_cast<VMBPACKET__*>(packet); }
 inline Packet* from_handle(VMBPACKET__* handle) noexcept { return reinterpret_cast<Packet*>(handle); }
 
-// Bytes from one packet to the next in an array of packets.
-constexpr std::size_t packet_stride(std::uint32_t context_bytes) noexcept {
-  return sizeof(Packet) + base::align_up(context_bytes, base::kCacheLine);
+// Bytes from one packet to the next in an array of packets, and the size of one that the VSP makes.
+constexpr std::size_t packet_stride(std::uint32_t context_bytes, std::uint32_t payload_bytes = 0) noexcept {
+  return sizeof(Packet) + base::align_up(context_bytes, base::kCacheLine) +
+         base::align_up(payload_bytes, base::kCacheLine);
 }
 
 }  // namespace vmbsave::packet

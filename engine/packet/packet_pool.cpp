@@ -1,5 +1,6 @@
 #include "packet/packet_pool.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -8,21 +9,32 @@
 namespace vmbsave::packet {
 namespace {
 
-constexpr std::size_t kSlabPackets = 1024;
+constexpr std::size_t kSlabBytes = std::size_t{256} << 10;
+constexpr std::size_t kMinSlabPackets = 16;
 
 }  // namespace
 
-Packet* PacketPool::allocate() noexcept {
+Packet* PacketPool::allocate(bool to_restore) noexcept {
   const std::lock_guard lock(mutex_);
+  if (!to_restore && sendable_ >= sends_) return nullptr;
   if (free_ == nullptr && !grow()) return nullptr;
   Packet* const packet = free_;
-  free_ = packet->next_free;
+  free_ = packet->next;
   ++outstanding_;
+  ++sendable_;
   new (packet) Packet{};
   packet->channel = channel_;
   packet->origin = Origin::kAllocated;
+  packet->direction = Direction::kOutgoing;
   std::memset(packet->context(), 0, context_bytes_);
   return packet;
+}
+
+void PacketPool::becomes_incoming(Packet& packet) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (packet.origin != Origin::kAllocated || packet.direction == Direction::kIncoming) return;
+  packet.direction = Direction::kIncoming;
+  --sendable_;
 }
 
 void PacketPool::release(Packet* packet) noexcept {
@@ -31,9 +43,10 @@ void PacketPool::release(Packet* packet) noexcept {
   VMBSAVE_ASSERT(outstanding_ > 0);
   packet->origin = Origin::kPooled;
   packet->in_use = false;
-  packet->next_free = free_;
+  packet->next = free_;
   free_ = packet;
   --outstanding_;
+  if (packet->direction == Direction::kOutgoing) --sendable_;
 }
 
 std::uint64_t PacketPool::outstanding() const noexcept {
@@ -42,8 +55,9 @@ std::uint64_t PacketPool::outstanding() const noexcept {
 }
 
 bool PacketPool::grow() noexcept {
-  const std::size_t stride = packet_stride(context_bytes_);
-  mem::Mapping slab = mem::Mapping::reserve(stride * kSlabPackets);
+  const std::size_t stride = packet_stride(context_bytes_, payload_bytes_);
+  const std::size_t count = std::max(kSlabBytes / stride, kMinSlabPackets);
+  mem::Mapping slab = mem::Mapping::reserve(stride * count);
   if (!slab) return false;
   std::byte* const base = slab.data();
   try {
@@ -51,10 +65,10 @@ bool PacketPool::grow() noexcept {
   } catch (const std::bad_alloc&) {
     return false;
   }
-  for (std::size_t i = kSlabPackets; i-- > 0;) {
+  for (std::size_t i = count; i-- > 0;) {
     Packet* const packet = new (base + i * stride) Packet{};
     packet->origin = Origin::kPooled;
-    packet->next_free = free_;
+    packet->next = free_;
     free_ = packet;
   }
   return true;

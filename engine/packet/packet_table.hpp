@@ -1,11 +1,15 @@
 // packet_table.hpp: which packets of a channel are in use, in packed words (sync/packed_word.hpp), each alone on a
 // cache line.
 //
-// Roles: claim, publish and unclaim by the thread that reads the channel's ring (claims by other threads are safe too);
-// complete and release by any VSP thread, once a packet; freeze, await, thaw, clear by the saver, who holds
-// SaveControl's busy. Progress: publish one read-modify-write; complete at most two and its own delivery while no save
-// has given up at a deadline; claim lock-free; freeze wait-free a word; await_transit waits for threads that fill or
-// deliver a packet. The reason for each memory order is in engine/ORDERING.md; the tag in brackets names its row.
+// The table has two parts, whole words each: packets of the guest, and packets that the VSP sends, so that neither uses
+// up the other's room.
+//
+// Roles: claim, publish and unclaim by the thread that reads the channel's ring; claim_send, retake, publish and
+// unclaim of a packet that is sent by one thread at a time; complete and release by any VSP thread, once a packet;
+// freeze, await, thaw, clear by the saver, who holds SaveControl's busy. Progress: publish one read-modify-write;
+// complete at most two and its own delivery while no save has given up at a deadline; claim lock-free; freeze wait-free
+// a word; await_transit waits for threads that fill or deliver a packet. The reason for each memory order is in
+// engine/ORDERING.md; the tag in brackets names its row.
 #pragma once
 
 #include <cstdint>
@@ -38,30 +42,54 @@ class PacketTable {
  public:
   using Control = sync::SaveControl<Atom>;
 
-  explicit PacketTable(std::uint32_t capacity)
+  explicit PacketTable(std::uint32_t capacity, std::uint32_t sends = 0)
       : capacity_(capacity),
-        words_((capacity + sync::kSlotsPerWord - 1) / sync::kSlotsPerWord),
+        sends_(sends),
+        send_word_(words_for(capacity)),
+        words_(send_word_ + words_for(sends)),
         word_(std::make_unique<Line[]>(words_)) {}
 
-  std::uint32_t capacity() const noexcept { return capacity_; }
+  std::uint32_t capacity() const noexcept { return capacity_; }  // of the guest's packets
+  std::uint32_t sends() const noexcept { return sends_; }        // of the VSP's
   std::uint32_t words() const noexcept { return words_; }
+  std::uint32_t slots() const noexcept { return words_ * sync::kSlotsPerWord; }  // numbers that a slot may have
+  std::uint32_t first_send() const noexcept { return send_word_ * sync::kSlotsPerWord; }  // slot of the first send
 
   // ---- a packet's life
   // -------------------------------------------------------------------------------------------------------
 
   // Free -> Filling. The caller fills the packet, moves its ring's read index, and publishes.
-  Claim claim(const Control& control) noexcept {
-    if (control.saving()) return {ClaimStatus::kPaused, 0};
-    const std::uint32_t start = hint_.load_relaxed();
-    for (std::uint32_t i = 0; i < words_; ++i) {
-      const std::uint32_t w = start + i < words_ ? start + i : start + i - words_;
-      const Claim claim = claim_in(w, control);
-      if (claim.status != ClaimStatus::kFull) {
-        if (i != 0) hint_.store_relaxed(w);
-        return claim;
-      }
+  Claim claim(const Control& control) noexcept { return claim_between(0, send_word_, hint_, control); }
+  Claim claim_send(const Control& control) noexcept { return claim_between(send_word_, words_, send_hint_, control); }
+
+  // InUse -> Filling, for a packet that nobody else can complete now: what follows until publish or unclaim is one step
+  // to a save. False: a save runs, nothing has changed.
+  bool retake(std::uint32_t slot, const Control& control) noexcept {
+    if (control.saving()) return false;
+    std::uint64_t found = word(slot).load_relaxed();
+    do {
+      if (sync::is_frozen(found)) return false;
+      VMBSAVE_ASSERT(state(found, slot) == SlotState::kInUse);
+      // [claim] acquire: as there.
+    } while (!word(slot).compare_exchange_acquire(found, found - unit(slot)));
+    if (!control.saving()) return true;
+    publish(slot);
+    return false;
+  }
+
+  // Whoever completes a packet of the guest later sees what the caller has stored. Gives the packets that are not
+  // completed, or wait for a saver; the slots of all others are free or about to be. O(words), an addition each.
+  std::uint32_t meet_completions() noexcept {
+    std::uint32_t staying = 0;
+    for (std::uint32_t w = 0; w < send_word_; ++w) {
+      // [meet] release: the caller's note that it waits, for [complete]. acquire: what was completed and released
+      // before.
+      const std::uint64_t now = word_[w].value.fetch_add_acq_rel(0);
+      SlotSet leaving = sync::slots_in(now, SlotState::kFree);
+      if (!sync::is_frozen(now)) leaving |= sync::slots_in(now, SlotState::kDone);
+      staying += sync::kSlotsPerWord - sync::count_slots(leaving);
     }
-    return {ClaimStatus::kFull, 0};
+    return staying;
   }
 
   // Filling -> InUse.
@@ -161,7 +189,10 @@ class PacketTable {
   }
 
   // After the table was emptied: the same packets come to lie in the same slots again.
-  void forget_hint() noexcept { hint_.store_relaxed(0); }
+  void forget_hint() noexcept {
+    hint_.store_relaxed(0);
+    send_hint_.store_relaxed(0);
+  }
 
   // A hint: exact for the thread that alone may complete the packet.
   bool in_use(std::uint32_t slot) const noexcept {
@@ -171,12 +202,20 @@ class PacketTable {
   std::uint64_t load(std::uint32_t w) const noexcept { return word_[w].value.load_relaxed(); }
 
   // Slots not free; exact only while nobody claims or releases. O(words).
-  std::uint32_t count_used() const noexcept {
-    std::uint32_t used = 0;
-    for (std::uint32_t w = 0; w < words_; ++w) {
-      used += sync::kSlotsPerWord - sync::count_slots(sync::slots_in(load(w), SlotState::kFree));
+  std::uint32_t count_used() const noexcept { return count_used_between(0, words_); }
+  std::uint32_t count_incoming() const noexcept { return count_used_between(0, send_word_); }
+
+  // Packets of the guest that the VSP has not completed, or whose completion is being delivered; one that is left to a
+  // saver counts as completed. O(words).
+  std::uint32_t count_uncompleted() const noexcept {
+    std::uint32_t count = 0;
+    for (std::uint32_t w = 0; w < send_word_; ++w) {
+      const std::uint64_t now = load(w);
+      SlotSet set = sync::slots_in(now, SlotState::kFilling) | sync::slots_in(now, SlotState::kInUse);
+      if (!sync::is_frozen(now)) set |= sync::slots_in(now, SlotState::kDone);
+      count += sync::count_slots(set);
     }
-    return used;
+    return count;
   }
 
   // Every slot in a named state, none beyond the capacity used. O(words), approximate while others work.
@@ -201,7 +240,37 @@ class PacketTable {
   static SlotState state(std::uint64_t word, std::uint32_t slot) noexcept {
     return sync::slot_state(word, slot % sync::kSlotsPerWord);
   }
-  SlotSet slots_of(std::uint32_t w) const noexcept { return sync::first_slots(capacity_ - w * sync::kSlotsPerWord); }
+  static constexpr std::uint32_t words_for(std::uint32_t slots) noexcept {
+    return (slots + sync::kSlotsPerWord - 1) / sync::kSlotsPerWord;
+  }
+  SlotSet slots_of(std::uint32_t w) const noexcept {
+    return w < send_word_ ? sync::first_slots(capacity_ - w * sync::kSlotsPerWord)
+                          : sync::first_slots(sends_ - (w - send_word_) * sync::kSlotsPerWord);
+  }
+
+  std::uint32_t count_used_between(std::uint32_t first, std::uint32_t last) const noexcept {
+    std::uint32_t used = 0;
+    for (std::uint32_t w = first; w < last; ++w) {
+      used += sync::kSlotsPerWord - sync::count_slots(sync::slots_in(load(w), SlotState::kFree));
+    }
+    return used;
+  }
+
+  Claim claim_between(std::uint32_t first, std::uint32_t last, Atom<std::uint32_t>& hint,
+                      const Control& control) noexcept {
+    if (control.saving()) return {ClaimStatus::kPaused, 0};
+    const std::uint32_t words = last - first;
+    const std::uint32_t start = hint.load_relaxed();
+    for (std::uint32_t i = 0; i < words; ++i) {
+      const std::uint32_t w = start + i < words ? start + i : start + i - words;
+      const Claim claim = claim_in(first + w, control);
+      if (claim.status != ClaimStatus::kFull) {
+        if (i != 0) hint.store_relaxed(w);
+        return claim;
+      }
+    }
+    return {ClaimStatus::kFull, 0};
+  }
 
   Claim claim_in(std::uint32_t w, const Control& control) noexcept {
     std::uint64_t found = word_[w].value.load_relaxed();
@@ -225,9 +294,12 @@ class PacketTable {
   }
 
   const std::uint32_t capacity_;
+  const std::uint32_t sends_;
+  const std::uint32_t send_word_;  // the first of the second part
   const std::uint32_t words_;
   std::unique_ptr<Line[]> word_;
-  alignas(base::kCacheLine) Atom<std::uint32_t> hint_{};  // where the last claim succeeded
+  alignas(base::kCacheLine) Atom<std::uint32_t> hint_{};  // where the last claim succeeded, from its part's first word
+  alignas(base::kCacheLine) Atom<std::uint32_t> send_hint_{};
 };
 
 }  // namespace vmbsave::packet

@@ -11,8 +11,23 @@ using image::ChunkKind;
 
 namespace {
 
-// A channel that numbers 10^9 packets a second gets there in 292 years: beyond is damage, and must not wrap.
-constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 63;
+// A channel that numbers 10^9 packets a second gets to kFirstSend in 292 years: beyond is damage, and must not wrap.
+bool is_numbered(const image::LibBuf& lib, const image::ChannelBody& body) noexcept {
+  if (lib.direction == static_cast<std::uint8_t>(packet::Direction::kIncoming))
+    return lib.sequence < body.next_sequence;
+  return lib.sequence >= packet::kFirstSend && lib.sequence - packet::kFirstSend < body.next_send &&
+         lib.transaction_id != 0 && lib.transaction_id < body.next_send;
+}
+
+// A packet of the guest is in no queue of the host's; one of the host's without a completion to come is in use only
+// while it is.
+bool is_consistent(const image::LibBuf& lib) noexcept {
+  const bool queued = (lib.flags & image::kLibBufQueued) != 0;
+  if ((lib.flags & ~(image::kLibBufCompletionRequested | image::kLibBufQueued)) != 0) return false;
+  if (lib.direction == static_cast<std::uint8_t>(packet::Direction::kIncoming))
+    return !queued && lib.payload_bytes == 0;
+  return queued || (lib.payload_bytes == 0 && (lib.flags & image::kLibBufCompletionRequested) != 0);
+}
 
 }  // namespace
 
@@ -98,10 +113,12 @@ Status ChannelRestore::accept_channel(const Chunk& chunk) noexcept {
   if (chunk.kind() != ChunkKind::kChannel) return Status::kDataError;
   if (const Status status = image::read_body(chunk, body_); status != Status::kSuccess) return status;
   number_ = chunk.header.channel;
-  if (body_.packets > channel_.config().capacity) return Status::kQuotaExceeded;
+  if (body_.packets > std::uint64_t{channel_.config().capacity} + channel_.config().sends) {
+    return Status::kQuotaExceeded;
+  }
   if (body_.packets != 0 && channel_.config().restore_packet == nullptr) return Status::kInvalidDeviceState;
-  if (body_.next_sequence > kMostSequence || body_.blocks > body_.packets ||
-      body_.directory_chunks != image::directory_chunks(body_.packets)) {
+  if (body_.next_sequence > packet::kFirstSend || body_.next_send > packet::kFirstSend ||
+      body_.blocks > body_.packets || body_.directory_chunks != image::directory_chunks(body_.packets)) {
     return Status::kDataError;
   }
   return Status::kSuccess;
@@ -135,7 +152,10 @@ Status ChannelRestore::read_blocks() {
     if (const Status status = read_block(chunks_[ordinal]); status != Status::kSuccess) return status;
   }
   first_found_.push_back(found_.size());
-  return found_.size() == body_.packets ? Status::kSuccess : Status::kDataError;
+  if (found_.size() != body_.packets) return Status::kDataError;
+  const packet::ChannelConfig& config = channel_.config();
+  const bool fits = of_direction_[0] <= config.capacity && of_direction_[1] <= config.sends;
+  return fits ? Status::kSuccess : Status::kQuotaExceeded;
 }
 
 // The records lie one behind the other and fill the block's body.
@@ -146,10 +166,9 @@ Status ChannelRestore::read_block(const Chunk& block) {
   for (; offset < end; ++count) {
     image::Record record;
     if (const Status status = image::read_record(block, offset, record); status != Status::kSuccess) return status;
-    // A queued packet's payload and unknown flags have nowhere to go: refused, not dropped.
-    if (record.lib.payload_bytes != 0 || (record.lib.flags & ~image::kLibBufCompletionRequested) != 0 ||
-        record.lib.sequence >= body_.next_sequence)
-      return Status::kDataError;
+    if (!is_consistent(record.lib) || !is_numbered(record.lib, body_)) return Status::kDataError;
+    if (record.lib.payload_bytes > channel_.config().result_bytes) return Status::kInvalidBufferSize;
+    ++of_direction_[record.lib.direction];
     found_.push_back({record.lib, block.bytes.data() + offset, block.bytes.data() + record.save_offset});
     offset += record.lib.record_bytes;
   }
@@ -200,14 +219,15 @@ Status ChannelRestore::check_transaction_ids() const {
 }
 
 Status ChannelRestore::run_callbacks() {
-  channel_.restore_target = this;
   Status status = Status::kSuccess;
+  if (channel_.config().abandon_on_restore) return status;
+  channel_.restore_target = this;
   for (const Located& record : records_) {
     status = run_callback(record);
     if (status != Status::kSuccess) break;
   }
   channel_.restore_target = nullptr;
-  if (status == Status::kSuccess) channel_.reserve_sequence(body_.next_sequence);
+  if (status == Status::kSuccess) channel_.reserve(body_.next_sequence, body_.next_send);
   return status;
 }
 
@@ -240,9 +260,11 @@ Status ChannelRestore::restore_packet(packet::Packet& packet, std::span<const st
   const image::LibBuf& lib = current_->lib;
   packet.transaction_id = lib.transaction_id;
   packet.sequence = lib.sequence;
-  packet.direction = static_cast<packet::Direction>(lib.direction);
   packet.completion_requested = (lib.flags & image::kLibBufCompletionRequested) != 0;
-  switch (channel_.adopt(packet)) {
+  packet.queued = (lib.flags & image::kLibBufQueued) != 0;
+  packet.data_bytes = lib.payload_bytes;
+  std::memcpy(packet.payload(channel_.config().context_bytes), current_->lib_buf + sizeof lib, lib.payload_bytes);
+  switch (channel_.adopt(packet, static_cast<packet::Direction>(lib.direction))) {
     case packet::ClaimStatus::kClaimed:
       adopted_ = true;
       return Status::kSuccess;
@@ -262,6 +284,7 @@ void ChannelRestore::reset(State state) noexcept {
   found_.clear();
   first_found_.clear();
   records_.clear();
+  of_direction_[0] = of_direction_[1] = 0;
   current_ = nullptr;
   bytes_taken_ = 0;
 }

@@ -78,6 +78,7 @@ class ChannelRestore final : public packet::RestoreTarget {
   std::vector<Located> found_;            // in order of blocks
   std::vector<std::size_t> first_found_;  // of each block, and one past the last
   std::vector<Located> records_;          // in order of the directory
+  std::uint32_t of_direction_[2] = {};    // packets found
   const Located* current_ = nullptr;      // whose RestorePacket runs
   bool adopted_ = false;                  // it has called VmbPacketRestore
   bool violated_ = false;                 // it has called it wrongly

@@ -28,77 +28,115 @@ inline Status size_packet(const packet::ChannelConfig& config, packet::Packet* p
   return Status::kSuccess;
 }
 
+// Bytes of a packet's own that travel in its LibBuf: what is not in the ring yet.
+inline std::uint32_t payload_bytes(const packet::Packet& packet) noexcept {
+  return packet.queued ? packet.data_bytes : 0;
+}
+
+inline std::uint32_t room_for(std::uint32_t size) noexcept { return size == kStateless ? 0 : size; }
+
 // Sizes every packet of a block; sets block.body_bytes.
 template <class Channel>
-PassFailure size_block(const Channel& channel, Block& block, std::uint32_t* sizes) {
-  PassFailure failure;
+PassResult size_block(const Channel& channel, Block& block, std::uint32_t* sizes) {
+  PassResult result;
   std::uint64_t bytes = 0;
   std::uint32_t* size = sizes + block.first;
   packet::Packet* const* const packets = channel.slots() + block.word * sync::kSlotsPerWord;
   for (SlotSet left = block.members; left != 0; left &= left - 1, ++size) {
     packet::Packet* const packet = packets[sync::first_slot(left)];
-    failure.status = size_packet(channel.config(), packet, *size);
-    if (failure.status != Status::kSuccess) {
-      failure.transaction_id = packet->transaction_id;
-      return failure;
+    result.status = size_packet(channel.config(), packet, *size);
+    if (result.status != Status::kSuccess) {
+      result.transaction_id = packet->transaction_id;
+      return result;
     }
-    bytes += image::record_bytes(0, *size == kStateless ? 0 : *size);
+    bytes += image::record_bytes(payload_bytes(*packet), room_for(*size));
   }
   block.body_bytes = bytes;
-  if (image::chunk_bytes(bytes) > image::kMaxChunkBytes) failure.status = Status::kInvalidBufferSize;
-  return failure;
+  if (image::chunk_bytes(bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
+  return result;
 }
+
+// BytesNeeded before a second call: a VSP that leaves it used what it asked for.
+inline constexpr std::uint32_t kUnwritten = 0xFFFFFFFFu;
 
 // Second call into `buffer`, which has room for `size` bytes, and zeroed tails: of what the VSP did not use, nothing
 // stays.
 inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* packet, std::byte* buffer,
-                         std::uint32_t size, std::uint32_t& used) {
-  constexpr std::uint32_t kUnwritten = 0xFFFFFFFFu;
+                         std::uint32_t size, std::uint32_t& needed) {
   const std::uint64_t room = base::align_up(size, image::kRecordAlignment);
   std::memset(buffer, 0, room);
-  std::uint32_t needed = kUnwritten;
+  needed = kUnwritten;
   const auto status =
       static_cast<Status>(config.save_packet(config.handle, packet::to_handle(packet), buffer, size, &needed));
   if (status == Status::kPending) return Status::kInvalidDeviceRequest;
   if (!succeeded(status)) return status;
-  used = needed <= size ? needed : size;
-  std::memset(buffer + used, 0, room - used);
+  if (needed > size) needed = size;  // not written, or a claim that the buffer cannot bear out
+  std::memset(buffer + needed, 0, room - needed);
   return Status::kSuccess;
 }
 
-// Saves every packet of a block into its chunk at `chunk`, and seals the chunk while it is hot.
+// Whether a failed second call says that the packet's state is larger now than when it was sized.
+inline bool has_grown(Status status, std::uint32_t size, std::uint32_t needed) noexcept {
+  return !succeeded(status) && needed != kUnwritten && needed > size && needed <= image::kMaxStateBytes;
+}
+
+// The library's own state of a packet: its LibBuf, with the payload of a packet that is not in the ring yet.
+inline void write_lib_buf(packet::Packet& packet, std::uint32_t context_bytes, image::LibBuf& lib,
+                          std::byte* record) noexcept {
+  lib.transaction_id = packet.transaction_id;
+  lib.sequence = packet.sequence;
+  lib.direction = static_cast<std::uint8_t>(packet.direction);
+  lib.flags = packet.completion_requested ? image::kLibBufCompletionRequested : 0;
+  if (packet.queued) {
+    lib.flags |= image::kLibBufQueued;
+    std::byte* const end = record + sizeof lib + lib.payload_bytes;
+    std::memcpy(record + sizeof lib, packet.payload(context_bytes), lib.payload_bytes);
+    std::memset(end, 0, image::save_buf_offset(lib.payload_bytes) - sizeof lib - lib.payload_bytes);
+  }
+  std::memcpy(record, &lib, sizeof lib);
+}
+
+// Saves every packet of a block into its chunk at `chunk`, and seals the chunk while it is hot. A packet whose state
+// has grown gets its new size, if `may_grow`; the image is then of no use, and the pass has to be run again.
 template <class Channel>
-PassFailure save_block(const Channel& channel, const Block& block, const std::uint32_t* sizes, Place* places,
-                       std::byte* chunk, bool checksum) {
-  PassFailure failure;
+PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes, Place* places, std::byte* chunk,
+                      bool checksum, bool may_grow) {
+  PassResult result;
+  std::uint64_t grown_bytes = 0;
   std::byte* record =
       image::open_chunk(chunk, image::ChunkKind::kBlock,
                         {.channel = block.channel, .ordinal = block.ordinal, .count = block.count}, block.body_bytes);
-  const std::uint32_t* size = sizes + block.first;
+  std::uint32_t* size = sizes + block.first;
   Place* place = places + block.first;
   packet::Packet* const* const packets = channel.slots() + block.word * sync::kSlotsPerWord;
   for (SlotSet left = block.members; left != 0; left &= left - 1, ++size, ++place) {
     packet::Packet* const packet = packets[sync::first_slot(left)];
     image::LibBuf lib{};
-    lib.transaction_id = packet->transaction_id;
-    lib.sequence = packet->sequence;
-    lib.direction = static_cast<std::uint8_t>(packet->direction);
-    lib.flags = packet->completion_requested ? image::kLibBufCompletionRequested : 0;
-    const std::uint32_t room = *size == kStateless ? 0 : *size;
-    lib.record_bytes = static_cast<std::uint32_t>(image::record_bytes(0, room));
+    lib.payload_bytes = payload_bytes(*packet);
+    const std::uint32_t room = room_for(*size);
+    lib.record_bytes = static_cast<std::uint32_t>(image::record_bytes(lib.payload_bytes, room));
     if (room != 0) {
-      failure.status = fill_state(channel.config(), packet, record + image::save_buf_offset(0), room, lib.save_bytes);
-      if (failure.status != Status::kSuccess) {
-        failure.transaction_id = packet->transaction_id;
-        return failure;
+      std::byte* const save_buf = record + image::save_buf_offset(lib.payload_bytes);
+      result.status = fill_state(channel.config(), packet, save_buf, room, lib.save_bytes);
+      if (may_grow && has_grown(result.status, room, lib.save_bytes)) {
+        result.status = Status::kSuccess;
+        result.grew = true;
+        grown_bytes += image::record_bytes(lib.payload_bytes, lib.save_bytes) - lib.record_bytes;
+        *size = lib.save_bytes;
+      }
+      if (result.status != Status::kSuccess) {
+        result.transaction_id = packet->transaction_id;
+        return result;
       }
     }
-    std::memcpy(record, &lib, sizeof lib);
+    write_lib_buf(*packet, channel.config().context_bytes, lib, record);
     *place = {packet->sequence, {block.ordinal, static_cast<std::uint32_t>(record - chunk)}};
     record += lib.record_bytes;
   }
-  if (checksum) image::seal_chunk(chunk);
-  return failure;
+  block.body_bytes += grown_bytes;
+  if (image::chunk_bytes(block.body_bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
+  if (checksum && !result.grew) image::seal_chunk(chunk);
+  return result;
 }
 
 // Writes a channel's own chunk and its directory, in order of sequence numbers. Sorts `places` in place.
@@ -113,6 +151,7 @@ void seal_stream(const Channel& channel, std::uint32_t number, const Stream& str
                                 .next_sequence = channel.next_sequence(),
                                 .context_bytes = channel.config().context_bytes,
                                 .result_bytes = channel.config().result_bytes,
+                                .next_send = channel.next_send(),
                                 .reserved = {}};
   image::write_channel_chunk(image + stream.offset, number, body, checksum);
 

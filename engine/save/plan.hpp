@@ -43,10 +43,11 @@ struct Unit {
   std::uint32_t last_block;
 };
 
-// Why a pass stopped, and at which packet.
-struct PassFailure {
+// How a pass went on one block: why it stopped, and at which packet; or that states have grown since they were sized.
+struct PassResult {
   Status status = Status::kSuccess;
   std::uint64_t transaction_id = 0;
+  bool grew = false;
 };
 
 // sizes[i]: bytes that the VSP asked for; kStateless if its first call succeeded.

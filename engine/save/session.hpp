@@ -69,8 +69,9 @@ class BasicSaveSession {
 
   Status run_blocks(SavePhase phase) noexcept;
   void run_unit(const Unit& unit) noexcept;
-  PassFailure run_block(Block& block);
+  PassResult run_block(Block& block);
   Status place() noexcept;
+  Status place_and_save() noexcept;
   void seal() noexcept;
   void fail(const SaveFailure& failure) noexcept;
 
@@ -89,7 +90,8 @@ class BasicSaveSession {
   std::byte* image_ = nullptr;
   SaveReport report_;
   base::Lap lap_;
-  Atom<std::uint32_t> failed_{};  // 1: some worker failed; the others start no further block
+  Atom<std::uint32_t> failed_{};  // not 0: some worker failed; the others start no further block
+  Atom<std::uint32_t> grown_{};   // blocks that must be saved again, in this pass
 };
 
 using SaveSession = BasicSaveSession<base::Atomic>;

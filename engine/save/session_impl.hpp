@@ -55,8 +55,7 @@ Status BasicSaveSession<Atom>::save() noexcept {
   if (state_ != State::kBegun) return Status::kInvalidDeviceState;
   lap_ = {};
   Status status = run_blocks(SavePhase::kSize);
-  if (status == Status::kSuccess) status = place();
-  if (status == Status::kSuccess) status = run_blocks(SavePhase::kSave);
+  if (status == Status::kSuccess) status = place_and_save();
   if (status == Status::kSuccess) seal();
   state_ = status == Status::kSuccess ? State::kComplete : State::kFailed;
   return status;
@@ -104,7 +103,7 @@ Status BasicSaveSession<Atom>::prepare() noexcept {
     std::size_t slots = 0;
     for (const Channel* channel : vm_.channels()) {
       words += channel->table().words();
-      slots += channel->table().capacity();
+      slots += std::size_t{channel->table().capacity()} + channel->table().sends();
     }
     cut_.prepare(vm_);
     plan_.prepare(vm_.channels().size(), words, std::min<std::size_t>(slots, image::kMaxPackets));
@@ -154,28 +153,41 @@ void BasicSaveSession<Atom>::run_unit(const Unit& unit) noexcept {
     if (failed_.load_relaxed() != 0) return;
     Block& block = plan_.blocks[b];
     if (block.count == 0) continue;  // left out
-    PassFailure failure;
+    PassResult result;
     if (expired()) {
-      failure.status = Status::kIoTimeout;
+      result.status = Status::kIoTimeout;
     } else {
       try {
-        failure = run_block(block);
+        result = run_block(block);
       } catch (...) {
-        failure.status = Status::kUnhandledException;
+        result.status = Status::kUnhandledException;
       }
     }
-    if (failure.status != Status::kSuccess) {
-      fail({failure.status, phase_, block.channel, failure.transaction_id});
+    if (result.status != Status::kSuccess) {
+      fail({result.status, phase_, block.channel, result.transaction_id});
       return;
     }
+    if (result.grew) grown_.fetch_add_relaxed(1);
   }
 }
 
 template <template <class> class Atom>
-PassFailure BasicSaveSession<Atom>::run_block(Block& block) {
+PassResult BasicSaveSession<Atom>::run_block(Block& block) {
   const Channel& channel = *vm_.channels()[block.channel];
   if (phase_ == SavePhase::kSize) return size_block(channel, block, plan_.sizes.data());
-  return save_block(channel, block, plan_.sizes.data(), plan_.places.data(), image_ + block.offset, options_.checksum);
+  return save_block(channel, block, plan_.sizes.data(), plan_.places.data(), image_ + block.offset, options_.checksum,
+                    report_.growth_retries < options_.growth_retries);
+}
+
+// Again, with new places, as long as packets grow and retries are left; without any left, growth is a failure.
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::place_and_save() noexcept {
+  for (;; ++report_.growth_retries) {
+    if (const Status status = place(); status != Status::kSuccess) return status;
+    grown_.store_relaxed(0);
+    if (const Status status = run_blocks(SavePhase::kSave); status != Status::kSuccess) return status;
+    if (grown_.load_relaxed() == 0) return Status::kSuccess;
+  }
 }
 
 template <template <class> class Atom>
@@ -183,9 +195,10 @@ Status BasicSaveSession<Atom>::place() noexcept {
   phase_ = SavePhase::kPlace;
   plan_.place();
   VMBSAVE_AUDIT(plan_.valid());
-  arena_.reset();
-  if (!arena_.ensure(plan_.image_bytes)) {
-    fail({.status = Status::kInsufficientResources, .phase = phase_});
+  const bool over_budget = options_.memory_budget != 0 && plan_.image_bytes > options_.memory_budget;
+  if (!over_budget) arena_.reset();
+  if (over_budget || !arena_.ensure(plan_.image_bytes, options_.memory_budget)) {
+    fail({.status = over_budget ? Status::kQuotaExceeded : Status::kInsufficientResources, .phase = phase_});
     return report_.failure.status;
   }
   image_ = arena_.allocate(plan_.image_bytes);

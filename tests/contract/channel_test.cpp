@@ -1,6 +1,7 @@
-// The life of a channel and its packets, and RestoreFromBuffer, through the C face.
+// The life of a channel: configuration, the state model, teardown.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "contract/endpoint.hpp"
@@ -8,192 +9,252 @@
 namespace vmbsave::test {
 namespace {
 
-TEST(Channel, DisableFromASinkOfTheSavesEndComesAfterIt) {
+using Changes = std::vector<std::string>;
+
+TEST(Channel, InitFunctionsApplyBeforeEnableOnly) {
   Endpoint endpoint;
-  endpoint.fill(2);
-  VmbChannelDisable(endpoint.channel);
-  ASSERT_EQ(VmbsChannelInitSetCompletionSink(
-                endpoint.channel,
-                [](PVOID context, UINT64, const VOID*, UINT32) { VmbChannelDisable(static_cast<VMBCHANNEL>(context)); },
-                endpoint.channel),
-            STATUS_SUCCESS);
-  ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
-  VmbChannelStart(endpoint.channel);
-  endpoint.packets.clear();
-  ASSERT_EQ(endpoint.receive(1, 0), STATUS_SUCCESS);
-  ASSERT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS);
-  VmbChannelPacketComplete(endpoint.packets[0], nullptr, 0);
-  VmbChannelSaveEnd(endpoint.channel);
-  EXPECT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS) << "disabled";
-}
-
-TEST(Channel, AnAllocatedPacketThatIsNotInUseCompletesNothing) {
-  Endpoint endpoint;
-  ASSERT_EQ(endpoint.receive(11, 0), STATUS_SUCCESS);
-  const VMBPACKET packet = VmbPacketAllocate(endpoint.channel);
-  VmbChannelPacketComplete(packet, nullptr, 0);
-  EXPECT_TRUE(endpoint.delivered.empty());
-  VmbPacketFree(packet);
-  VmbPacketFree(packet);
-  EXPECT_NE(VmbPacketAllocate(endpoint.channel), VmbPacketAllocate(endpoint.channel)) << "freed twice";
-}
-
-TEST(Channel, AThrowingProcessPacketLeavesTheChannelUsable) {
-  Endpoint endpoint;
-  VmbChannelDisable(endpoint.channel);
-  ASSERT_EQ(VmbChannelInitSetProcessPacketCallbacks(
-                endpoint.channel, [](VMBCHANNEL, VMBPACKETCOMPLETION, PVOID, UINT32, UINT32) { throw 1; }, nullptr),
-            STATUS_SUCCESS);
-  ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
-  VmbChannelStart(endpoint.channel);
-  EXPECT_EQ(endpoint.receive(1, 0), static_cast<NTSTATUS>(0xC0000144u));
-  EXPECT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS);
-  VmbChannelSaveEnd(endpoint.channel);
-}
-
-TEST(RestoreFromBuffer, DuringASaveOfTheVmItIsRefusedAndHarmless) {
-  char parent = 0;
-  const auto device = reinterpret_cast<PDEVICE_OBJECT>(&parent);
-  Endpoint saving(device);
-  Endpoint restored(device, false);
-  UINT8 junk[64] = {};
-  ASSERT_EQ(VmbChannelSaveBegin(saving.channel), STATUS_SUCCESS);
-  EXPECT_EQ(VmbChannelRestoreFromBuffer(restored.channel, junk, sizeof junk), STATUS_DEVICE_BUSY);
-  VmbChannelSaveEnd(saving.channel);
-  VmbChannelStart(restored.channel);
-  EXPECT_EQ(restored.receive(1, 0), STATUS_SUCCESS);
-}
-
-TEST(RestoreFromBuffer, VmbPacketRestoreTwiceFailsTheRestore) {
-  Endpoint source;
-  source.fill(3);
-  Bytes image = save(source.channel, 1 << 20);
-  VmbChannelSaveEnd(source.channel);
-  Endpoint destination(nullptr, false);
-  VmbChannelDisable(destination.channel);
-  ASSERT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(
-                destination.channel, on_save,
-                [](VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_size, PVOID, UINT32) -> NTSTATUS {
-                  const VMBPACKET first = VmbPacketAllocate(channel);
-                  EXPECT_EQ(VmbPacketRestore(first, lib_buf, lib_size), STATUS_SUCCESS);
-                  const VMBPACKET second = VmbPacketAllocate(channel);
-                  EXPECT_NE(VmbPacketRestore(second, lib_buf, lib_size), STATUS_SUCCESS);
-                  VmbPacketFree(second);
-                  return STATUS_SUCCESS;
-                }),
-            STATUS_SUCCESS);
-  ASSERT_EQ(VmbChannelEnable(destination.channel), STATUS_SUCCESS);
-  EXPECT_EQ(VmbChannelRestoreFromBuffer(destination.channel, image.data(), static_cast<ULONG>(image.size())),
-            static_cast<NTSTATUS>(0xC0000010u));
-}
-
-TEST(RestoreFromBuffer, StartIsRefusedAfterAFailure) {
-  Endpoint endpoint(nullptr, false);
-  UINT8 junk[64] = {};
-  EXPECT_NE(VmbChannelRestoreFromBuffer(endpoint.channel, junk, sizeof junk), STATUS_SUCCESS);
-  VmbChannelStart(endpoint.channel);
-  EXPECT_EQ(endpoint.receive(1, 0), STATUS_DEVICE_BUSY);
-  Endpoint source;
-  Bytes image = save(source.channel, 1 << 20);
-  VmbChannelSaveEnd(source.channel);
-  EXPECT_EQ(VmbChannelRestoreFromBuffer(endpoint.channel, image.data(), static_cast<ULONG>(image.size())),
-            STATUS_SUCCESS);
-  VmbChannelStart(endpoint.channel);
-  EXPECT_EQ(endpoint.receive(1, 0), STATUS_SUCCESS);
-}
-
-TEST(Channel, CompletionAfterDisableHasNoEffect) {
-  Endpoint endpoint;
-  endpoint.fill(2);
-  static VMBPACKET held;
-  VmbChannelDisable(endpoint.channel);
-  ASSERT_EQ(VmbChannelInitSetProcessPacketCallbacks(
-                endpoint.channel, [](VMBCHANNEL, VMBPACKETCOMPLETION packet, PVOID, UINT32, UINT32) { held = packet; },
-                nullptr),
-            STATUS_SUCCESS);
-  for (const bool discard : {false, true}) {
-    ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
-    VmbChannelStart(endpoint.channel);
-    ASSERT_EQ(endpoint.receive(7, 0), STATUS_SUCCESS);
-    static_cast<Context*>(VmbsPacketGetClientContext(held))->bytes = 0;
-    if (discard) save(endpoint.channel, 1 << 20);
-    VmbChannelDisable(endpoint.channel);
-    VmbChannelSaveEnd(endpoint.channel);
-    VmbChannelPacketComplete(held, nullptr, 0);
-    EXPECT_TRUE(endpoint.delivered.empty());
+  VMB_CHANNEL_STATE_CHANGE_CALLBACKS changes;
+  VMB_CHANNEL_STATE_CHANGE_CALLBACKS_INIT(&changes);
+  const auto save = [](VMBCHANNEL, VMBPACKET, PVOID, UINT32, PUINT32) -> NTSTATUS { return 0; };
+  const auto restore = [](VMBCHANNEL, PVOID, UINT32, PVOID, UINT32) -> NTSTATUS { return 0; };
+  for (VMBCHANNEL channel : {endpoint.channel, VMBCHANNEL{nullptr}}) {
+    EXPECT_EQ(VmbChannelInitSetClientContextSize(channel, 8), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbChannelInitSetMaximumPacketSize(channel, 8), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbChannelInitSetMaximumExternalData(channel, 8, 1), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbChannelInitSetFlags(channel, 0), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbServerChannelInitSetFlags(channel, 0), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbServerChannelInitSetTargetInterfaceId(channel, {}, {}), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbChannelInitSetProcessPacketCallbacks(channel, nullptr, nullptr), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbChannelInitSetStateChangeCallbacks(channel, &changes), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(channel, save, restore), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbsChannelInitSetConcurrentCallbacks(channel, 1), STATUS_INVALID_PARAMETER_1);
+    EXPECT_EQ(VmbsChannelInitSetMaximumSends(channel, 1), STATUS_INVALID_PARAMETER_1);
   }
 }
 
-TEST(Channel, ChannelsOfOneVmComeAndGoFromSeveralThreads) {
-  char parent = 0;
-  const auto device = reinterpret_cast<PDEVICE_OBJECT>(&parent);
-  Endpoint staying(device);
+TEST(Channel, InitFunctionsRefuseBadValuesByParameter) {
+  VMBCHANNEL channel = nullptr;
+  EXPECT_EQ(VmbChannelAllocate(nullptr, 0, &channel), STATUS_INVALID_PARAMETER_2) << "server endpoints only";
+  EXPECT_EQ(VmbChannelAllocate(nullptr, 1, nullptr), STATUS_INVALID_PARAMETER_3);
+  ASSERT_EQ(VmbChannelAllocate(nullptr, 1, &channel), STATUS_SUCCESS);
+  EXPECT_EQ(VmbChannelInitSetMaximumPacketSize(channel, 0), STATUS_INVALID_PARAMETER_2);
+  EXPECT_EQ(VmbChannelInitSetMaximumExternalData(channel, 0, 1), STATUS_INVALID_PARAMETER_2);
+  EXPECT_EQ(VmbChannelInitSetMaximumExternalData(channel, 1, 0), STATUS_INVALID_PARAMETER_3);
+  EXPECT_EQ(VmbChannelInitSetMaximumExternalData(channel, 4096, 1), STATUS_SUCCESS);
+  EXPECT_EQ(VmbChannelInitSetFlags(channel, VMBUS_CHANNEL_INIT_FLAG_IS_PIPE), STATUS_INVALID_PARAMETER_2);
+  EXPECT_EQ(VmbServerChannelInitSetFlags(channel, 0x80), STATUS_INVALID_PARAMETER_2);
+  EXPECT_EQ(VmbServerChannelInitSetFlags(channel, VMBUS_SERVER_CHANNEL_INIT_FLAG_FORCE_NEW_CHANNEL), STATUS_SUCCESS);
+  VMB_CHANNEL_STATE_CHANGE_CALLBACKS changes{};
+  EXPECT_EQ(VmbChannelInitSetStateChangeCallbacks(channel, &changes), STATUS_INVALID_PARAMETER_2);
+  EXPECT_EQ(VmbChannelInitSetStateChangeCallbacks(channel, nullptr), STATUS_INVALID_PARAMETER_2);
+  EXPECT_EQ(VmbPacketAllocate(channel), nullptr) << "not enabled";
+  VmbChannelCleanup(channel);
+}
+
+// ---- the state model
+// ----------------------------------------------------------------------------------------------------------------------
+
+TEST(StateModel, CallbacksComeInTheDocumentedOrder) {
+  Endpoint endpoint({.start = false, .open = false});
+  ASSERT_EQ(endpoint.guest->open(endpoint.channel), STATUS_SUCCESS);
+  EXPECT_EQ(endpoint.changes_seen, Changes{"opened"});
+  VmbChannelStart(endpoint.channel);
+  EXPECT_EQ(endpoint.changes_seen, (Changes{"opened", "started", "post_started"}));
+  endpoint.changes_seen.clear();
+  VmbChannelPause(endpoint.channel);
+  EXPECT_EQ(endpoint.changes_seen, Changes{"suspend"});
+  VmbChannelStart(endpoint.channel);
+  ASSERT_EQ(endpoint.guest->close(), STATUS_SUCCESS);
+  EXPECT_EQ(endpoint.changes_seen, (Changes{"suspend", "started", "post_started", "suspend", "closed"}));
+  endpoint.changes_seen.clear();
+  ASSERT_EQ(endpoint.guest->open(endpoint.channel), STATUS_SUCCESS);
+  EXPECT_EQ(endpoint.changes_seen, (Changes{"opened", "started", "post_started"})) << "a started channel opens";
+  endpoint.changes_seen.clear();
+  VmbChannelDisable(endpoint.channel);
+  EXPECT_EQ(endpoint.changes_seen, (Changes{"suspend", "closed"}));
+}
+
+TEST(StateModel, AnOpenedCallbackThatFailsKeepsTheChannelClosed) {
+  Endpoint endpoint({.open = false});
+  endpoint.open_status = STATUS_INSUFFICIENT_RESOURCES;
+  EXPECT_EQ(endpoint.guest->open(endpoint.channel), STATUS_INSUFFICIENT_RESOURCES);
+  EXPECT_EQ(endpoint.changes_seen, Changes{"opened"});
+  endpoint.open_status = STATUS_SUCCESS;
+  EXPECT_EQ(endpoint.guest->open(endpoint.channel), STATUS_SUCCESS);
+  EXPECT_TRUE(endpoint.receive(1, 0));
+}
+
+TEST(StateModel, NothingComesInBeforeStartedHasReturnedNorAfterSuspend) {
+  Endpoint endpoint({.start = false});
+  EXPECT_FALSE(endpoint.receive(1, 0)) << "paused";
+  EXPECT_EQ(endpoint.signal_status, STATUS_DEVICE_BUSY);
+  endpoint.on_change = [&](const std::string& change) {
+    EXPECT_EQ(endpoint.guest->signal() == STATUS_SUCCESS, false) << "from inside " << change;
+    EXPECT_TRUE(endpoint.packets.empty());
+  };
+  VmbChannelStart(endpoint.channel);
+  EXPECT_TRUE(endpoint.guest->host_work_due()) << "what waits in the ring is asked for";
+  EXPECT_EQ(endpoint.guest->signal(), STATUS_SUCCESS);
+  EXPECT_EQ(endpoint.packets.size(), 1u);
+  endpoint.on_change = nullptr;
+  endpoint.complete_all();
+  VmbChannelPause(endpoint.channel);
+  EXPECT_FALSE(endpoint.receive(2, 0));
+  VmbChannelStart(endpoint.channel);
+  EXPECT_EQ(endpoint.guest->signal(), STATUS_SUCCESS);
+  EXPECT_EQ(endpoint.packets.size(), 1u) << "it had stayed in the ring";
+}
+
+// Pause, close and disable wait for what the VSP has; another thread completes it.
+TEST(StateModel, LeavingTheActiveStateWaitsForTheGuestsPackets) {
+  const auto pause = [](Endpoint& e) { VmbChannelPause(e.channel); };
+  const auto close = [](Endpoint& e) { EXPECT_EQ(e.guest->close(), STATUS_SUCCESS); };
+  const auto disable = [](Endpoint& e) { VmbChannelDisable(e.channel); };
+  for (void (*leave)(Endpoint&) : {+pause, +close, +disable}) {
+    Endpoint endpoint;
+    endpoint.fill(30);
+    std::atomic<bool> suspended = false;
+    std::atomic<bool> left = false;
+    endpoint.on_change = [&](const std::string& change) {
+      if (change == "suspend") suspended = true;
+      EXPECT_TRUE(change != "closed" || endpoint.packets.empty());
+    };
+    std::thread vsp([&] {
+      while (!suspended) std::this_thread::yield();
+      while (!endpoint.packets.empty()) {
+        EXPECT_FALSE(left) << endpoint.packets.size() << " packets are still in use";
+        const VMBPACKET packet = endpoint.packets.back();
+        endpoint.packets.pop_back();
+        VmbChannelPacketComplete(packet, nullptr, 0);
+      }
+    });
+    leave(endpoint);
+    left = true;
+    vsp.join();
+    EXPECT_EQ(endpoint.completions().size(), 30u);
+  }
+}
+
+TEST(StateModel, PauseCountsWhatASaveDeferredAsCompleted) {
+  Endpoint endpoint;
+  endpoint.fill(3);
+  ASSERT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS);
+  endpoint.complete_all();
+  VmbChannelPause(endpoint.channel);
+  EXPECT_TRUE(endpoint.completions().empty());
+  VmbChannelSaveEnd(endpoint.channel);
+  EXPECT_EQ(endpoint.completions().size(), 3u);
+}
+
+TEST(StateModel, ChangesFromInsideCallbacksHaveNoEffectAndAreCounted) {
+  Endpoint endpoint({.start = false});
+  const auto try_all = [&] {
+    VmbChannelStart(endpoint.channel);
+    VmbChannelPause(endpoint.channel);
+    VmbChannelDisable(endpoint.channel);
+    VmbChannelCleanup(endpoint.channel);
+    EXPECT_EQ(VmbsChannelClose(endpoint.channel), STATUS_INVALID_DEVICE_STATE);
+  };
+  endpoint.on_change = [&](const std::string&) { try_all(); };
+  endpoint.on_process = [&](VMBPACKET packet, PVOID, UINT32, UINT32) {
+    try_all();
+    endpoint.packets.push_back(packet);
+  };
+  VmbChannelStart(endpoint.channel);
+  EXPECT_EQ(endpoint.statistics().Misuses, 10u) << "started and post_started";
+  EXPECT_TRUE(endpoint.receive(1, 0));
+  EXPECT_EQ(endpoint.statistics().Misuses, 15u);
+  EXPECT_EQ(endpoint.changes_seen, (Changes{"started", "post_started"}));
+  endpoint.complete_all();
+}
+
+TEST(StateModel, StartAndPauseRaceWithSignals) {
+  Endpoint endpoint;
+  endpoint.on_process = [](VMBPACKET packet, PVOID, UINT32, UINT32) { VmbChannelPacketComplete(packet, nullptr, 0); };
+  std::atomic<bool> stop = false;
+  std::thread guest([&] {
+    for (UINT64 id = 1; !stop; ++id) {
+      (void)endpoint.guest->send(id, {}, true);
+      (void)endpoint.guest->signal();
+      while (endpoint.guest->receive()) {
+      }
+    }
+  });
+  for (int i = 0; i < 300; ++i) {
+    VmbChannelPause(endpoint.channel);
+    EXPECT_EQ(endpoint.statistics().IncomingInUse, 0u);
+    VmbChannelStart(endpoint.channel);
+  }
+  stop = true;
+  guest.join();
+}
+
+// ---- teardown
+// ------------------------------------------------------------------------------------------------------------------------
+
+TEST(Teardown, CleanupOfAnEnabledChannelDropsWhatIsInUse) {
+  Endpoint endpoint;
+  endpoint.fill(3);
+  endpoint.cleanup();
+  EXPECT_TRUE(endpoint.completions().empty());
+  EXPECT_TRUE(endpoint.changes_seen.empty());
+}
+
+TEST(Teardown, DisableEndsSendsWithCancelled) {
+  Endpoint endpoint;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(endpoint.send(VmbPacketAllocate(endpoint.channel), "question"), STATUS_SUCCESS);
+  }
+  VmbChannelPause(endpoint.channel);
+  ASSERT_EQ(endpoint.send(VmbPacketAllocate(endpoint.channel), "queued"), STATUS_SUCCESS);
+  VmbChannelDisable(endpoint.channel);
+  ASSERT_EQ(endpoint.ended.size(), 4u);
+  for (const auto& ended : endpoint.ended) EXPECT_EQ(ended.status, STATUS_CANCELLED);
+}
+
+TEST(Teardown, CloseCancelsWhatTheGuestHasAndKeepsWhatIsQueued) {
+  Endpoint endpoint;
+  ASSERT_EQ(endpoint.send(VmbPacketAllocate(endpoint.channel), "in the ring"), STATUS_SUCCESS);
+  VmbChannelPause(endpoint.channel);
+  ASSERT_EQ(endpoint.send(VmbPacketAllocate(endpoint.channel), "queued.."), STATUS_SUCCESS);
+  ASSERT_EQ(endpoint.guest->close(), STATUS_SUCCESS);
+  ASSERT_EQ(endpoint.ended.size(), 1u);
+  EXPECT_EQ(endpoint.ended[0].status, STATUS_CANCELLED);
+  (void)endpoint.messages();
+  ASSERT_EQ(endpoint.guest->open(endpoint.channel), STATUS_SUCCESS);
+  VmbChannelStart(endpoint.channel);
+  EXPECT_EQ(endpoint.guest->signal(), STATUS_SUCCESS);
+  const auto messages = endpoint.messages();
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(std::memcmp(messages[0].second.data(), "queued..", 8), 0);
+}
+
+TEST(Teardown, ChannelsOfOneVmComeAndGoFromSeveralThreads) {
+  Parent parent;
+  Endpoint staying({.parent = parent});
   const auto come_and_go = [&] {
-    for (int i = 0; i < 100; ++i) Endpoint endpoint(device);
+    for (int i = 0; i < 100; ++i) Endpoint endpoint({.parent = parent});
   };
   std::thread other(come_and_go);
   come_and_go();
   other.join();
   staying.fill(5);
-  save(staying.channel, 1 << 20);
-  VmbChannelSaveEnd(staying.channel);
+  EXPECT_FALSE(save_and_end(staying.channel).empty());
 }
 
-TEST(RestoreFromBuffer, StartIsRefusedUntilItSucceeds) {
-  Endpoint source;
-  source.fill(5);
-  Bytes image = save(source.channel, 1 << 20);
-  VmbChannelSaveEnd(source.channel);
-  Endpoint destination(nullptr, false);
-  UINT32 first_chunk = 0;
-  std::memcpy(&first_chunk, image.data() + 8, sizeof first_chunk);
-  EXPECT_EQ(VmbChannelRestoreFromBuffer(destination.channel, image.data(), first_chunk),
-            STATUS_MORE_PROCESSING_REQUIRED);
-  VmbChannelStart(destination.channel);
-  EXPECT_EQ(destination.receive(9, 0), STATUS_DEVICE_BUSY);
-  EXPECT_EQ(VmbChannelSaveBegin(destination.channel), STATUS_INVALID_DEVICE_STATE);
-  EXPECT_EQ(VmbChannelRestoreFromBuffer(destination.channel, image.data() + first_chunk,
-                                        static_cast<ULONG>(image.size() - first_chunk)),
-            STATUS_SUCCESS);
-  VmbChannelStart(destination.channel);
-  EXPECT_EQ(destination.receive(9, 0), STATUS_SUCCESS);
-}
-
-TEST(Channel, InitFunctionsApplyBeforeEnableOnly) {
-  Endpoint endpoint;
-  EXPECT_EQ(VmbChannelInitSetClientContextSize(endpoint.channel, 8), STATUS_INVALID_PARAMETER_1);
-  EXPECT_EQ(VmbChannelInitSetMaximumPacketSize(endpoint.channel, 8), STATUS_INVALID_PARAMETER_1);
-  EXPECT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(endpoint.channel, on_save, on_restore),
-            STATUS_INVALID_PARAMETER_1);
-  VMBCHANNEL channel = nullptr;
-  ASSERT_EQ(VmbChannelAllocate(nullptr, 1, &channel), STATUS_SUCCESS);
-  EXPECT_EQ(VmbChannelInitSetMaximumPacketSize(channel, 0), STATUS_INVALID_PARAMETER_2);
-  EXPECT_EQ(VmbPacketAllocate(channel), nullptr) << "not enabled";
-  VmbChannelCleanup(channel);
-  EXPECT_EQ(VmbChannelAllocate(nullptr, 0, &channel), STATUS_INVALID_PARAMETER_2);
-}
-
-TEST(Channel, QuotaLeavesPacketsInTheRing) {
-  Endpoint endpoint;
-  VmbChannelDisable(endpoint.channel);
-  VmbChannelSetTransactionQuota(endpoint.channel, 3);
-  ASSERT_EQ(VmbChannelEnable(endpoint.channel), STATUS_SUCCESS);
-  VmbChannelStart(endpoint.channel);
-  for (UINT64 id = 1; id <= 3; ++id) EXPECT_EQ(endpoint.receive(id, 0), STATUS_SUCCESS);
-  EXPECT_EQ(endpoint.receive(4, 0), STATUS_INSUFFICIENT_RESOURCES);
-}
-
-TEST(Packet, AllocatedPacketsCarryChannelAndPointer) {
-  Endpoint endpoint;
-  const VMBPACKET packet = VmbPacketAllocate(endpoint.channel);
-  ASSERT_NE(packet, nullptr);
-  EXPECT_EQ(VmbPacketGetChannel(packet), endpoint.channel);
-  int mark = 0;
-  VmbPacketSetPointer(packet, &mark);
-  EXPECT_EQ(VmbPacketGetPointer(packet), &mark);
-  UINT8 bytes[32] = {};
-  EXPECT_EQ(VmbPacketRestore(packet, bytes, sizeof bytes), STATUS_INVALID_DEVICE_STATE) << "outside RestorePacket";
-  VmbPacketFree(packet);
+TEST(Teardown, CompletingRacesWithDisableAndCleanup) {
+  for (int round = 0; round < 200; ++round) {
+    Endpoint endpoint({.maximum_sends = 0});
+    endpoint.fill(8);
+    const std::vector<VMBPACKET> packets = endpoint.packets;
+    std::thread vsp([&] {
+      for (const VMBPACKET packet : packets) VmbChannelPacketComplete(packet, nullptr, 0);
+    });
+    VmbChannelDisable(endpoint.channel);
+    endpoint.cleanup();
+    vsp.join();
+    EXPECT_EQ(endpoint.completions().size(), 8u);
+  }
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "unit/vsp_fixture.hpp"
 
 namespace vmbsave::test {
@@ -46,21 +48,73 @@ TEST(Channel, DoubleCompletionIsReportedAndDeliversOnce) {
 }
 
 TEST(Channel, AdoptedPacketsTakeASlotAndGiveItBack) {
-  TestVm vm(1, {.capacity = 1});
+  TestVm vm(1, {.capacity = 1, .sends = 1});
   packet::Packet* const packet = vm[0]->allocate();
   packet->transaction_id = 9;
   packet->sequence = 100;
   packet->completion_requested = true;
-  ASSERT_EQ(vm[0]->adopt(*packet), packet::ClaimStatus::kClaimed);
+  ASSERT_EQ(vm[0]->adopt(*packet, packet::Direction::kIncoming), packet::ClaimStatus::kClaimed);
   packet::Packet* const second = vm[0]->allocate();
-  EXPECT_EQ(vm[0]->adopt(*second), packet::ClaimStatus::kFull);
+  EXPECT_EQ(vm[0]->adopt(*second, packet::Direction::kIncoming), packet::ClaimStatus::kFull);
   vm[0]->free(*second);
   EXPECT_EQ(vm[0]->packet_at(packet->slot), packet);
   EXPECT_EQ(vm[0].complete(packet), Status::kSuccess);
+  vm[0]->reserve(101, 0);
   packet::Packet* const next = vm[0].receive(10, 0);
   ASSERT_NE(next, nullptr);
   EXPECT_NE(next, packet);
   EXPECT_EQ(next->sequence, 101u);
+}
+
+TEST(Channel, SentPacketsHaveRoomOfTheirOwn) {
+  TestVm vm(1, {.capacity = 2, .sends = 3});
+  std::vector<packet::Packet*> sent;
+  for (int i = 0; i < 3; ++i) {
+    sent.push_back(vm[0]->allocate());
+    ASSERT_NE(sent.back(), nullptr);
+    ASSERT_EQ(vm[0]->claim_send(*sent.back()), packet::ClaimStatus::kClaimed);
+    vm[0]->publish_send(*sent.back());
+  }
+  EXPECT_EQ(vm[0]->allocate(), nullptr) << "what could not be sent is not given";
+  EXPECT_NE(vm[0].receive(1, 0), nullptr);
+  EXPECT_NE(vm[0].receive(2, 0), nullptr);
+  EXPECT_EQ(vm[0].receive(3, 0), nullptr);
+  EXPECT_EQ(vm[0]->table().count_incoming(), 2u);
+  EXPECT_EQ(vm[0]->table().count_used(), 5u);
+}
+
+TEST(Channel, SentPacketsAreFoundByTheirIdsWhichAreNeverUsedAgain) {
+  TestVm vm(1, {.capacity = 1, .sends = 50});
+  std::set<std::uint64_t> ids;
+  for (int round = 0; round < 300; ++round) {
+    packet::Packet* const packet = vm[0]->allocate();
+    ASSERT_EQ(vm[0]->claim_send(*packet), packet::ClaimStatus::kClaimed);
+    vm[0]->publish_send(*packet);
+    EXPECT_TRUE(ids.insert(packet->transaction_id).second);
+    EXPECT_EQ(vm[0]->find_send(packet->transaction_id), packet);
+    if (round % 7 == 0) continue;  // stays in use
+    const std::uint64_t id = packet->transaction_id;
+    ASSERT_TRUE(vm[0]->retake_send(*packet));
+    vm[0]->withdraw_send(*packet, false);
+    vm[0]->free(*packet);
+    EXPECT_EQ(vm[0]->find_send(id), nullptr);
+  }
+  EXPECT_EQ(vm[0]->find_send(0), nullptr);
+}
+
+TEST(Channel, NothingSentChangesDuringASave) {
+  TestVm vm(1, {.capacity = 1, .sends = 2});
+  packet::Packet* const sent = vm[0]->allocate();
+  packet::Packet* const other = vm[0]->allocate();
+  ASSERT_EQ(vm[0]->claim_send(*sent), packet::ClaimStatus::kClaimed);
+  vm[0]->publish_send(*sent);
+  ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
+  EXPECT_EQ(vm.session.report().packets, 1u);
+  EXPECT_FALSE(vm[0]->retake_send(*sent));
+  EXPECT_EQ(vm[0]->claim_send(*other), packet::ClaimStatus::kPaused);
+  vm.session.end(EndMode::kResume);
+  EXPECT_TRUE(vm[0]->retake_send(*sent));
+  vm[0]->publish_send(*sent);
 }
 
 TEST(Vm, HoldsAtMostTheDocumentedNumberOfChannels) {

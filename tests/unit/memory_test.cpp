@@ -85,9 +85,9 @@ TEST(Arena, BlocksOfSeveralThreadsDoNotOverlap) {
 }
 
 TEST(PacketPool, PacketsComeBackClean) {
-  packet::PacketPool pool(nullptr, 40);
+  packet::PacketPool pool(nullptr, 40, 100, 4000);
   std::set<packet::Packet*> packets;
-  for (int i = 0; i < 3000; ++i) packets.insert(pool.allocate());
+  for (int i = 0; i < 3000; ++i) packets.insert(pool.allocate(false));
   EXPECT_EQ(packets.size(), 3000u);
   EXPECT_EQ(pool.outstanding(), 3000u);
   for (packet::Packet* const packet : packets) {
@@ -98,7 +98,7 @@ TEST(PacketPool, PacketsComeBackClean) {
   EXPECT_EQ(pool.outstanding(), 0u);
   pool.release(*packets.begin());
   EXPECT_EQ(pool.outstanding(), 0u) << "freed twice";
-  packet::Packet* const again = pool.allocate();
+  packet::Packet* const again = pool.allocate(false);
   EXPECT_TRUE(packets.contains(again));
   EXPECT_EQ(again->transaction_id, 0u);
   for (int i = 0; i < 40; ++i) EXPECT_EQ(again->context()[i], std::byte{0});

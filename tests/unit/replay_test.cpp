@@ -158,6 +158,100 @@ TEST(Replay, ProfilesReachTheMeasuredPeaks) {
   EXPECT_THROW(trace::from_profile("none"), std::runtime_error);
 }
 
+VMBS_VSP_REQUEST longest_request(std::uint64_t record) {
+  VMBS_VSP_REQUEST r{};
+  r.record = record;
+  r.bytes = 262144;
+  r.first_byte = 4095;
+  return r;
+}
+
+TEST(Machine, RingsHaveRoomForTheWholeQuota) {
+  for (const std::uint32_t quota : {1u, 46u, 47u, 4096u}) {
+    Machine machine(*vmbs_vsp_storvsp(), {1, 1}, {&quota, 1}, 1);
+    machine.start();
+    for (int round = 0; round < 2; ++round) {
+      for (std::uint32_t i = 0; i < quota; ++i) machine.submit(0, longest_request(i));
+      EXPECT_EQ(machine.in_use(), quota);
+      machine.complete_all();
+    }
+    EXPECT_EQ(machine.delivered(), 2 * std::uint64_t{quota});
+  }
+}
+
+TEST(Machine, OneRequestMoreThanTheQuotaIsAFailedCheck) {
+  const std::uint32_t quota = 46;
+  Machine machine(*vmbs_vsp_storvsp(), {1, 1}, {&quota, 1}, 1);
+  machine.start();
+  for (std::uint32_t i = 0; i < quota; ++i) machine.submit(0, longest_request(i));
+  EXPECT_THROW(machine.submit(0, longest_request(quota)), CheckFailed);
+}
+
+using Complete = decltype(VMBS_VSP::complete);
+
+// What is in use in the end goes with the machine, which waits for nobody.
+void expect_failed_checks(Complete complete) {
+  VMBS_VSP vsp = *vmbs_vsp_storvsp();
+  vsp.configure = [](VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
+    const NTSTATUS status = vmbs_vsp_storvsp()->configure(channel, backend);
+    return NT_SUCCESS(status) ? VmbsChannelInitSetMaximumSends(channel, 4) : status;
+  };
+  vsp.complete = complete;
+  const std::uint32_t quota = 8;
+  Machine machine(vsp, {1, 1}, {&quota, 1}, 1);
+  machine.start();
+  for (std::uint64_t record = 0; record < 3; ++record) machine.submit(0, longest_request(record));
+  EXPECT_THROW(machine.complete(1), CheckFailed);
+  EXPECT_THROW(machine.complete(2), CheckFailed);
+}
+
+TEST(Machine, SeesALostCompletion) {
+  expect_failed_checks([](VMBPACKETCOMPLETION, NTSTATUS) {});
+  expect_failed_checks([](VMBPACKETCOMPLETION packet, NTSTATUS) { VmbChannelPacketFail(packet); });
+}
+
+TEST(Machine, SeesACompletionTooManyOrOfAnotherRequest) {
+  static VMBPACKETCOMPLETION kept;
+  kept = nullptr;
+  expect_failed_checks([](VMBPACKETCOMPLETION packet, NTSTATUS status) {
+    if (kept != nullptr) vmbs_vsp_storvsp()->complete(packet, status);
+    if (kept != nullptr) vmbs_vsp_storvsp()->complete(kept, status);
+    kept = packet;
+  });
+  kept = nullptr;
+  expect_failed_checks([](VMBPACKETCOMPLETION packet, NTSTATUS status) {
+    if (kept != nullptr) vmbs_vsp_storvsp()->complete(kept, status);
+    kept = packet;
+  });
+}
+
+TEST(Machine, SeesAPacketThatIsNoCompletion) {
+  expect_failed_checks([](VMBPACKETCOMPLETION packet, NTSTATUS status) {
+    std::uint64_t bytes = 0;
+    EXPECT_EQ(VmbPacketSend(VmbPacketAllocate(VmbPacketGetChannel(packet)), &bytes, sizeof bytes, nullptr, 0),
+              STATUS_SUCCESS);
+    vmbs_vsp_storvsp()->complete(packet, status);
+  });
+}
+
+TEST(Machine, RestoredRequestsCompleteOverRingsOfTheirOwn) {
+  const std::uint32_t quotas[] = {46, 47};
+  const VMBS_VSP& vsp = *vmbs_vsp_storvsp();
+  Machine source(vsp, {1, 2}, quotas, 1);
+  source.start();
+  for (std::uint32_t i = 0; i < 93; ++i) source.submit(i % 2 == 0 ? 1 : 0, longest_request(i));
+  Machine destination(vsp, {1, 2}, quotas, 1);
+  EXPECT_EQ(destination.restore(0, source.save(0).image).packets, 93u);
+  destination.start();
+  EXPECT_EQ(destination.in_use(), 0u) << "nothing is re-issued yet";
+  destination.reissue();
+  EXPECT_EQ(destination.in_use(), 93u);
+  destination.complete_all();
+  EXPECT_EQ(destination.delivered(), 93u);
+  source.complete_all();
+  EXPECT_EQ(source.delivered(), 93u);
+}
+
 // The check itself: any difference between image and trace must be seen.
 TEST(Verify, SeesEveryDifference) {
   const VMBS_VSP& vsp = *vmbs_vsp_storvsp();

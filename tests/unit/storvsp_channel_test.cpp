@@ -27,21 +27,22 @@ TEST(StorvspChannel, SubmitsAndCompletes) {
   end.send(request(1, VMBS_VSP_WRITE, 200, 4096, 0, 0x43));
   ASSERT_EQ(end.submitted.size(), 2u);
   EXPECT_EQ(end.submitted[0].transaction_id, 1u);
-  EXPECT_TRUE(end.completed.empty());
+  EXPECT_TRUE(end.completed().empty());
 
   vsp().complete(end.submitted[1].packet, STATUS_INSUFFICIENT_RESOURCES);
   vsp().complete(end.submitted[0].packet, STATUS_SUCCESS);
-  ASSERT_EQ(end.completed.size(), 2u);
+  const std::vector<Completion>& completed = end.completed();
+  ASSERT_EQ(completed.size(), 2u);
 
-  const VstorPacket& failed = end.completed[0].packet;
-  EXPECT_EQ(end.completed[0].transaction_id, 2u);
+  const VstorPacket& failed = completed[0].packet;
+  EXPECT_EQ(completed[0].transaction_id, 2u);
   EXPECT_EQ(failed.operation, 1u);
   EXPECT_EQ(failed.status, 0xC000009Au);
   EXPECT_EQ(failed.request.srb_status, 4);
   EXPECT_EQ(failed.request.data_transfer_length, 0u);
 
-  const VstorPacket& succeeded = end.completed[1].packet;
-  EXPECT_EQ(end.completed[1].transaction_id, 1u);
+  const VstorPacket& succeeded = completed[1].packet;
+  EXPECT_EQ(completed[1].transaction_id, 1u);
   EXPECT_EQ(succeeded.operation, 1u);
   EXPECT_EQ(succeeded.status, 0u);
   EXPECT_EQ(succeeded.request.srb_status, 1);
@@ -62,10 +63,10 @@ TEST(StorvspChannel, PacketCompletedDuringASaveIsSavedWhole) {
   ASSERT_EQ(VmbChannelSaveBegin(end.channel()), STATUS_SUCCESS);
   vsp().complete(end.submitted.at(0).packet, STATUS_SUCCESS);
   const Image image = read_image(end.channel());
-  EXPECT_TRUE(end.completed.empty());
+  EXPECT_TRUE(end.completed().empty());
   VmbChannelSaveEnd(end.channel());
   EXPECT_TRUE(contains(image, reference(r)));
-  EXPECT_EQ(end.completed.size(), 1u);
+  EXPECT_EQ(end.completed().size(), 1u);
 }
 
 TEST(StorvspChannel, RestoresReissuesAndSavesAgain) {
@@ -78,22 +79,22 @@ TEST(StorvspChannel, RestoresReissuesAndSavesAgain) {
   EXPECT_TRUE(target.submitted.empty());
   expect_states(save_image(target.channel()), mixed_requests());
 
-  VmbChannelStart(target.channel());
+  target.start();
   vsp().reissue(target.channel());
   ASSERT_EQ(target.submitted.size(), mixed_requests().size());
   for (std::size_t i = 0; i < target.submitted.size(); ++i) EXPECT_EQ(target.submitted[i].transaction_id, i + 1);
   expect_states(save_image(target.channel()), mixed_requests());
 
   for (const Submission& s : target.submitted) vsp().complete(s.packet, STATUS_SUCCESS);
-  ASSERT_EQ(target.completed.size(), mixed_requests().size());
-  EXPECT_EQ(target.completed[1].packet.request.data_transfer_length, 131072u);
+  ASSERT_EQ(target.completed().size(), mixed_requests().size());
+  EXPECT_EQ(target.completed()[1].packet.request.data_transfer_length, 131072u);
   vsp().reissue(target.channel());
   EXPECT_EQ(target.submitted.size(), mixed_requests().size()) << "re-issued once only";
 }
 
 VMBS_VSP_PACKET test_unit_ready() {
   VMBS_VSP_PACKET packet = encoded(request(0, VMBS_VSP_READ, 0, 512));
-  packet.has_external_data = 0;
+  packet.byte_count = 0;
   packet.bytes[20] = 6;                   // CDB length
   packet.bytes[22] = 2;                   // no data
   std::memset(packet.bytes + 24, 0, 4);   // data_transfer_length
@@ -114,60 +115,90 @@ TEST(StorvspChannel, RequestWithoutDataHasNoRange) {
 
   Endpoint target;
   ASSERT_EQ(restore_image(target.channel(), image), STATUS_SUCCESS);
-  VmbChannelStart(target.channel());
+  target.start();
   vsp().reissue(target.channel());
   EXPECT_EQ(target.submitted.at(0).transaction_id, 9u);
 }
 
 TEST(StorvspChannel, MalformedPacketsAreAnsweredNotSubmitted) {
-  MDL second{};
   const std::vector<std::function<void(VMBS_VSP_PACKET&)>> damages = {
-      [](VMBS_VSP_PACKET& p) { p.length = 63; },            // short
-      [](VMBS_VSP_PACKET& p) { p.length = 0; },             // empty
-      [](VMBS_VSP_PACKET& p) { p.bytes[0] = 6; },           // RESET_BUS
-      [](VMBS_VSP_PACKET& p) { p.bytes[12] = 36; },         // request as before Windows 8
-      [](VMBS_VSP_PACKET& p) { p.bytes[20] = 0; },          // no CDB
-      [](VMBS_VSP_PACKET& p) { p.bytes[20] = 17; },         // CDB beyond its field
-      [](VMBS_VSP_PACKET& p) { p.bytes[22] = 3; },          // no such direction
-      [](VMBS_VSP_PACKET& p) { p.bytes[24] = 1; },          // more data than pages
-      [](VMBS_VSP_PACKET& p) { p.has_external_data = 0; },  // data, but no pages
-      [](VMBS_VSP_PACKET& p) { p.mdl.ByteOffset = 4096; },  // begins behind its first page
-      [](VMBS_VSP_PACKET& p) { p.mdl.ByteCount = 0; },      // nothing described
-      [](VMBS_VSP_PACKET& p) {                              // nor asked for, but with a page
-        p.mdl.ByteCount = 0;
-        p.mdl.ByteOffset = 1;
-        p.bytes[25] = 0;
-      },
-      [](VMBS_VSP_PACKET& p) { p.mdl.ByteCount = 66 * 4096; },   // more pages than allowed
-      [](VMBS_VSP_PACKET& p) { p.mdl.ByteCount = UINT32_MAX; },  // overflows
-      [&](VMBS_VSP_PACKET& p) { p.mdl.Next = &second; },         // a chain
+      [](VMBS_VSP_PACKET& p) { p.length = 56; },        // short
+      [](VMBS_VSP_PACKET& p) { p.length = 0; },         // empty
+      [](VMBS_VSP_PACKET& p) { p.bytes[0] = 6; },       // RESET_BUS
+      [](VMBS_VSP_PACKET& p) { p.bytes[12] = 36; },     // request as before Windows 8
+      [](VMBS_VSP_PACKET& p) { p.bytes[20] = 0; },      // no CDB
+      [](VMBS_VSP_PACKET& p) { p.bytes[20] = 17; },     // CDB beyond its field
+      [](VMBS_VSP_PACKET& p) { p.bytes[22] = 3; },      // no such direction
+      [](VMBS_VSP_PACKET& p) { p.bytes[24] = 1; },      // more data than pages
+      [](VMBS_VSP_PACKET& p) { p.byte_count = 0; },     // data, but no pages
+      [](VMBS_VSP_PACKET& p) { p.byte_count -= 512; },  // data, and too few bytes of pages
   };
   RunningEndpoint end;
   for (std::size_t i = 0; i < damages.size(); ++i) {
     VMBS_VSP_PACKET packet = encoded(request(i, VMBS_VSP_READ, 100, 8192));
     damages[i](packet);
     end.send(packet, i + 1);
-    ASSERT_EQ(end.completed.size(), i + 1) << "damage " << i;
-    EXPECT_EQ(end.completed[i].transaction_id, i + 1);
-    EXPECT_EQ(end.completed[i].packet.operation, 1u);
-    EXPECT_EQ(end.completed[i].packet.status, 0xC000000Du);
-    EXPECT_EQ(end.completed[i].packet.request.srb_status, 6);
+    const std::vector<Completion>& completed = end.completed();
+    ASSERT_EQ(completed.size(), i + 1) << "damage " << i;
+    EXPECT_EQ(completed[i].transaction_id, i + 1);
+    EXPECT_EQ(completed[i].packet.operation, 1u);
+    EXPECT_EQ(completed[i].packet.status, 0xC000000Du);
+    EXPECT_EQ(completed[i].packet.request.srb_status, 6);
   }
   EXPECT_TRUE(end.submitted.empty());
+}
+
+TEST(StorvspChannel, LongerPacketIsAnsweredNotSubmitted) {
+  RunningEndpoint end;
+  const VMBS_VSP_PACKET packet = test_unit_ready();
+  std::byte longer[72] = {};
+  std::memcpy(longer, packet.bytes, sizeof(packet.bytes));
+  ASSERT_TRUE(end.guest().send(1, longer, true));
+  EXPECT_EQ(end.guest().signal(), STATUS_SUCCESS);
+  ASSERT_EQ(end.completed().size(), 1u);
+  EXPECT_EQ(end.completed()[0].packet.request.srb_status, 6);
+  EXPECT_TRUE(end.submitted.empty());
+}
+
+// More than storvsp lets the library hand to it: nothing of the packet arrives, and nothing after it.
+TEST(StorvspChannel, ExternalDataBeyondItsLimitsStopsTheQueue) {
+  const std::vector<std::uint64_t> pages(65);
+  const auto range = [&](std::uint32_t bytes) {
+    return guest::GpaRange{bytes, 0, std::span(pages).first(page_count(0, bytes))};
+  };
+  const VMBS_VSP_PACKET packet = encoded(request(0, VMBS_VSP_READ, 100, 8192));
+  const auto payload = std::as_bytes(std::span(packet.bytes));
+  for (const std::vector<guest::GpaRange>& ranges :
+       {std::vector{range(262145)}, std::vector{range(4096), range(4096)}}) {
+    RunningEndpoint end;
+    ASSERT_TRUE(end.guest().send_external(1, payload, ranges, true));
+    ASSERT_TRUE(bench::send(end.guest(), 2, packet));
+    EXPECT_EQ(end.guest().signal(), STATUS_INVALID_DEVICE_STATE);
+    EXPECT_TRUE(end.submitted.empty());
+    EXPECT_TRUE(end.completed().empty());
+  }
+}
+
+TEST(StorvspChannel, PagesThatMustBePagedInAreWaitedFor) {
+  RunningEndpoint end({.external_data_pending = true});
+  for (const VMBS_VSP_REQUEST& r : mixed_requests()) end.send(r);
+  EXPECT_EQ(end.submitted.size(), mixed_requests().size()) << "each once";
+  expect_states(save_image(end.channel()), mixed_requests());
+  EXPECT_TRUE(end.completed().empty());
 }
 
 TEST(StorvspChannel, PacketWithoutStateIsRefusedOnReissue) {
   const Image image = Forger({Bytes{}}).image();
   Endpoint target;
   ASSERT_EQ(restore_image(target.channel(), image), STATUS_SUCCESS);
-  EXPECT_TRUE(target.completed.empty());
+  EXPECT_TRUE(target.completed().empty());
   EXPECT_FALSE(contains(save_image(target.channel()), {'S', 'V', 'S', 'P'})) << "saved again without state";
-  VmbChannelStart(target.channel());
+  target.start();
   vsp().reissue(target.channel());
   EXPECT_TRUE(target.submitted.empty());
-  ASSERT_EQ(target.completed.size(), 1u);
-  EXPECT_EQ(target.completed[0].transaction_id, 1u);
-  EXPECT_EQ(target.completed[0].packet.request.srb_status, 6);
+  ASSERT_EQ(target.completed().size(), 1u);
+  EXPECT_EQ(target.completed()[0].transaction_id, 1u);
+  EXPECT_EQ(target.completed()[0].packet.request.srb_status, 6);
 }
 
 // Offsets in the state of a request of 2 pages: head 0, range 24, page numbers 32, request 48, end 100.

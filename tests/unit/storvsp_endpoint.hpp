@@ -1,13 +1,13 @@
-// storvsp on a channel of the library, with both ends of it in the test's hands.
+// storvsp on a channel of the library, with both ends of it in the test's hands: the guest and the backing store.
 #pragma once
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
 #include <utility>
 
 #include "storvsp_requests.hpp"
-#include "vmbsave/kmcl_ext.h"
+#include "vmbsave/guest.hpp"
+#include "vsp/guest_send.hpp"
 #include "vsp/storvsp/wire.hpp"
 
 namespace vmbsave::storvsp {
@@ -52,6 +52,32 @@ inline bool contains(const Image& image, const Bytes& state) {
   });
 }
 
+// A channel and the guest at its other end. What the VSP has in use is dropped when it goes.
+class Line {
+ public:
+  explicit Line(const guest::Guest::Options& options = {}) : guest_(guest::Guest::create(options)) {
+    EXPECT_NE(guest_, nullptr);
+    EXPECT_EQ(VmbChannelAllocate(nullptr, 1, &channel_), STATUS_SUCCESS);
+  }
+  ~Line() {
+    VmbChannelCleanup(channel_);
+    guest_->detach();
+  }
+  Line(const Line&) = delete;
+
+  VMBCHANNEL channel() const { return channel_; }
+  guest::Guest& guest() { return *guest_; }
+
+  void start() {
+    EXPECT_EQ(guest_->open(channel_), STATUS_SUCCESS);
+    VmbChannelStart(channel_);
+  }
+
+ private:
+  std::unique_ptr<guest::Guest> guest_;
+  VMBCHANNEL channel_ = nullptr;
+};
+
 struct Completion {
   std::uint64_t transaction_id;
   VstorPacket packet;
@@ -62,82 +88,73 @@ struct Submission {
   std::uint64_t transaction_id;
 };
 
-// A channel with storvsp on it, a backend that keeps every request, and the guest at the other end.
+// A channel with storvsp on it, enabled, and a backend that keeps every request.
 class Endpoint {
  public:
-  Endpoint() {
-    EXPECT_EQ(VmbChannelAllocate(nullptr, 1, &channel_), STATUS_SUCCESS);
-    EXPECT_EQ(vsp().configure(channel_, &backend_), STATUS_SUCCESS);
-    EXPECT_EQ(VmbsChannelInitSetCompletionSink(channel_, on_completion, this), STATUS_SUCCESS);
-    EXPECT_EQ(VmbChannelEnable(channel_), STATUS_SUCCESS);
+  explicit Endpoint(const guest::Guest::Options& options = {}) : line_(options) {
+    EXPECT_EQ(vsp().configure(channel(), &backend_), STATUS_SUCCESS);
+    EXPECT_EQ(VmbChannelEnable(channel()), STATUS_SUCCESS);
   }
-  ~Endpoint() {
-    VmbChannelDisable(channel_);
-    vsp().release(channel_);
-    VmbChannelCleanup(channel_);
-  }
-  Endpoint(const Endpoint&) = delete;
+  ~Endpoint() { vsp().release(channel()); }
 
-  VMBCHANNEL channel() const { return channel_; }
+  VMBCHANNEL channel() const { return line_.channel(); }
+  guest::Guest& guest() { return line_.guest(); }
+  void start() { line_.start(); }
 
   void send(const VMBS_VSP_REQUEST& request) { send(encoded(request), request.record + 1); }
   void send(const VMBS_VSP_PACKET& packet, std::uint64_t transaction_id) {
-    VMBS_VSP_PACKET& sent = sent_.emplace_back(packet);  // stays where it is until the completion
-    const VMBS_INCOMING_PACKET incoming{transaction_id, sent.bytes, sent.length, 1,
-                                        sent.has_external_data != 0 ? &sent.mdl : nullptr};
-    EXPECT_EQ(VmbsChannelReceivePacket(channel_, &incoming), STATUS_SUCCESS);
+    EXPECT_TRUE(bench::send(guest(), transaction_id, packet));
+    EXPECT_EQ(guest().signal(), STATUS_SUCCESS);
+  }
+
+  // All that the guest has received.
+  const std::vector<Completion>& completed() {
+    while (const auto received = guest().receive()) {
+      EXPECT_EQ(received->kind, guest::Received::Kind::kCompletion);
+      Completion& completion = completed_.emplace_back(Completion{received->transaction_id, {}});
+      EXPECT_EQ(received->payload.size(), sizeof(completion.packet));
+      std::memcpy(&completion.packet, received->payload.data(),
+                  std::min(received->payload.size(), sizeof(completion.packet)));
+    }
+    EXPECT_FALSE(guest().malformed());
+    return completed_;
   }
 
   std::vector<Submission> submitted;
-  std::vector<Completion> completed;
 
  private:
   static void on_submit(void* self, VMBPACKET packet, UINT64 transaction_id) {
     static_cast<Endpoint*>(self)->submitted.push_back({packet, transaction_id});
   }
 
-  static void on_completion(void* self, UINT64 transaction_id, const void* buffer, UINT32 length) {
-    Completion completion{transaction_id, {}};
-    ASSERT_EQ(length, sizeof(completion.packet));
-    std::memcpy(&completion.packet, buffer, length);
-    static_cast<Endpoint*>(self)->completed.push_back(completion);
-  }
-
+  Line line_;
   VMBS_VSP_BACKEND backend_{this, on_submit};
-  VMBCHANNEL channel_ = nullptr;
-  std::deque<VMBS_VSP_PACKET> sent_;
+  std::vector<Completion> completed_;
 };
 
 class RunningEndpoint : public Endpoint {
  public:
-  RunningEndpoint() { VmbChannelStart(channel()); }
+  explicit RunningEndpoint(const guest::Guest::Options& options = {}) : Endpoint(options) { start(); }
 };
 
 // A channel whose SavePacket gives states of the test's choosing: an image from somebody who cannot be trusted.
 class Forger {
  public:
   explicit Forger(std::vector<Bytes> states) : states_(std::move(states)) {
-    EXPECT_EQ(VmbChannelAllocate(nullptr, 1, &channel_), STATUS_SUCCESS);
-    EXPECT_EQ(VmbChannelInitSetProcessPacketCallbacks(channel_, process, nullptr), STATUS_SUCCESS);
-    EXPECT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(channel_, save, restore), STATUS_SUCCESS);
-    VmbChannelSetPointer(channel_, this);
-    EXPECT_EQ(VmbChannelEnable(channel_), STATUS_SUCCESS);
-    VmbChannelStart(channel_);
+    const VMBCHANNEL channel = line_.channel();
+    EXPECT_EQ(VmbChannelInitSetProcessPacketCallbacks(channel, process, nullptr), STATUS_SUCCESS);
+    EXPECT_EQ(VmbServerChannelInitSetSaveRestorePacketCallbacks(channel, save, restore), STATUS_SUCCESS);
+    VmbChannelSetPointer(channel, this);
+    EXPECT_EQ(VmbChannelEnable(channel), STATUS_SUCCESS);
+    line_.start();
   }
-  ~Forger() {
-    VmbChannelDisable(channel_);
-    VmbChannelCleanup(channel_);
-  }
-  Forger(const Forger&) = delete;
 
   // One packet a state, transaction ids from 1.
   Image image() {
-    for (std::uint64_t id = 1; id <= states_.size(); ++id) {
-      std::uint8_t bytes[64] = {};
-      const VMBS_INCOMING_PACKET incoming{id, bytes, sizeof(bytes), 1, nullptr};
-      EXPECT_EQ(VmbsChannelReceivePacket(channel_, &incoming), STATUS_SUCCESS);
-    }
-    return save_image(channel_);
+    const std::byte bytes[64] = {};
+    for (std::uint64_t id = 1; id <= states_.size(); ++id) EXPECT_TRUE(line_.guest().send(id, bytes, true));
+    EXPECT_EQ(line_.guest().signal(), STATUS_SUCCESS);
+    return save_image(line_.channel());
   }
 
  private:
@@ -154,7 +171,7 @@ class Forger {
   }
 
   const std::vector<Bytes> states_;
-  VMBCHANNEL channel_ = nullptr;
+  Line line_;
 };
 
 }  // namespace vmbsave::storvsp

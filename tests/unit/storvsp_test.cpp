@@ -7,6 +7,7 @@
 
 #include "storvsp_requests.hpp"
 #include "vsp/storvsp/guest.hpp"
+#include "vsp/storvsp/request.hpp"
 #include "vsp/storvsp/wire.hpp"
 
 namespace vmbsave::storvsp {
@@ -23,6 +24,18 @@ TEST(StorvspWire, PagesThatARangeTouches) {
   EXPECT_EQ(page_count(512, 65536), 17u);
   EXPECT_EQ(page_count(4095, 262144), 65u);
   EXPECT_EQ(page_count(4095, UINT32_MAX), 1048577u);
+}
+
+// Also of what somebody wrote into an image, where the library has not looked.
+TEST(StorvspWire, RangesThatARequestMayHave) {
+  EXPECT_EQ(valid_pages(0, 1), 1u);
+  EXPECT_EQ(valid_pages(0, 262144), 64u);
+  EXPECT_EQ(valid_pages(4095, 262144), 65u);
+  EXPECT_EQ(valid_pages(0, 0), 0u) << "nothing";
+  EXPECT_EQ(valid_pages(1, 0), 0u) << "nothing, though with a page";
+  EXPECT_EQ(valid_pages(4096, 512), 0u) << "behind its first page";
+  EXPECT_EQ(valid_pages(0, 262145), 0u) << "more data than allowed";
+  EXPECT_EQ(valid_pages(4095, UINT32_MAX), 0u) << "overflows";
 }
 
 TEST(StorvspWire, FactoryDescribesItself) {
@@ -62,9 +75,9 @@ TEST(StorvspEncode, SixteenByteCdbBeyond32BitBlocks) {
   const VMBS_VSP_PACKET read = encoded(request(0, VMBS_VSP_READ, 0x100000000, 4096));
   EXPECT_EQ(read.bytes[20], 16);
   EXPECT_EQ(slice(read.bytes + 28, 16), (Bytes{0x88, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0}));
-  const VMBS_VSP_PACKET write = encoded(request(0, VMBS_VSP_WRITE, 0x123456789A, 266240));
+  const VMBS_VSP_PACKET write = encoded(request(0, VMBS_VSP_WRITE, 0x123456789A, 262144));
   EXPECT_EQ(slice(write.bytes + 28, 16),
-            (Bytes{0x8A, 0, 0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9A, 0, 0, 0x02, 0x08, 0, 0}));
+            (Bytes{0x8A, 0, 0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9A, 0, 0, 0x02, 0x00, 0, 0}));
 }
 
 TEST(StorvspEncode, DiscardIsWriteSameOfOneBlock) {
@@ -73,8 +86,9 @@ TEST(StorvspEncode, DiscardIsWriteSameOfOneBlock) {
             (Bytes{0x93, 0x08, 0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9A, 0x00, 0x02, 0, 0, 0, 0}));
   EXPECT_EQ(packet.bytes[22], 0);
   EXPECT_EQ(slice(packet.bytes + 24, 4), (Bytes{0x00, 0x02, 0, 0}));
-  EXPECT_EQ(packet.mdl.ByteCount, 512u);
-  EXPECT_EQ(packet.mdl.ByteOffset, 0u);
+  EXPECT_EQ(packet.byte_count, 512u);
+  EXPECT_EQ(packet.byte_offset, 0u);
+  EXPECT_EQ(packet.page_count, 1u);
 }
 
 TEST(StorvspEncode, DiscardOfUnknownLengthIsUnmapOfOneRange) {
@@ -82,17 +96,15 @@ TEST(StorvspEncode, DiscardOfUnknownLengthIsUnmapOfOneRange) {
   EXPECT_EQ(packet.bytes[20], 10);
   EXPECT_EQ(slice(packet.bytes + 28, 10), (Bytes{0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0}));
   EXPECT_EQ(packet.bytes[22], 0);
-  EXPECT_EQ(packet.mdl.ByteCount, 24u);
+  EXPECT_EQ(packet.byte_count, 24u);
 }
 
-TEST(StorvspEncode, MdlHoldsTheRange) {
-  VMBS_VSP_PACKET packet = encoded(request(7, VMBS_VSP_READ, 0, 65536, 512));
-  ASSERT_EQ(packet.has_external_data, 1u);
-  EXPECT_EQ(packet.mdl.Next, nullptr);
-  EXPECT_EQ(packet.mdl.ByteCount, 65536u);
-  EXPECT_EQ(packet.mdl.ByteOffset, 512u);
-  EXPECT_EQ(packet.mdl.Size, 48 + 17 * 8);
-  for (std::uint32_t i = 0; i < 17; ++i) EXPECT_EQ(MmGetMdlPfnArray(&packet.mdl)[i], page_number(7, i));
+TEST(StorvspEncode, RangeOfTheData) {
+  const VMBS_VSP_PACKET packet = encoded(request(7, VMBS_VSP_READ, 0, 65536, 512));
+  EXPECT_EQ(packet.byte_count, 65536u);
+  EXPECT_EQ(packet.byte_offset, 512u);
+  ASSERT_EQ(packet.page_count, 17u);
+  for (std::uint32_t i = 0; i < 17; ++i) EXPECT_EQ(packet.pages[i], page_number(7, i));
 }
 
 TEST(StorvspEncode, PageNumbersArePureAnd36Bits) {
@@ -110,7 +122,7 @@ TEST(StorvspEncode, PageNumbersArePureAnd36Bits) {
 TEST(StorvspEncode, RefusesWhatDoesNotFit) {
   const std::array bad = {
       request(0, VMBS_VSP_READ, 0, 0),         request(0, VMBS_VSP_READ, 0, 511),
-      request(0, VMBS_VSP_READ, 0, 266752),    request(0, VMBS_VSP_READ, 0, 266240, 1),
+      request(0, VMBS_VSP_READ, 0, 262656),    request(0, VMBS_VSP_READ, 0, 266240, 1),
       request(0, VMBS_VSP_READ, 0, 512, 4096), request(0, 3, 0, 512),
       request(0, VMBS_VSP_WRITE, 0, 67108864), request(0, VMBS_VSP_WRITE, 0, 0),
       request(0, VMBS_VSP_DISCARD, 0, 100),    request(0, VMBS_VSP_WRITE, 0, 4294966784),
@@ -126,7 +138,8 @@ TEST(StorvspReference, SizeByPages) {
   EXPECT_EQ(reference(request(0, VMBS_VSP_READ, 0, 512)).size(), 8u + 76 + 8);
   EXPECT_EQ(reference(request(0, VMBS_VSP_READ, 0, 131072)).size(), 8u + 76 + 8 * 32);
   EXPECT_EQ(reference(request(0, VMBS_VSP_READ, 0, 131072, 512)).size(), 8u + 76 + 8 * 33);
-  EXPECT_EQ(reference(request(0, VMBS_VSP_WRITE, 0, 266240)).size(), 8u + 76 + 8 * 65);
+  EXPECT_EQ(reference(request(0, VMBS_VSP_WRITE, 0, 262144)).size(), 8u + 76 + 8 * 64);
+  EXPECT_EQ(reference(request(0, VMBS_VSP_WRITE, 0, 262144, 1)).size(), 8u + 76 + 8 * 65);
   EXPECT_EQ(reference(request(0, VMBS_VSP_DISCARD, 0, 67108864)).size(), 8u + 76 + 8);
 }
 

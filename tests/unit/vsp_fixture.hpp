@@ -125,12 +125,13 @@ class TestChannel {
     return static_cast<std::int32_t>(status);
   }
 
-  static void on_completion(void* context, std::uint64_t id, const void* result, std::uint32_t bytes) {
+  static void on_completion(void* context, const packet::Packet& packet, const void* result) {
     auto& self = *static_cast<TestChannel*>(context);
+    if (!packet.completion_requested) return;
     const auto* first = static_cast<const std::uint8_t*>(result);
     if (self.slow_delivery) std::this_thread::yield();
     const std::lock_guard lock(self.mutex_);
-    self.completions_.push_back({id, {first, first + bytes}});
+    self.completions_.push_back({packet.transaction_id, {first, first + packet.data_bytes}});
   }
 
  public:

@@ -8,6 +8,7 @@
 #include "kmcl/channel.hpp"
 #include "restore/image_restore.hpp"
 #include "scenarios/replay/replay.hpp"
+#include "vsp/guest_send.hpp"
 
 namespace vmbsave::replay {
 namespace {
@@ -26,6 +27,28 @@ void require(const SaveReport& report, Status status) {
                                 report.failure.transaction_id));
 }
 
+// Bytes that a ring of that many pages holds, and what its packets take: see vmbsave/guest.hpp.
+constexpr std::uint64_t ring_capacity(std::uint64_t pages) { return 4096 * (pages - 1) - 8; }
+constexpr std::uint64_t kLongestRequest = 24 + VMBS_VSP_MAX_INLINE + 8 + 8 + 8 * VMBS_VSP_MAX_PAGES;
+constexpr std::uint64_t kLongestCompletion = 24 + VMBS_VSP_MAX_INLINE;
+
+// The VSP takes each request before the guest writes the next one: the smallest ring, which holds six of the longest.
+constexpr std::uint32_t kToHostPages = 2;
+static_assert(ring_capacity(kToHostPages) >= 6 * kLongestRequest);
+
+// Room for the completion of every packet that may be in use is set aside in the ring, as long as the packet is: in a
+// smaller one it would be the ring, and not the quota, that limits how many there are.
+std::uint32_t to_guest_pages(std::uint32_t quota) {
+  const std::uint64_t pages = (quota * kLongestCompletion + 8 + 4095) / 4096 + 1;
+  return static_cast<std::uint32_t>(pages);
+}
+
+std::unique_ptr<guest::Guest> make_guest(std::uint32_t quota) {
+  auto made = guest::Guest::create({.to_host_pages = kToHostPages, .to_guest_pages = to_guest_pages(quota)});
+  if (made == nullptr) throw std::runtime_error(fmt::format("no memory for the rings of {} packets in use", quota));
+  return made;
+}
+
 }  // namespace
 
 Machine::Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas, unsigned threads)
@@ -37,60 +60,78 @@ Machine::Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::ui
   }
 }
 
+// Disable would wait until what is in use is completed, and after a failed check nobody does that: Cleanup drops it.
+// Until it has returned the channel may use the ring, so that the guest lets go last.
 Machine::~Machine() {
   for (const VMBCHANNEL channel : channels_) {
-    VmbChannelDisable(channel);
     vsp_.release(channel);
     VmbChannelCleanup(channel);
+    guests_.at(channel)->detach();
   }
 }
 
 void Machine::allocate_channel(std::uint32_t number, std::uint32_t quota) {
   const std::uint32_t domain = number / topology_.channels_per_domain;
+  std::unique_ptr<guest::Guest> guest = make_guest(quota);
   VMBCHANNEL channel = nullptr;
   require(VmbChannelAllocate(reinterpret_cast<PDEVICE_OBJECT>(&parents_[domain]), 1, &channel), "VmbChannelAllocate");
   channels_.push_back(channel);
+  guests_.emplace(channel, std::move(guest));
   require(vsp_.configure(channel, &backend_), "the VSP's configure");
-  require(VmbsChannelInitSetCompletionSink(channel, on_completion, this), "VmbsChannelInitSetCompletionSink");
   VmbChannelSetTransactionQuota(channel, quota);
   require(VmbChannelEnable(channel), "VmbChannelEnable");
 }
 
 void Machine::start() {
-  for (const VMBCHANNEL channel : channels_) VmbChannelStart(channel);
+  for (const VMBCHANNEL channel : channels_) {
+    require(guests_.at(channel)->open(channel), "VmbsChannelOpen");
+    VmbChannelStart(channel);
+  }
 }
 
 void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
-  if (spare_.empty()) spare_.push_back(std::make_unique<VMBS_VSP_PACKET>());
-  std::unique_ptr<VMBS_VSP_PACKET> packet = std::move(spare_.back());
-  spare_.pop_back();
-  if (!NT_SUCCESS(vsp_.encode(&request, packet.get()))) {
+  VMBS_VSP_PACKET packet;
+  if (!NT_SUCCESS(vsp_.encode(&request, &packet))) {
     throw std::runtime_error(fmt::format("record {}: {} bytes at sector {} are more than one request of {} can carry",
                                          request.record, request.bytes, request.lba, vsp_.name));
   }
-  const VMBS_INCOMING_PACKET incoming{.TransactionId = request.record + 1,
-                                      .Buffer = packet->bytes,
-                                      .BufferLength = packet->length,
-                                      .CompletionRequested = 1,
-                                      .ExternalData = packet->has_external_data != 0 ? &packet->mdl : nullptr};
-  in_use_[request.record + 1].sent = std::move(packet);
-  require(VmbsChannelReceivePacket(channels_[channel], &incoming), "VmbsChannelReceivePacket");
+  guest::Guest& guest = *guests_.at(channels_[channel]);
+  const std::uint64_t transaction_id = request.record + 1;
+  if (!bench::send(guest, transaction_id, packet)) {
+    throw CheckFailed(fmt::format("transaction {} does not go into the ring to the host", transaction_id));
+  }
+  in_use_[transaction_id] = nullptr;
+  require(guest.signal(), "VmbsChannelProcessIncoming");
+  receive(guest);
 }
 
 void Machine::complete(std::uint64_t transaction_id) {
   const auto found = in_use_.find(transaction_id);
-  if (found == in_use_.end() || found->second.packet == nullptr) {
+  if (found == in_use_.end() || found->second == nullptr) {
     throw CheckFailed(fmt::format("transaction {} is to be completed but is not in use", transaction_id));
   }
+  guest::Guest& guest = *guests_.at(VmbPacketGetChannel(found->second));
   const std::uint64_t before = delivered_;
-  vsp_.complete(found->second.packet, STATUS_SUCCESS);
-  if (delivered_ != before + 1 || unexpected_ != 0) {
+  vsp_.complete(found->second, STATUS_SUCCESS);
+  receive(guest);
+  if (delivered_ != before + 1 || unexpected_ != 0 || in_use_.contains(transaction_id)) {
     throw CheckFailed(fmt::format("transaction {} was not delivered to the guest exactly once", transaction_id));
   }
 }
 
 void Machine::complete_all() {
   while (!in_use_.empty()) complete(in_use_.begin()->first);
+  for (const auto& [channel, guest] : guests_) receive(*guest);
+  if (unexpected_ != 0) throw CheckFailed(fmt::format("{} completions that nobody waits for", unexpected_));
+}
+
+void Machine::receive(guest::Guest& guest) {
+  while (const std::optional<guest::Received> packet = guest.receive()) {
+    const bool expected =
+        packet->kind == guest::Received::Kind::kCompletion && in_use_.erase(packet->transaction_id) != 0;
+    ++(expected ? delivered_ : unexpected_);
+  }
+  if (guest.malformed()) ++unexpected_;
 }
 
 SavedDomain Machine::save(std::uint32_t domain) {
@@ -122,19 +163,7 @@ void Machine::reissue() {
 }
 
 VOID Machine::on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id) {
-  static_cast<Machine*>(context)->in_use_[transaction_id].packet = packet;
-}
-
-VOID Machine::on_completion(VOID* context, UINT64 transaction_id, const VOID*, UINT32) {
-  Machine& machine = *static_cast<Machine*>(context);
-  const auto found = machine.in_use_.find(transaction_id);
-  if (found == machine.in_use_.end()) {
-    ++machine.unexpected_;
-    return;
-  }
-  if (found->second.sent != nullptr) machine.spare_.push_back(std::move(found->second.sent));
-  machine.in_use_.erase(found);
-  ++machine.delivered_;
+  static_cast<Machine*>(context)->in_use_[transaction_id] = packet;
 }
 
 }  // namespace vmbsave::replay

@@ -1,5 +1,5 @@
-// machine.hpp: virtual machines with their VSP behind the C face: takes requests, completes them, is saved and
-// restored.
+// machine.hpp: virtual machines, each channel with a guest at its one end and the VSP at the other: takes requests,
+// completes them, is saved and restored. One thread.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vmbsave/executor.hpp"
+#include "vmbsave/guest.hpp"
 #include "vmbsave/kmcl_ext.h"
 #include "vmbsave/restore.hpp"
 #include "vmbsave/save.hpp"
@@ -38,11 +39,15 @@ class Machine {
   ~Machine();
   Machine(const Machine&) = delete;
 
+  // The guests open their channels, and the VSP starts them. After a restore as well: in a migration the rings would
+  // come along in the guest's memory, but here they are empty at each end. At every cut the VSP has taken each request
+  // from its ring, the guest each completion, and so the destination has rings of its own, in which the open sets room
+  // aside for the completions of what was restored.
   void start();
 
-  // The guest sends a request; transaction id = request.record + 1.
+  // The guest sends a request and signals the VSP, which takes it; transaction id = request.record + 1.
   void submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request);
-  // The backing store is done with it.
+  // The backing store is done with it, and the guest takes the completion from its ring.
   void complete(std::uint64_t transaction_id);
   void complete_all();
 
@@ -59,15 +64,9 @@ class Machine {
   std::uint64_t delivered() const noexcept { return delivered_; }
 
  private:
-  struct Request {
-    VMBPACKET packet = nullptr;
-    std::unique_ptr<VMBS_VSP_PACKET>
-        sent;  // the guest's pages stay described until the completion; empty once restored
-  };
-
   void allocate_channel(std::uint32_t number, std::uint32_t quota);
+  void receive(guest::Guest& guest);
   static VOID on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id);
-  static VOID on_completion(VOID* context, UINT64 transaction_id, const VOID* buffer, UINT32 length);
 
   const VMBS_VSP& vsp_;
   const Topology topology_;
@@ -75,10 +74,10 @@ class Machine {
   std::unique_ptr<Executor> executor_;  // of every domain's saves; null: this thread alone
   std::vector<char> parents_;           // their addresses identify the domains' parent devices
   std::vector<VMBCHANNEL> channels_;
-  std::unordered_map<std::uint64_t, Request> in_use_;  // by transaction id
-  std::vector<std::unique_ptr<VMBS_VSP_PACKET>> spare_;
+  std::unordered_map<VMBCHANNEL, std::unique_ptr<guest::Guest>> guests_;
+  std::unordered_map<std::uint64_t, VMBPACKET> in_use_;  // by transaction id; nullptr: not with the backing store yet
   std::uint64_t delivered_ = 0;
-  std::uint64_t unexpected_ = 0;  // completions of requests that were not in use
+  std::uint64_t unexpected_ = 0;  // what the guests received that was no completion of a request in use
 };
 
 }  // namespace vmbsave::replay

@@ -1,6 +1,5 @@
 #include "vsp/storvsp/guest.hpp"
 
-#include <cstddef>
 #include <cstring>
 
 #include "vsp/storvsp/wire.hpp"
@@ -8,9 +7,8 @@
 namespace vmbsave::storvsp {
 namespace {
 
-static_assert(sizeof(VstorPacket) <= VMBS_VSP_MAX_INLINE);
+static_assert(sizeof(VstorPacket) <= VMBS_VSP_MAX_INLINE && sizeof(VstorPacket) % 8 == 0);
 static_assert(kMaxPages == VMBS_VSP_MAX_PAGES);
-static_assert(offsetof(VMBS_VSP_PACKET, pages) == offsetof(VMBS_VSP_PACKET, mdl) + sizeof(MDL));
 
 constexpr std::uint32_t kTimeOutSeconds = 60;
 
@@ -77,8 +75,7 @@ Data data_of(const VMBS_VSP_REQUEST& request) {
 bool is_encodable(const VMBS_VSP_REQUEST& request) {
   if (request.operation > VMBS_VSP_DISCARD || request.first_byte >= kPageBytes) return false;
   if (request.bytes % kBlockBytes != 0 || (request.bytes == 0 && request.operation != VMBS_VSP_DISCARD)) return false;
-  const Data data = data_of(request);
-  return page_count(data.first_byte, data.bytes) <= kMaxPages;
+  return data_of(request).bytes <= kMaxDataBytes;
 }
 
 VstorPacket vstor_packet(const VMBS_VSP_REQUEST& request, const Data& data) {
@@ -102,12 +99,10 @@ VstorPacket vstor_packet(const VMBS_VSP_REQUEST& request, const Data& data) {
 }
 
 void put_pages(VMBS_VSP_PACKET& packet, const Data& data, std::uint64_t record) {
-  const auto pages = static_cast<std::uint32_t>(page_count(data.first_byte, data.bytes));
-  packet.mdl = {};
-  packet.mdl.Size = static_cast<std::int16_t>(sizeof(MDL) + pages * sizeof(PFN_NUMBER));
-  packet.mdl.ByteCount = data.bytes;
-  packet.mdl.ByteOffset = data.first_byte;
-  for (std::uint32_t i = 0; i < pages; ++i) packet.pages[i] = page_number(record, i);
+  packet.byte_count = data.bytes;
+  packet.byte_offset = data.first_byte;
+  packet.page_count = static_cast<std::uint32_t>(page_count(data.first_byte, data.bytes));
+  for (std::uint32_t i = 0; i < packet.page_count; ++i) packet.pages[i] = page_number(record, i);
 }
 
 }  // namespace
@@ -120,7 +115,6 @@ NTSTATUS encode(const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet) {
   const VstorPacket vstor = vstor_packet(*request, data);
   std::memcpy(packet->bytes, &vstor, sizeof(vstor));
   packet->length = sizeof(vstor);
-  packet->has_external_data = 1;
   put_pages(*packet, data, request->record);
   return STATUS_SUCCESS;
 }

@@ -26,8 +26,8 @@ class LittleEndianWriter {
 std::uint32_t reference_state(const VMBS_VSP_REQUEST* request, std::uint8_t* out) {
   VMBS_VSP_PACKET packet;
   if (encode(request, &packet) != STATUS_SUCCESS) return 0;
-  const std::uint32_t byte_count = packet.mdl.ByteCount;
-  const std::uint32_t byte_offset = packet.mdl.ByteOffset;
+  const std::uint32_t byte_count = packet.byte_count;
+  const std::uint32_t byte_offset = packet.byte_offset;
   const std::uint32_t pages = (byte_offset + byte_count - 1) / 4096 + 1;
   const std::uint32_t size = 8 + 76 + 8 * pages;
 

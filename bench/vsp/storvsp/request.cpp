@@ -7,15 +7,13 @@ namespace {
 
 static_assert(sizeof(PFN_NUMBER) == sizeof(GpaRange::pfn[0]), "page numbers are copied as they are");
 
-bool receive_pages(VMBPACKETCOMPLETION packet, GpaRange& range, std::uint32_t& range_words) {
-  PMDL mdl = nullptr;
-  if (VmbChannelPacketGetExternalData(packet, 0, &mdl) != STATUS_SUCCESS || mdl->Next != nullptr) return false;
-  const std::uint32_t pages = valid_pages(mdl->ByteOffset, mdl->ByteCount);
+bool receive_range(const MDL& mdl, PacketContext& context) {
+  const std::uint32_t pages = mdl.Next == nullptr ? valid_pages(MmGetMdlByteOffset(&mdl), MmGetMdlByteCount(&mdl)) : 0;
   if (pages == 0) return false;
-  range.byte_count = mdl->ByteCount;
-  range.byte_offset = mdl->ByteOffset;
-  std::memcpy(range.pfn, MmGetMdlPfnArray(mdl), pages * sizeof(range.pfn[0]));
-  range_words = 1 + pages;
+  context.range.byte_count = MmGetMdlByteCount(&mdl);
+  context.range.byte_offset = MmGetMdlByteOffset(&mdl);
+  std::memcpy(context.range.pfn, MmGetMdlPfnArray(&mdl), pages * sizeof(context.range.pfn[0]));
+  context.range_words = 1 + pages;
   return true;
 }
 
@@ -30,9 +28,8 @@ bool receive_srb(const void* buffer, std::uint32_t length, ScsiRequest& request)
 }  // namespace
 
 std::uint32_t valid_pages(std::uint32_t byte_offset, std::uint32_t byte_count) {
-  if (byte_count == 0 || byte_offset >= kPageBytes) return 0;
-  const std::uint64_t pages = page_count(byte_offset, byte_count);
-  return pages <= kMaxPages ? static_cast<std::uint32_t>(pages) : 0;
+  if (byte_count == 0 || byte_count > kMaxDataBytes || byte_offset >= kPageBytes) return 0;
+  return static_cast<std::uint32_t>(page_count(byte_offset, byte_count));
 }
 
 bool is_valid(const PacketContext& context) {
@@ -42,14 +39,18 @@ bool is_valid(const PacketContext& context) {
          request.data_in <= kDataNone && request.data_transfer_length <= data_bytes;
 }
 
-void receive_request(VMBPACKETCOMPLETION packet, const void* buffer, std::uint32_t length, std::uint32_t flags,
+bool receive_request(VMBPACKETCOMPLETION packet, const void* buffer, std::uint32_t length, std::uint32_t flags,
                      PacketContext& context) {
   context.range_words = 0;
   bool valid = receive_srb(buffer, length, context.request);
   if (valid && (flags & VMBUS_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA) != 0) {
-    valid = receive_pages(packet, context.range, context.range_words);
+    PMDL mdl = nullptr;
+    const NTSTATUS status = VmbChannelPacketGetExternalData(packet, 0, &mdl);
+    if (status == STATUS_PENDING) return false;
+    valid = NT_SUCCESS(status) && receive_range(*mdl, context);
   }
   if (!valid || !is_valid(context)) context.request.length = 0;
+  return true;
 }
 
 }  // namespace vmbsave::storvsp

@@ -32,8 +32,9 @@ std::uint32_t valid_pages(std::uint32_t byte_offset, std::uint32_t byte_count);
 // A request that may be carried out: sizes within its fields, and no more data than its range holds.
 bool is_valid(const PacketContext& context);
 
-// Copies a guest's packet into the context. If it is malformed, has_request is false afterwards.
-void receive_request(VMBPACKETCOMPLETION packet, const void* buffer, std::uint32_t length, std::uint32_t flags,
+// Copies a guest's packet into the context. If it is malformed, has_request is false afterwards. False: its pages must
+// be paged in first, and ProcessPacket is called for it again.
+bool receive_request(VMBPACKETCOMPLETION packet, const void* buffer, std::uint32_t length, std::uint32_t flags,
                      PacketContext& context);
 
 }  // namespace vmbsave::storvsp

@@ -81,8 +81,7 @@ void start(const StorvspChannel& self, VMBPACKET packet) {
 void process_packet(VMBCHANNEL channel, VMBPACKETCOMPLETION packet, PVOID buffer, UINT32 length, UINT32 flags) {
   PacketContext& context = context_of(packet);
   context.transaction_id = VmbsPacketGetTransactionId(packet);
-  receive_request(packet, buffer, length, flags, context);
-  start(storvsp_channel(channel), packet);
+  if (receive_request(packet, buffer, length, flags, context)) start(storvsp_channel(channel), packet);
 }
 
 // The hot path of a save.
@@ -132,6 +131,8 @@ NTSTATUS init_channel(VMBCHANNEL channel) {
   constexpr auto set_save_restore = VmbServerChannelInitSetSaveRestorePacketCallbacks;
   NTSTATUS status = VmbChannelInitSetClientContextSize(channel, sizeof(PacketContext));
   if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumPacketSize(channel, sizeof(VstorPacket));
+  if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumExternalData(channel, kMaxDataBytes, 1);
+  if (NT_SUCCESS(status)) status = VmbsChannelInitSetMaximumSends(channel, 0);  // it only ever answers
   if (NT_SUCCESS(status)) status = VmbChannelInitSetProcessPacketCallbacks(channel, process_packet, nullptr);
   if (NT_SUCCESS(status)) status = set_save_restore(channel, save_packet, restore_packet);
   if (NT_SUCCESS(status)) status = VmbsChannelInitSetConcurrentCallbacks(channel, 1);

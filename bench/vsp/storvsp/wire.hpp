@@ -15,7 +15,8 @@ inline constexpr std::uint32_t kPageBytes = 4096;
 inline constexpr std::uint32_t kBlockBytes = 512;
 inline constexpr std::uint32_t kCdbBytes = 16;
 inline constexpr std::uint32_t kSenseBytes = 20;
-// 256 KiB, the most that a host offers in one request, from anywhere within the first page.
+// The most that a host offers in one request, and the pages that it touches from anywhere within the first one.
+inline constexpr std::uint32_t kMaxDataBytes = 256 * 1024;
 inline constexpr std::uint32_t kMaxPages = 65;
 
 enum Operation : std::uint32_t {
@@ -137,5 +138,6 @@ static_assert(offsetof(GpaRange, pfn) == 8);
 constexpr std::uint64_t page_count(std::uint32_t byte_offset, std::uint32_t byte_count) {
   return (std::uint64_t{byte_offset} + byte_count + kPageBytes - 1) / kPageBytes;
 }
+static_assert(page_count(kPageBytes - 1, kMaxDataBytes) == kMaxPages);
 
 }  // namespace vmbsave::storvsp

@@ -1,4 +1,5 @@
-// save.hpp: what a save is given and what it reports.
+/// @file save.hpp
+/// What a save is given and what it reports.
 #pragma once
 
 #include <cstdint>
@@ -9,36 +10,56 @@ namespace vmbsave {
 
 class Executor;
 
+/// How a VM is saved.
 struct SaveOptions {
-  Executor* executor = nullptr;   // nullptr: the calling thread alone
-  std::uint64_t deadline_ns = 0;  // from begin; 0: none. Past it the save ends with kIoTimeout and nothing is lost
-  bool checksum = true;           // off: checksum fields are zero and the image cannot be restored
+  Executor* executor = nullptr;     ///< nullptr: the calling thread alone
+  std::uint64_t deadline_ns = 0;    ///< from begin; 0: none. Past it the save ends with kIoTimeout and nothing is lost
+  std::uint64_t memory_budget = 0;  ///< most bytes of image; more end the save with kQuotaExceeded; 0: no limit
+  unsigned growth_retries = 0;      ///< how often the save pass may be run again because a packet's state grew
+  bool checksum = true;             ///< off: checksum fields are zero and the image cannot be restored
 };
 
+/// What the end of a save does.
 enum class EndMode {
-  kResume,   // deferred completions are delivered, packets go on
-  kDiscard,  // nothing is delivered, the channels are left empty: the destination owns the packets
+  kResume,   ///< deferred completions are delivered, packets go on
+  kDiscard,  ///< nothing is delivered, the channels are left empty: the destination owns the packets
 };
 
-enum class SavePhase : std::uint8_t { kCut, kTransitWait, kSize, kPlace, kSave, kSeal, kEnd };
-inline constexpr unsigned kSavePhases = 7;
+/// The parts of a save, in order.
+enum class SavePhase : std::uint8_t {
+  kCut,          ///< freezing what is in use
+  kTransitWait,  ///< waiting for threads that were receiving or delivering a packet at the cut
+  kSize,         ///< first calls of SavePacket
+  kPlace,        ///< giving each chunk its place
+  kSave,         ///< second calls of SavePacket
+  kSeal,         ///< channel chunks and directories
+  kEnd,          ///< thawing and delivering
+};
+inline constexpr unsigned kSavePhases = 7;  ///< how many parts there are
+
+/// The name of a part of a save.
+///
+/// @param phase  the part
+/// @return such as "transit_wait"
 const char* phase_name(SavePhase phase) noexcept;
 
-// Why a save failed, for the first failure seen.
+/// Why a save failed, for the first failure seen.
 struct SaveFailure {
-  Status status = Status::kSuccess;
-  SavePhase phase = SavePhase::kCut;
-  std::uint32_t channel = 0;         // number in the VM
-  std::uint64_t transaction_id = 0;  // of the packet, if a callback failed
+  Status status = Status::kSuccess;   ///< kSuccess: it did not
+  SavePhase phase = SavePhase::kCut;  ///< where
+  std::uint32_t channel = 0;          ///< number in the VM
+  std::uint64_t transaction_id = 0;   ///< of the packet, if a callback failed
 };
 
+/// What a save did.
 struct SaveReport {
-  std::uint64_t phase_ns[kSavePhases] = {};
-  std::uint64_t packets = 0;
-  std::uint64_t channels = 0;
-  std::uint64_t image_bytes = 0;
-  std::uint64_t deferred_delivered = 0;  // completions that end(kResume) gave to the guest
-  SaveFailure failure;
+  std::uint64_t phase_ns[kSavePhases] = {};  ///< time of each part
+  std::uint64_t packets = 0;                 ///< that the save describes
+  std::uint64_t channels = 0;                ///< of the VM
+  std::uint64_t image_bytes = 0;             ///< of all channels
+  std::uint64_t deferred_delivered = 0;      ///< completions that end(kResume) gave to the guest
+  std::uint64_t growth_retries = 0;          ///< how often the save pass was run again
+  SaveFailure failure;                       ///< why it failed
 };
 
 }  // namespace vmbsave

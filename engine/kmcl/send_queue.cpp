@@ -1,0 +1,159 @@
+#include "kmcl/send_queue.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kmcl/channel.hpp"
+
+namespace vmbsave::kmcl {
+
+using packet::ClaimStatus;
+using packet::Packet;
+
+SendQueue::SendQueue(VMBCHANNEL__& channel) : channel_(channel), queue_(std::max(channel.config.sends, 1u)) {}
+
+Status SendQueue::send(Packet& packet, std::span<const std::byte> payload, bool completion_requested) noexcept {
+  bool done = false;
+  {
+    const std::lock_guard lock(mutex_);
+    packet::Channel& channel = *channel_.channel;
+    const ClaimStatus claimed = channel.claim_send(packet);
+    if (claimed == ClaimStatus::kPaused) return Status::kDeviceBusy;
+    if (claimed == ClaimStatus::kFull) return Status::kInsufficientResources;
+    if (!payload.empty()) {
+      std::memcpy(packet.payload(channel_.config.context_bytes), payload.data(), payload.size());
+    }
+    packet.data_bytes = static_cast<std::uint32_t>(payload.size());
+    packet.completion_requested = completion_requested;
+    packet.queued = count_ != 0 || !to_ring(packet);
+    if (packet.queued) push(packet);
+    done = !packet.queued && !completion_requested;
+    if (done) {
+      channel.withdraw_send(packet, false);
+    } else {
+      channel.publish_send(packet);
+    }
+  }
+  channel_.counters.sent.fetch_add_relaxed(1);
+  if (done) finish(packet, STATUS_SUCCESS, nullptr, 0);
+  return Status::kSuccess;
+}
+
+void SendQueue::open_ring() noexcept {
+  const std::lock_guard lock(mutex_);
+  first_ = 0;
+  count_ = 0;
+  channel_.channel->for_each_send([this](Packet& packet) {
+    if (packet.queued) push(packet);
+  });
+  std::sort(queue_.begin(), queue_.begin() + count_,
+            [](const Packet* a, const Packet* b) { return a->sequence < b->sequence; });
+  ring_open_ = true;
+}
+
+void SendQueue::close_ring() noexcept {
+  const std::lock_guard lock(mutex_);
+  ring_open_ = false;
+}
+
+void SendQueue::flush() noexcept {
+  for (bool more = true; more;) {
+    if (Packet* const done = flush_one(more); done != nullptr) finish(*done, STATUS_SUCCESS, nullptr, 0);
+  }
+}
+
+// Gives the packet if its transaction is over with that.
+Packet* SendQueue::flush_one(bool& more) noexcept {
+  const std::lock_guard lock(mutex_);
+  packet::Channel& channel = *channel_.channel;
+  more = false;
+  if (count_ == 0 || !ring_open_ || !channel.retake_send(*front())) return nullptr;
+  Packet& packet = *front();
+  if (!to_ring(packet)) {
+    channel.publish_send(packet);
+    return nullptr;
+  }
+  more = true;
+  pop();
+  packet.queued = false;
+  if (packet.completion_requested) {
+    channel.publish_send(packet);
+    return nullptr;
+  }
+  channel.withdraw_send(packet, false);
+  return &packet;
+}
+
+Status SendQueue::answer(std::uint64_t transaction_id, std::span<std::byte> result,
+                         void (*consume)(VMBCHANNEL__&)) noexcept {
+  packet::Channel& channel = *channel_.channel;
+  Packet* packet = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    packet = channel.find_send(transaction_id);
+    if (packet == nullptr || packet->queued || !packet->completion_requested) {
+      consume(channel_);
+      return Status::kInvalidParameter;
+    }
+    if (!channel.retake_send(*packet)) return Status::kDeviceBusy;
+    consume(channel_);
+    channel.withdraw_send(*packet, true);
+  }
+  finish(*packet, STATUS_SUCCESS, result.empty() ? nullptr : result.data(), static_cast<std::uint32_t>(result.size()));
+  channel.indicated();
+  return Status::kSuccess;
+}
+
+void SendQueue::cancel(bool all) noexcept {
+  while (Packet* const packet = cancel_one(all)) finish(*packet, STATUS_CANCELLED, nullptr, 0);
+}
+
+Packet* SendQueue::cancel_one(bool all) noexcept {
+  const std::lock_guard lock(mutex_);
+  packet::Channel& channel = *channel_.channel;
+  if (all) count_ = 0;
+  Packet* found = nullptr;
+  channel.for_each_send([&](Packet& packet) {
+    if ((all || !packet.queued) && (found == nullptr || packet.sequence < found->sequence)) found = &packet;
+  });
+  if (found == nullptr || !channel.retake_send(*found)) return nullptr;
+  found->queued = false;
+  channel.withdraw_send(*found, false);
+  return found;
+}
+
+std::uint32_t SendQueue::queued() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return count_;
+}
+
+void SendQueue::push(Packet& packet) noexcept {
+  queue_[(first_ + count_) % queue_.size()] = &packet;
+  ++count_;
+}
+
+void SendQueue::pop() noexcept {
+  first_ = (first_ + 1) % static_cast<std::uint32_t>(queue_.size());
+  --count_;
+}
+
+bool SendQueue::to_ring(Packet& packet) noexcept {
+  return ring_open_ && channel_.transport.SendPacket(
+                           channel_.transport_context, packet.transaction_id, packet.completion_requested ? 1 : 0,
+                           packet.payload(channel_.config.context_bytes), packet.data_bytes) != 0;
+}
+
+// The packet is the VSP's again. A routine that throws has run.
+void SendQueue::finish(Packet& packet, NTSTATUS status, void* buffer, std::uint32_t bytes) noexcept {
+  if (packet.completion_routine == nullptr) {
+    channel_.channel->free(packet);
+    return;
+  }
+  const CallContext::Scope inside({channel_.vm, &channel_});
+  try {
+    packet.completion_routine(packet::to_handle(&packet), status, buffer, bytes);
+  } catch (...) {
+  }
+}
+
+}  // namespace vmbsave::kmcl
