@@ -51,6 +51,8 @@ struct VMBCHANNEL__ {
   vmbsave::kmcl::ExternalData external_data;
   Counters counters;
   bool restore_owed = false;  // a restore has begun and has not succeeded: no Start
+  // While a restore runs: completions of its packets that room is set aside for.
+  vmbsave::base::Atomic<std::uint32_t> restored_room;
 
   // Open and started are the guest's and the VSP's; both together make the channel active. A change runs the VSP's
   // callbacks, one change at a time.
@@ -120,8 +122,8 @@ bool called_by_vm_callback(VMBCHANNEL__& channel) noexcept;
 void become_active(VMBCHANNEL__& channel) noexcept;
 void leave_active(VMBCHANNEL__& channel, bool drain) noexcept;
 
-// Sets room aside for the completions of packets in use, all or nothing.
-bool reserve_completions(VMBCHANNEL__& channel) noexcept;
+// Gives back the room for so many completions.
+void release_completions(VMBCHANNEL__& channel, std::uint32_t count) noexcept;
 
 // The sink of the packet layer: gives a completion to the guest, or its room back, and wakes a queue that stands on
 // quota.

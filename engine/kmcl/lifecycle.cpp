@@ -30,12 +30,6 @@ void notify(VMBCHANNEL__& channel, Callback callback) noexcept {
   }
 }
 
-void release_completions(VMBCHANNEL__& channel, std::uint32_t count) noexcept {
-  while (count-- > 0) {
-    channel.transport.ReleaseCompletion(channel.transport_context, channel.config.result_bytes);
-  }
-}
-
 // A VSP takes as long as its backing store: after some rounds the waiter sleeps.
 void await_completions(packet::Channel& channel) noexcept {
   constexpr unsigned kAwakeRounds = 200;
@@ -82,19 +76,18 @@ void leave_active(VMBCHANNEL__& channel, bool drain) noexcept {
   if (drain) await_completions(*channel.channel);
 }
 
-bool reserve_completions(VMBCHANNEL__& channel) noexcept {
-  const std::uint32_t count = channel.channel->count_awaited();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (channel.transport.ReserveCompletion(channel.transport_context, channel.config.result_bytes) != 0) continue;
-    release_completions(channel, i);
-    return false;
+void release_completions(VMBCHANNEL__& channel, std::uint32_t count) noexcept {
+  while (count-- > 0) {
+    channel.transport.ReleaseCompletion(channel.transport_context, channel.config.result_bytes);
   }
-  return true;
 }
 
 void deliver(void* context, const packet::Packet& packet, const void* result) noexcept {
   auto& channel = *static_cast<VMBCHANNEL__*>(context);
   const std::uint32_t reserved = channel.config.result_bytes;
+  if (packet.completion_requested && channel.restored_room.load_relaxed() != 0) {
+    channel.restored_room.fetch_sub_relaxed(1);
+  }
   if (packet.completion_requested && packet.failed) {
     channel.transport.ReleaseCompletion(channel.transport_context, reserved);
   } else if (packet.completion_requested) {
@@ -105,6 +98,17 @@ void deliver(void* context, const packet::Packet& packet, const void* result) no
 }
 
 namespace {
+
+// Sets room aside for the completions of packets that were restored before, all or nothing.
+bool reserve_completions(VMBCHANNEL__& channel) noexcept {
+  const std::uint32_t count = channel.channel->count_awaited();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (channel.transport.ReserveCompletion(channel.transport_context, channel.config.result_bytes) != 0) continue;
+    release_completions(channel, i);
+    return false;
+  }
+  return true;
+}
 
 Status enable(VMBCHANNEL__& channel) {
   channel.config.handle = &channel;

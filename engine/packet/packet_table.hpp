@@ -55,6 +55,8 @@ class PacketTable {
   std::uint32_t slots() const noexcept { return words_ * sync::kSlotsPerWord; }  // numbers that a slot may have
   std::uint32_t first_send() const noexcept { return send_word_ * sync::kSlotsPerWord; }  // slot of the first send
 
+  bool is_send_word(std::uint32_t w) const noexcept { return w >= send_word_; }
+
   // ---- a packet's life
   // -------------------------------------------------------------------------------------------------------
 

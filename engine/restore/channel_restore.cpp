@@ -41,8 +41,7 @@ Status ChannelRestore::feed(std::span<const std::byte> bytes) noexcept {
 }
 
 Status ChannelRestore::check(std::span<const std::byte> bytes) noexcept {
-  if (state_ == State::kDone || state_ == State::kChecked) return Status::kInvalidDeviceState;
-  if (state_ == State::kNew && channel_.table().count_used() != 0) return Status::kInvalidDeviceState;
+  if (!may_feed()) return Status::kInvalidDeviceState;
   state_ = State::kUnderway;
   const Status status = guarded([&] { return take(bytes); });
   if (status == Status::kSuccess) {
@@ -55,10 +54,19 @@ Status ChannelRestore::check(std::span<const std::byte> bytes) noexcept {
 
 Status ChannelRestore::run() noexcept {
   if (state_ != State::kChecked) return Status::kInvalidDeviceState;
+  if (channel_.table().count_used() != 0) {  // sent between two chunks: its id may be one of the stream's
+    reset(State::kNew);
+    return Status::kInvalidDeviceState;
+  }
   const Status status = guarded([this] { return run_callbacks(); });
   if (status != Status::kSuccess) channel_.drop_all();
   reset(status == Status::kSuccess ? State::kDone : State::kNew);
   return status;
+}
+
+bool ChannelRestore::may_feed() const noexcept {
+  if (state_ == State::kDone || state_ == State::kChecked) return false;
+  return state_ == State::kUnderway || channel_.table().count_used() == 0;
 }
 
 template <class Step>
@@ -222,12 +230,12 @@ Status ChannelRestore::run_callbacks() {
   Status status = Status::kSuccess;
   if (channel_.config().abandon_on_restore) return status;
   channel_.restore_target = this;
+  channel_.reserve(body_.next_sequence, body_.next_send);  // before a RestorePacket that sends
   for (const Located& record : records_) {
     status = run_callback(record);
     if (status != Status::kSuccess) break;
   }
   channel_.restore_target = nullptr;
-  if (status == Status::kSuccess) channel_.reserve(body_.next_sequence, body_.next_send);
   return status;
 }
 

@@ -25,7 +25,7 @@ class ChannelRestore final : public packet::RestoreTarget {
   //   kDataError            chunks in another order than they were saved, or contents that contradict each other
   //   kQuotaExceeded        more packets than the channel holds
   //   kObjectNameCollision  a transaction id twice
-  //   kInvalidDeviceState   the channel is not empty, or was restored already
+  //   kInvalidDeviceState   the channel is not empty, or was restored already: then nothing has changed
   //   kInvalidDeviceRequest RestorePacket succeeded without one VmbPacketRestore of its own LibBuf
   //   any other             RestorePacket's own
   Status feed(std::span<const std::byte> bytes) noexcept;
@@ -34,6 +34,9 @@ class ChannelRestore final : public packet::RestoreTarget {
   // Between them `bytes` must stay as they are.
   Status check(std::span<const std::byte> bytes) noexcept;
   Status run() noexcept;
+
+  // Nothing was restored yet, and the channel is empty or a restore has begun.
+  bool may_feed() const noexcept;
 
   // A restore has begun and has not succeeded or failed.
   bool underway() const noexcept { return state_ == State::kUnderway; }

@@ -28,9 +28,10 @@ inline Status size_packet(const packet::ChannelConfig& config, packet::Packet* p
   return Status::kSuccess;
 }
 
-// Bytes of a packet's own that travel in its LibBuf: what is not in the ring yet.
-inline std::uint32_t payload_bytes(const packet::Packet& packet) noexcept {
-  return packet.queued ? packet.data_bytes : 0;
+// Bytes of a packet's own that travel in its LibBuf: what is not in the ring yet. Packets of the guest are not looked
+// at: the sizing pass would touch a cache line more for each.
+inline std::uint32_t payload_bytes(bool is_send, const packet::Packet& packet) noexcept {
+  return is_send && packet.queued ? packet.data_bytes : 0;
 }
 
 inline std::uint32_t room_for(std::uint32_t size) noexcept { return size == kStateless ? 0 : size; }
@@ -39,6 +40,7 @@ inline std::uint32_t room_for(std::uint32_t size) noexcept { return size == kSta
 template <class Channel>
 PassResult size_block(const Channel& channel, Block& block, std::uint32_t* sizes) {
   PassResult result;
+  const bool is_send = channel.table().is_send_word(block.word);
   std::uint64_t bytes = 0;
   std::uint32_t* size = sizes + block.first;
   packet::Packet* const* const packets = channel.slots() + block.word * sync::kSlotsPerWord;
@@ -49,7 +51,7 @@ PassResult size_block(const Channel& channel, Block& block, std::uint32_t* sizes
       result.transaction_id = packet->transaction_id;
       return result;
     }
-    bytes += image::record_bytes(payload_bytes(*packet), room_for(*size));
+    bytes += image::record_bytes(payload_bytes(is_send, *packet), room_for(*size));
   }
   block.body_bytes = bytes;
   if (image::chunk_bytes(bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
@@ -102,6 +104,7 @@ template <class Channel>
 PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes, Place* places, std::byte* chunk,
                       bool checksum, bool may_grow) {
   PassResult result;
+  const bool is_send = channel.table().is_send_word(block.word);
   std::uint64_t grown_bytes = 0;
   std::byte* record =
       image::open_chunk(chunk, image::ChunkKind::kBlock,
@@ -112,17 +115,19 @@ PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes
   for (SlotSet left = block.members; left != 0; left &= left - 1, ++size, ++place) {
     packet::Packet* const packet = packets[sync::first_slot(left)];
     image::LibBuf lib{};
-    lib.payload_bytes = payload_bytes(*packet);
+    lib.payload_bytes = payload_bytes(is_send, *packet);
     const std::uint32_t room = room_for(*size);
     lib.record_bytes = static_cast<std::uint32_t>(image::record_bytes(lib.payload_bytes, room));
     if (room != 0) {
       std::byte* const save_buf = record + image::save_buf_offset(lib.payload_bytes);
-      result.status = fill_state(channel.config(), packet, save_buf, room, lib.save_bytes);
-      if (may_grow && has_grown(result.status, room, lib.save_bytes)) {
+      std::uint32_t used = 0;
+      result.status = fill_state(channel.config(), packet, save_buf, room, used);
+      lib.save_bytes = used;
+      if (may_grow && has_grown(result.status, room, used)) {
         result.status = Status::kSuccess;
         result.grew = true;
-        grown_bytes += image::record_bytes(lib.payload_bytes, lib.save_bytes) - lib.record_bytes;
-        *size = lib.save_bytes;
+        grown_bytes += image::record_bytes(lib.payload_bytes, used) - lib.record_bytes;
+        *size = used;
       }
       if (result.status != Status::kSuccess) {
         result.transaction_id = packet->transaction_id;

@@ -135,6 +135,42 @@ TEST(StateModel, LeavingTheActiveStateWaitsForTheGuestsPackets) {
   }
 }
 
+TEST(StateModel, DisableOfAnUnfinishedSaveWaitsToo) {
+  Endpoint endpoint;
+  endpoint.fill(5);
+  ASSERT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS);
+  std::atomic<bool> suspended = false;
+  std::atomic<bool> disabled = false;
+  endpoint.on_change = [&](const std::string& change) { suspended = suspended || change == "suspend"; };
+  std::thread vsp([&] {
+    while (!suspended) std::this_thread::yield();
+    for (const VMBPACKET packet : endpoint.packets) {
+      EXPECT_FALSE(disabled);
+      VmbChannelPacketComplete(packet, nullptr, 0);
+    }
+  });
+  VmbChannelDisable(endpoint.channel);
+  disabled = true;
+  vsp.join();
+  VmbChannelSaveEnd(endpoint.channel);
+}
+
+TEST(StateModel, NoSaveBeginsWhileAChannelOfTheVmIsOpened) {
+  Parent parent;
+  Endpoint other({.parent = parent});
+  Endpoint endpoint({.parent = parent, .open = false});
+  endpoint.on_change = [&](const std::string& change) {
+    if (change != "opened") return;
+    std::thread([&] { EXPECT_EQ(VmbChannelSaveBegin(other.channel), STATUS_DEVICE_BUSY); }).join();
+  };
+  EXPECT_EQ(endpoint.guest->open(endpoint.channel), STATUS_SUCCESS);
+  EXPECT_EQ(VmbChannelSaveBegin(other.channel), STATUS_SUCCESS);
+  endpoint.on_change = nullptr;
+  EXPECT_EQ(endpoint.guest->close(), STATUS_DEVICE_BUSY);
+  VmbChannelSaveEnd(other.channel);
+  EXPECT_EQ(endpoint.guest->close(), STATUS_SUCCESS);
+}
+
 TEST(StateModel, PauseCountsWhatASaveDeferredAsCompleted) {
   Endpoint endpoint;
   endpoint.fill(3);

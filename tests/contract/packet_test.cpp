@@ -414,6 +414,77 @@ TEST(RestoreFromBuffer, RoomForTheCompletionsOfRestoredPacketsIsSetAside) {
   EXPECT_EQ(tight_later.guest->open(tight_later.channel), STATUS_INSUFFICIENT_RESOURCES);
 }
 
+// A transport that only counts what is set aside.
+struct CountingTransport {
+  static VMBS_TRANSPORT functions() {
+    VMBS_TRANSPORT t{};
+    t.Size = sizeof t;
+    t.Peek = [](PVOID, VMBS_INCOMING_PACKET*) -> NTSTATUS { return STATUS_NO_MORE_ENTRIES; };
+    t.Consume = [](PVOID) {};
+    t.ReserveCompletion = [](PVOID self, UINT32) -> BOOLEAN {
+      return static_cast<CountingTransport*>(self)->reserved++, 1;
+    };
+    t.ReleaseCompletion = [](PVOID self, UINT32) { static_cast<CountingTransport*>(self)->reserved--; };
+    t.SendCompletion = [](PVOID self, UINT32, UINT64, const VOID*, UINT32) {
+      static_cast<CountingTransport*>(self)->reserved--;
+    };
+    t.SendPacket = [](PVOID, UINT64, BOOLEAN, const VOID*, UINT32) -> BOOLEAN { return 1; };
+    t.Wake = [](PVOID) {};
+    return t;
+  }
+  int reserved = 0;
+};
+
+TEST(Transport, AnOpenThatFailsGivesRoomBack) {
+  Endpoint source;
+  source.fill(5);
+  const Bytes image = save_and_end(source.channel);
+  Endpoint destination({.start = false, .open = false});
+  ASSERT_EQ(restore(destination.channel, image), STATUS_SUCCESS);
+  CountingTransport counting;
+  VMBS_TRANSPORT functions = CountingTransport::functions();
+  destination.open_status = STATUS_UNSUCCESSFUL;
+  EXPECT_EQ(VmbsChannelOpen(destination.channel, &functions, &counting), STATUS_UNSUCCESSFUL);
+  EXPECT_EQ(counting.reserved, 0);
+  destination.complete(destination.packets.front());
+  EXPECT_EQ(destination.statistics().IncomingInUse, 5u) << "no guest yet that could be told";
+  destination.open_status = STATUS_SUCCESS;
+  EXPECT_EQ(VmbsChannelOpen(destination.channel, &functions, &counting), STATUS_SUCCESS);
+  EXPECT_EQ(counting.reserved, 5);
+  destination.complete_all();
+  EXPECT_EQ(counting.reserved, 1) << "the one that was completed too early is still in use";
+}
+
+TEST(Transport, AnIncompleteOneIsRefused) {
+  Endpoint endpoint({.open = false});
+  VMBS_TRANSPORT functions = CountingTransport::functions();
+  functions.Wake = nullptr;
+  EXPECT_EQ(VmbsChannelOpen(endpoint.channel, &functions, nullptr), STATUS_INVALID_PARAMETER_2);
+  functions = CountingTransport::functions();
+  functions.Size = 8;
+  EXPECT_EQ(VmbsChannelOpen(endpoint.channel, &functions, nullptr), STATUS_INVALID_PARAMETER_2);
+  EXPECT_EQ(VmbsChannelOpen(endpoint.channel, nullptr, nullptr), STATUS_INVALID_PARAMETER_2);
+  EXPECT_EQ(VmbsChannelOpen(nullptr, &functions, nullptr), STATUS_INVALID_PARAMETER_1);
+}
+
+TEST(RestoreFromBuffer, AnswersFindTheirPacketsInATableOfAnotherSize) {
+  Endpoint source({.maximum_sends = 7});
+  for (int i = 0; i < 7; ++i) {
+    ASSERT_EQ(source.send(VmbPacketAllocate(source.channel), "question"), STATUS_SUCCESS);
+  }
+  const auto messages = source.messages();
+  Endpoint destination({.start = false, .maximum_sends = 50});
+  ASSERT_EQ(restore(destination.channel, save_and_end(source.channel)), STATUS_SUCCESS);
+  VmbChannelStart(destination.channel);
+  for (const auto& [id, payload] : messages) ASSERT_TRUE(destination.guest->complete(id, {}));
+  EXPECT_EQ(destination.guest->signal(), STATUS_SUCCESS);
+  EXPECT_EQ(destination.ended.size(), 7u);
+  ASSERT_EQ(destination.send(VmbPacketAllocate(destination.channel), "question"), STATUS_SUCCESS);
+  const auto next = destination.messages();
+  ASSERT_EQ(next.size(), 1u);
+  EXPECT_GT(next[0].first, messages.back().first) << "ids are not used again";
+}
+
 TEST(RestoreFromBuffer, RestoredPacketsAreCompletedOnceOnTheGuestsRing) {
   Endpoint source;
   source.fill(20);

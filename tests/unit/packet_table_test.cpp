@@ -69,6 +69,25 @@ TEST(PacketTable, NothingIsClaimedWhileASaveRuns) {
   EXPECT_EQ(table.claim(control).status, ClaimStatus::kClaimed);
 }
 
+TEST(PacketTable, WhatIsCompletedCountsAsLeavingBeforeItIsReleased) {
+  Control control;
+  Table table(30);
+  std::vector<std::uint32_t> slots;
+  for (int i = 0; i < 30; ++i) {
+    slots.push_back(table.claim(control).slot);
+    table.publish(slots.back());
+  }
+  EXPECT_EQ(table.meet_completions(), 30u);
+  ASSERT_EQ(table.complete(slots[3], control), CompleteOutcome::kDeliver);
+  EXPECT_EQ(table.claim(control).status, ClaimStatus::kFull);
+  EXPECT_EQ(table.meet_completions(), 29u) << "a reader waits for this slot, and need not be woken";
+  table.release(slots[3]);
+  EXPECT_EQ(table.meet_completions(), 29u);
+  (void)table.freeze(0);
+  ASSERT_EQ(table.complete(slots[4], control), CompleteOutcome::kDeferred);
+  EXPECT_EQ(table.meet_completions(), 29u) << "it waits for the saver";
+}
+
 TEST(PacketTable, CompletionInAFrozenWordIsLeftToTheSaver) {
   Control control;
   Table table(21);
