@@ -7,8 +7,8 @@ using vmbsave::kmcl::is_live;
 
 namespace {
 
-// Longest that a packet may be: on the ring its length is a 16-bit count of 8 bytes.
-constexpr UINT32 kMaxPacketBytes = 0xFFFF * 8;
+// Longest that a packet may be: on the ring its length is a 16-bit count of 8 bytes, its descriptor of 16 included.
+constexpr UINT32 kMaxPacketBytes = 0xFFFF * 8 - 16;
 constexpr UINT32 kMaxContextBytes = 1u << 20;
 
 }  // namespace

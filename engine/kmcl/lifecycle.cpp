@@ -173,6 +173,7 @@ void close(VMBCHANNEL__& channel, bool cancel_queued) noexcept {
 
 NTSTATUS VmbChannelEnable(VMBCHANNEL Channel) {
   if (!is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
+  if (called_by_callback(*Channel)) return STATUS_INVALID_DEVICE_STATE;
   const std::lock_guard lock(Channel->changing);
   if (Channel->state.load_relaxed() != State::kDisabled) return STATUS_INVALID_DEVICE_STATE;
   try {

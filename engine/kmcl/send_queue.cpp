@@ -124,7 +124,9 @@ Packet* SendQueue::cancel_one(bool all) noexcept {
 
 std::uint32_t SendQueue::queued() const noexcept {
   const std::lock_guard lock(mutex_);
-  return count_;
+  std::uint32_t count = 0;
+  channel_.channel->for_each_send([&](const Packet& packet) { count += packet.queued ? 1 : 0; });
+  return count;
 }
 
 void SendQueue::push(Packet& packet) noexcept {

@@ -35,6 +35,7 @@ class SendQueue {
   // Ends with STATUS_CANCELLED what the guest can no longer answer, and with `all` what is queued. While no save runs.
   void cancel(bool all) noexcept;
 
+  // Also before a restored channel's first Start. O(sends).
   std::uint32_t queued() const noexcept;
 
  private:

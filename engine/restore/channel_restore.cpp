@@ -121,10 +121,11 @@ Status ChannelRestore::accept_channel(const Chunk& chunk) noexcept {
   if (chunk.kind() != ChunkKind::kChannel) return Status::kDataError;
   if (const Status status = image::read_body(chunk, body_); status != Status::kSuccess) return status;
   number_ = chunk.header.channel;
-  if (body_.packets > std::uint64_t{channel_.config().capacity} + channel_.config().sends) {
-    return Status::kQuotaExceeded;
-  }
-  if (body_.packets != 0 && channel_.config().restore_packet == nullptr) return Status::kInvalidDeviceState;
+  const packet::ChannelConfig& config = channel_.config();
+  const bool restores = body_.packets != 0 && !config.abandon_on_restore;
+  if (body_.packets > image::kMaxPackets) return Status::kQuotaExceeded;
+  if (restores && body_.packets > std::uint64_t{config.capacity} + config.sends) return Status::kQuotaExceeded;
+  if (restores && config.restore_packet == nullptr) return Status::kInvalidDeviceState;
   if (body_.next_sequence > packet::kFirstSend || body_.next_send > packet::kFirstSend ||
       body_.blocks > body_.packets || body_.directory_chunks != image::directory_chunks(body_.packets)) {
     return Status::kDataError;
@@ -163,7 +164,7 @@ Status ChannelRestore::read_blocks() {
   if (found_.size() != body_.packets) return Status::kDataError;
   const packet::ChannelConfig& config = channel_.config();
   const bool fits = of_direction_[0] <= config.capacity && of_direction_[1] <= config.sends;
-  return fits ? Status::kSuccess : Status::kQuotaExceeded;
+  return fits || config.abandon_on_restore ? Status::kSuccess : Status::kQuotaExceeded;
 }
 
 // The records lie one behind the other and fill the block's body.
@@ -175,7 +176,9 @@ Status ChannelRestore::read_block(const Chunk& block) {
     image::Record record;
     if (const Status status = image::read_record(block, offset, record); status != Status::kSuccess) return status;
     if (!is_consistent(record.lib) || !is_numbered(record.lib, body_)) return Status::kDataError;
-    if (record.lib.payload_bytes > channel_.config().result_bytes) return Status::kInvalidBufferSize;
+    if (record.lib.payload_bytes > channel_.config().result_bytes && !channel_.config().abandon_on_restore) {
+      return Status::kInvalidBufferSize;
+    }
     ++of_direction_[record.lib.direction];
     found_.push_back({record.lib, block.bytes.data() + offset, block.bytes.data() + record.save_offset});
     offset += record.lib.record_bytes;

@@ -172,6 +172,13 @@ TEST(EdgeCase, N44_ForceNewChannel) {
   EXPECT_EQ(destination.completions(), ids_up_to(30));
   EXPECT_TRUE(source.completions().empty());
   EXPECT_TRUE(source.ended.empty());
+
+  Endpoint smaller({.start = false,
+                    .save_restore = false,
+                    .quota = 1,
+                    .server_flags = VMBUS_SERVER_CHANNEL_INIT_FLAG_FORCE_NEW_CHANNEL});
+  EXPECT_EQ(restore(smaller.channel, image), STATUS_SUCCESS) << "what is abandoned needs no room and no callback";
+  EXPECT_TRUE(smaller.is_empty());
 }
 
 }  // namespace

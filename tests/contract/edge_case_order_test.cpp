@@ -109,9 +109,8 @@ TEST(EdgeCase, N39_CompletionsWaitInTheRing) {
   EXPECT_EQ(destination.statistics().StrayCompletions, 0u);
 }
 
-// The header's word on packets that wait for room: they leave in the order in which they were sent. vmbsave: after a
-// restore too, behind what lies in the ring, with their ids; and RestorePacket runs in order of arrival, then of
-// sending.
+// Documented: packets that wait for room leave in the order in which they were sent. vmbsave: after a restore too,
+// behind what lies in the ring, with their ids; and RestorePacket runs in order of arrival, then of sending.
 TEST(EdgeCase, N40_OrderSurvives) {
   constexpr unsigned kPlaces = 150;
   Endpoint source({.maximum_sends = kPlaces, .rings = {.to_guest_pages = 2}});

@@ -255,6 +255,8 @@ TEST(Outgoing, ItQueuesInOrderWhileTheRingIsFull) {
   }
   std::vector<UINT64> numbers;
   while (numbers.size() < sent) {
+    VmbChannelPause(endpoint.channel);
+    VmbChannelStart(endpoint.channel);
     const auto messages = endpoint.messages();
     ASSERT_FALSE(messages.empty());
     for (const auto& [id, payload] : messages) {

@@ -76,7 +76,7 @@ class Guest {
  public:
   /** How big the rings are. Each holds 4,096 x (pages - 1) - 8 bytes of packets. The ring to the guest must hold a
    * completion of the channel's maximum packet size (VmbChannelInitSetMaximumPacketSize), else no packet that asks for
-   * one is ever taken. */
+   * one is ever taken; nor is a packet of VmbPacketSend ever sent that the ring cannot hold. */
   struct Options {
     std::uint32_t to_host_pages = 32;  /**< 2 to 65,536, the control page included */
     std::uint32_t to_guest_pages = 32; /**< likewise */

@@ -272,7 +272,7 @@ typedef EVT_VMB_PACKET_COMPLETION_ROUTINE *PFN_VMB_PACKET_COMPLETION_ROUTINE; /*
  * unless VmbsChannelInitSetConcurrentCallbacks allows more. vmbsave: kept is *BytesNeeded of the second call if written and within
  * the buffer, else that of the first; a first call that fails with *BytesNeeded 0 and a second one that fails end the save.
  * @param Channel the channel  @param Packet the packet  @param SaveBuf 16-byte aligned and zeroed; not NULL, even of size 0
- * @param SaveBufSize of SaveBuf: 0, later at least what was asked for  @param BytesNeeded size of the state; 0 unless written
+ * @param SaveBufSize of SaveBuf: 0, later at least what was asked for  @param BytesNeeded receives the state's size; not to be read
  * @retval STATUS_SUCCESS no state, or written  @retval STATUS_PENDING not allowed: ends the save, STATUS_INVALID_DEVICE_REQUEST
  * @return else a failure, by custom STATUS_BUFFER_TOO_SMALL: it did not fit */
 typedef NTSTATUS EVT_VMB_CHANNEL_SAVE_PACKET(VMBCHANNEL Channel, VMBPACKET Packet, PVOID SaveBuf, UINT32 SaveBufSize,
@@ -374,7 +374,8 @@ VOID VmbChannelDisable(VMBCHANNEL Channel);
 
 /* ---- packets: any thread ----------------------------------------------------------------------------------------------------- */
 /** Ends an incoming packet; its MDLs go with it. The guest gets the bytes if it asked for a completion, during a save only after
- * its end. vmbsave: a call with more than the maximum packet size has no effect, and the packet stays in use.
+ * its end. vmbsave: a call with more than the maximum packet size has no effect, and the packet stays in use; so has one for a
+ * restored packet before the channel is open, so that a VSP begins with those when it is opened or started.
  * @param PacketCompletionContext the packet, not to be used after this  @param PacketCompletionBuffer copied; NULL: no bytes
  * @param BufSize of PacketCompletionBuffer */
 VOID VmbChannelPacketComplete(VMBPACKETCOMPLETION PacketCompletionContext, PVOID PacketCompletionBuffer, UINT32 BufSize);
