@@ -136,7 +136,8 @@ NTSTATUS Guest::signal(std::uint32_t maximum_packets, std::uint32_t* processed) 
   UINT32 taken = 0;
   const NTSTATUS status = VmbsChannelProcessIncoming(channel, maximum_packets, &taken);
   if (processed != nullptr) *processed = taken;
-  if (status == STATUS_MORE_ENTRIES) impl_->signals.signal_host();
+  const bool more = status == STATUS_MORE_ENTRIES || status == STATUS_UNHANDLED_EXCEPTION;
+  if (more) impl_->signals.signal_host();
   return status;
 }
 

@@ -44,11 +44,12 @@ struct VMBCHANNEL__ {
   VMB_CHANNEL_STATE_CHANGE_CALLBACKS state_change{};
   vmbsave::base::Atomic<std::uint32_t> quota{4096};  // may be lowered below config.capacity, and raised again
 
-  // While enabled.
+  // While enabled. `life` is of `channel`, for threads that neither are inside the gate nor hold `changing`.
+  std::mutex life;
   std::unique_ptr<vmbsave::packet::Channel> channel;
   std::optional<vmbsave::restore::ChannelRestore> restore;
-  std::optional<vmbsave::kmcl::SendQueue> sends;
   vmbsave::kmcl::ExternalData external_data;
+  vmbsave::kmcl::SendQueue sends{*this};
   Counters counters;
   bool restore_owed = false;  // a restore has begun and has not succeeded: no Start
   // While a restore runs: completions of its packets that room is set aside for.
@@ -59,6 +60,7 @@ struct VMBCHANNEL__ {
   std::mutex changing;
   bool started = false;
   vmbsave::base::Atomic<bool> open{};  // from here on `transport` may be used, until nothing is in use
+  std::mutex opening;                  // a completion is held, or finds the channel open
   vmbsave::base::Atomic<bool> active{};
   vmbsave::base::Atomic<bool> queue_failed{};  // nothing comes in any more
   VMBS_TRANSPORT transport{};
@@ -69,7 +71,11 @@ struct VMBCHANNEL__ {
   bool deferred = false;                          // to PASSIVE_LEVEL, where it is already: once a packet
 
   // Of earlier lives of the channel, empty: a VSP may still hold packets of theirs.
-  std::vector<std::unique_ptr<vmbsave::packet::Channel>> retired;
+  struct Retired {
+    std::unique_ptr<vmbsave::packet::Channel> channel;
+    vmbsave::kmcl::ExternalData external_data;
+  };
+  std::vector<Retired> retired;
 
   // While a save of this channel is open.
   bool saving = false;
@@ -79,7 +85,7 @@ struct VMBCHANNEL__ {
 
   // Came while a save of the VM was open; carried out at its end.
   bool disable_pending = false;
-  bool discarded = false;  // its packets, though the VSP may hold them
+  bool discarded = false;  // nothing of its packets is delivered, though the VSP may hold them
   bool cleanup_pending = false;
 };
 
@@ -94,22 +100,40 @@ inline bool is_enabled(VMBCHANNEL channel) noexcept {
 }
 constexpr NTSTATUS to_ntstatus(Status status) noexcept { return static_cast<NTSTATUS>(status); }
 
-// What of the library this thread is inside of, so that a call from a callback never waits for its own caller.
-struct CallContext {
-  const Vm* vm = nullptr;
-  const VMBCHANNEL__* channel = nullptr;  // whose callback runs; nullptr: a transport's
-  class Scope;
-};
-inline thread_local CallContext call_context;
-
-class CallContext::Scope {
+// A callback or a wait of the library's that this thread is inside of, so that a call from there never waits for its
+// own caller. They nest: a callback may call another channel, whose callbacks then run.
+class CallScope {
  public:
-  explicit Scope(CallContext now) noexcept : before_(call_context) { call_context = now; }
-  ~Scope() { call_context = before_; }
-  Scope(const Scope&) = delete;
+  // channel: whose callback runs; nullptr: a transport's, in a begin or an end.
+  CallScope(const Vm* vm, const VMBCHANNEL__* channel) noexcept : vm_(vm), channel_(channel), outer_(innermost_) {
+    innermost_ = this;
+  }
+  ~CallScope() { innermost_ = outer_; }
+  CallScope(const CallScope&) = delete;
+
+  static bool of_vm(const Vm* vm) noexcept {
+    return any([vm](const CallScope& scope) { return scope.vm_ == vm; });
+  }
+  static bool of_channel(const VMBCHANNEL__* channel) noexcept {
+    return any([channel](const CallScope& scope) { return scope.channel_ == channel; });
+  }
+  static bool of_save(const Vm* vm) noexcept {
+    return any([vm](const CallScope& scope) { return scope.vm_ == vm && scope.channel_ == nullptr; });
+  }
 
  private:
-  const CallContext before_;
+  template <class Predicate>
+  static bool any(Predicate&& predicate) noexcept {
+    for (const CallScope* scope = innermost_; scope != nullptr; scope = scope->outer_) {
+      if (predicate(*scope)) return true;
+    }
+    return false;
+  }
+
+  inline static thread_local const CallScope* innermost_ = nullptr;
+  const Vm* const vm_;
+  const VMBCHANNEL__* const channel_;
+  const CallScope* const outer_;
 };
 
 // Whether a callback of this channel, or of a save of its VM, is what called; counted as misuse.

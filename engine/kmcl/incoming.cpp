@@ -5,7 +5,6 @@
 #include "kmcl/channel.hpp"
 
 using vmbsave::Status;
-using vmbsave::kmcl::CallContext;
 using vmbsave::kmcl::Gate;
 using vmbsave::packet::ClaimStatus;
 using vmbsave::packet::Packet;
@@ -68,7 +67,7 @@ bool fill(VMBCHANNEL__& channel, Packet& packet, const VMBS_INCOMING_PACKET& inc
 // Hands a published packet to the VSP, again if it asks for that. Whatever it does, a save does not wait for it for
 // ever.
 NTSTATUS indicate(VMBCHANNEL__& channel, Packet& packet, const VMBS_INCOMING_PACKET& incoming) noexcept {
-  const CallContext::Scope inside({channel.vm, &channel});
+  const vmbsave::kmcl::CallScope inside(channel.vm, &channel);
   const UINT32 flags = incoming.ExternalRangeCount != 0 ? VMBUS_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA : 0;
   NTSTATUS status = STATUS_SUCCESS;
   channel.indicating = &packet;
@@ -92,6 +91,7 @@ void release_room(VMBCHANNEL__& channel, const VMBS_INCOMING_PACKET& incoming) n
 }
 
 NTSTATUS take_data(VMBCHANNEL__& channel, const VMBS_INCOMING_PACKET& incoming, UINT32& taken) noexcept {
+  if (channel.process_packet == nullptr) return STATUS_DEVICE_BUSY;
   if (incoming.CompletionRequested != 0 &&
       channel.transport.ReserveCompletion(channel.transport_context, channel.config.result_bytes) == 0) {
     add(channel.counters.room_stops);
@@ -115,7 +115,7 @@ NTSTATUS take_data(VMBCHANNEL__& channel, const VMBS_INCOMING_PACKET& incoming, 
 }
 
 NTSTATUS take_completion(VMBCHANNEL__& channel, const VMBS_INCOMING_PACKET& incoming, UINT32& taken) noexcept {
-  const Status status = channel.sends->answer(
+  const Status status = channel.sends.answer(
       incoming.TransactionId, {static_cast<std::byte*>(incoming.Buffer), incoming.BufferLength}, consume);
   if (status == Status::kDeviceBusy) return STATUS_DEVICE_BUSY;
   ++taken;
@@ -127,7 +127,7 @@ void end_batch(VMBCHANNEL__& channel, UINT32 packets) noexcept {
   if (packets == 0) return;
   add(channel.counters.batches);
   if (channel.processing_complete == nullptr) return;
-  const CallContext::Scope inside({channel.vm, &channel});
+  const vmbsave::kmcl::CallScope inside(channel.vm, &channel);
   try {
     channel.processing_complete(&channel, packets);
   } catch (...) {
@@ -137,7 +137,7 @@ void end_batch(VMBCHANNEL__& channel, UINT32 packets) noexcept {
 
 // One batch; `taken` counts packets of either kind.
 NTSTATUS process(VMBCHANNEL__& channel, UINT32 most, UINT32& taken) noexcept {
-  channel.sends->flush();
+  channel.sends.flush();
   const std::uint64_t before = channel.counters.received.load_relaxed();
   NTSTATUS status = STATUS_SUCCESS;
   for (;;) {

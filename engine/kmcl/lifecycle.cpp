@@ -7,8 +7,6 @@
 #include "kmcl/channel.hpp"
 
 using vmbsave::Status;
-using vmbsave::kmcl::call_context;
-using vmbsave::kmcl::CallContext;
 using vmbsave::kmcl::called_by_callback;
 using vmbsave::kmcl::called_by_vm_callback;
 using vmbsave::kmcl::is_enabled;
@@ -22,7 +20,7 @@ namespace {
 template <class Callback>
 void notify(VMBCHANNEL__& channel, Callback callback) noexcept {
   if (callback == nullptr) return;
-  const CallContext::Scope inside({channel.vm, &channel});
+  const CallScope inside(channel.vm, &channel);
   try {
     callback(&channel);
   } catch (...) {
@@ -47,21 +45,21 @@ void await_completions(packet::Channel& channel) noexcept {
 }  // namespace
 
 bool called_by_callback(VMBCHANNEL__& channel) noexcept {
-  const bool inside = call_context.channel == &channel || save::callbacks_of == &channel.vm->session() ||
-                      (call_context.vm == channel.vm && call_context.channel == nullptr);
+  const bool inside = CallScope::of_channel(&channel) || CallScope::of_save(channel.vm) ||
+                      save::InsideCallbacks::of(&channel.vm->session());
   if (inside) channel.counters.misuses.fetch_add_relaxed(1);
   return inside;
 }
 
 bool called_by_vm_callback(VMBCHANNEL__& channel) noexcept {
-  const bool inside = call_context.vm == channel.vm || save::callbacks_of == &channel.vm->session();
+  const bool inside = CallScope::of_vm(channel.vm) || save::InsideCallbacks::of(&channel.vm->session());
   if (inside) channel.counters.misuses.fetch_add_relaxed(1);
   return inside;
 }
 
 void become_active(VMBCHANNEL__& channel) noexcept {
   notify(channel, channel.state_change.EvtChannelStarted);
-  channel.sends->open_ring();
+  channel.sends.open_ring();
   channel.gate.open();
   channel.active.store_relaxed(true);
   notify(channel, channel.state_change.EvtChannelPostStarted);
@@ -70,7 +68,7 @@ void become_active(VMBCHANNEL__& channel) noexcept {
 
 void leave_active(VMBCHANNEL__& channel, bool drain) noexcept {
   channel.gate.close();
-  channel.sends->close_ring();
+  channel.sends.close_ring();
   channel.active.store_relaxed(false);
   notify(channel, channel.state_change.EvtChannelSuspend);
   if (drain) await_completions(*channel.channel);
@@ -116,18 +114,18 @@ Status enable(VMBCHANNEL__& channel) {
   channel.config.sink_context = &channel;
   channel.config.capacity = channel.quota.load_relaxed();
   channel.retired.reserve(channel.retired.size() + 1);
+  channel.sends.prepare();
+  ExternalData external_data;
   auto created = std::make_unique<packet::Channel>(channel.vm->channels().control(), channel.config);
   if (!created->reserve()) return Status::kInsufficientResources;
-  if (!channel.external_data.reserve(channel.external_limits, channel.config.capacity)) {
-    return Status::kInsufficientResources;
-  }
-  channel.sends.emplace(channel);
+  if (!external_data.reserve(channel.external_limits, channel.config.capacity)) return Status::kInsufficientResources;
   if (const Status status = channel.vm->enable(*created); status != Status::kSuccess) return status;
-  channel.channel = std::move(created);
-  channel.restore.emplace(*channel.channel);
+  channel.external_data = std::move(external_data);
+  channel.restore.emplace(*created);
   std::construct_at(&channel.counters);
   channel.queue_failed.store_relaxed(false);
   channel.state.store_relaxed(State::kEnabled);
+  channel.sends.start(std::move(created));
   return Status::kSuccess;
 }
 
@@ -139,7 +137,7 @@ bool is_complete(const VMBS_TRANSPORT& t) noexcept {
 
 NTSTATUS call_opened(VMBCHANNEL__& channel) noexcept {
   if (channel.state_change.EvtChannelOpened == nullptr) return STATUS_SUCCESS;
-  const CallContext::Scope inside({channel.vm, &channel});
+  const CallScope inside(channel.vm, &channel);
   try {
     return channel.state_change.EvtChannelOpened(&channel);
   } catch (...) {
@@ -147,25 +145,31 @@ NTSTATUS call_opened(VMBCHANNEL__& channel) noexcept {
   }
 }
 
+void set_open(VMBCHANNEL__& channel, bool open) noexcept {
+  const std::lock_guard lock(channel.opening);
+  // [open] release: the transport, for completions of restored packets.
+  channel.open.store_release(open);
+}
+
 // No save of the VM runs, and none begins meanwhile.
 NTSTATUS open(VMBCHANNEL__& channel, const VMBS_TRANSPORT& transport, PVOID context) noexcept {
   channel.transport = transport;
   channel.transport_context = context;
   if (!reserve_completions(channel)) return STATUS_INSUFFICIENT_RESOURCES;
-  // [open] release: the transport, for completions of restored packets.
-  channel.open.store_release(true);
+  set_open(channel, true);
   const NTSTATUS status = call_opened(channel);
-  if (!NT_SUCCESS(status)) {
-    channel.open.store_relaxed(false);
+  if (NT_SUCCESS(status)) {
+    channel.channel->complete_held();
+  } else {
+    set_open(channel, false);
     release_completions(channel, channel.channel->count_awaited());
   }
   return status;
 }
 
-void close(VMBCHANNEL__& channel, bool cancel_queued) noexcept {
+void close(VMBCHANNEL__& channel) noexcept {
   notify(channel, channel.state_change.EvtChannelClosed);
-  channel.sends->cancel(cancel_queued);
-  channel.open.store_relaxed(false);
+  set_open(channel, false);
 }
 
 }  // namespace
@@ -176,11 +180,14 @@ NTSTATUS VmbChannelEnable(VMBCHANNEL Channel) {
   if (called_by_callback(*Channel)) return STATUS_INVALID_DEVICE_STATE;
   const std::lock_guard lock(Channel->changing);
   if (Channel->state.load_relaxed() != State::kDisabled) return STATUS_INVALID_DEVICE_STATE;
+  if (const Status status = Channel->vm->begin_change(); status != Status::kSuccess) return to_ntstatus(status);
+  Status status = Status::kInsufficientResources;
   try {
-    return to_ntstatus(vmbsave::kmcl::enable(*Channel));
+    status = vmbsave::kmcl::enable(*Channel);
   } catch (const std::bad_alloc&) {
-    return STATUS_INSUFFICIENT_RESOURCES;
   }
+  Channel->vm->end_change();
+  return to_ntstatus(status);
 }
 
 VOID VmbChannelStart(VMBCHANNEL Channel) {
@@ -219,7 +226,9 @@ NTSTATUS VmbsChannelClose(VMBCHANNEL Channel) {
   if (!is_enabled(Channel) || !Channel->open.load_relaxed()) return STATUS_INVALID_DEVICE_STATE;
   if (const Status status = Channel->vm->begin_change(); status != Status::kSuccess) return to_ntstatus(status);
   if (Channel->active.load_relaxed()) vmbsave::kmcl::leave_active(*Channel, true);
-  vmbsave::kmcl::close(*Channel, false);
+  vmbsave::kmcl::await_completions(*Channel->channel);  // of a restored channel that was never started, too
+  vmbsave::kmcl::close(*Channel);
+  Channel->sends.cancel(false);
   Channel->vm->end_change();
   return STATUS_SUCCESS;
 }
@@ -230,14 +239,14 @@ VOID VmbChannelDisable(VMBCHANNEL Channel) {
   if (!is_enabled(Channel)) return;
   const bool discard = Channel->saving && Channel->saved;
   if (Channel->active.load_relaxed()) vmbsave::kmcl::leave_active(*Channel, !discard);
-  const bool alone = Channel->vm->begin_change() == Status::kSuccess;
-  if (Channel->open.load_relaxed()) vmbsave::kmcl::close(*Channel, true);
-  if (alone) {
-    Channel->sends->cancel(true);
+  if (Channel->open.load_relaxed()) vmbsave::kmcl::close(*Channel);
+  Channel->sends.stop();
+  if (Channel->vm->begin_change() == Status::kSuccess) {  // else at the end of the save that runs
+    Channel->sends.cancel(true);
     Channel->vm->end_change();
   }
   Channel->started = false;
-  Channel->vm->disable(*Channel);
+  Channel->vm->disable(*Channel, discard);
 }
 
 VOID VmbChannelCleanup(VMBCHANNEL Channel) {
@@ -246,8 +255,9 @@ VOID VmbChannelCleanup(VMBCHANNEL Channel) {
     const std::lock_guard lock(Channel->changing);
     if (is_enabled(Channel)) {
       Channel->gate.close();
-      Channel->sends->close_ring();
-      Channel->vm->disable(*Channel);
+      Channel->sends.close_ring();
+      Channel->sends.stop();
+      Channel->vm->disable(*Channel, true);
     }
   }
   VmbChannelSaveEnd(Channel);

@@ -65,13 +65,15 @@ NTSTATUS VmbsChannelGetStatistics(VMBCHANNEL Channel, VMBS_CHANNEL_STATISTICS* S
   if (!is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
   if (Statistics == nullptr || Statistics->Size != sizeof *Statistics) return STATUS_INVALID_PARAMETER_2;
   if (!is_enabled(Channel)) return STATUS_INVALID_DEVICE_STATE;
+  const std::lock_guard lock(Channel->life);
+  if (Channel->channel == nullptr) return STATUS_INVALID_DEVICE_STATE;
   const auto& table = Channel->channel->table();
   const VMBCHANNEL__::Counters& counters = Channel->counters;
   const std::uint32_t incoming = table.count_incoming();
   *Statistics = {.Size = sizeof *Statistics,
                  .IncomingInUse = incoming,
                  .OutgoingInUse = table.count_used() - incoming,
-                 .OutgoingQueued = Channel->sends->queued(),
+                 .OutgoingQueued = Channel->sends.queued(),
                  .Received = counters.received.load_relaxed(),
                  .Batches = counters.batches.load_relaxed(),
                  .Sent = counters.sent.load_relaxed(),

@@ -19,28 +19,24 @@ vmbsave::packet::Channel& channel_of(const Packet& packet) noexcept {
 }
 VMBCHANNEL__& handle_of(const Packet& packet) noexcept { return *channel_of(packet).config().handle; }
 
-NTSTATUS misuse(const Packet& packet, NTSTATUS status = STATUS_SUCCESS) noexcept {
-  handle_of(packet).counters.misuses.fetch_add_relaxed(1);
-  return status;
-}
+void misuse(const Packet& packet) noexcept { handle_of(packet).counters.misuses.fetch_add_relaxed(1); }
 
-// Of the guest, and handed to the VSP by a channel that the guest has open.
-bool is_completable(const Packet& packet) noexcept {
-  if (packet.direction != Direction::kIncoming) return false;
+// Completes a packet of the guest's, or holds it until the guest has the channel open. After a success neither the
+// packet nor the channel may be touched: they may be gone.
+Status complete(Packet& packet, std::span<const std::byte> result) noexcept {
+  VMBCHANNEL__& channel = handle_of(packet);
   // [open] acquire: the transport that the completion goes to.
-  return !packet.completion_requested || handle_of(packet).open.load_acquire();
+  if (packet.completion_requested && !channel.open.load_acquire()) {
+    const std::lock_guard lock(channel.opening);
+    if (!channel.open.load_relaxed()) return channel_of(packet).hold(packet, result);
+  }
+  return channel_of(packet).complete(packet, result);
 }
 
 // Whether ProcessPacket runs for this packet, on this thread.
 bool is_being_indicated(const Packet& packet) noexcept {
   const VMBCHANNEL__& channel = handle_of(packet);
-  return vmbsave::kmcl::call_context.channel == &channel && channel.indicating == &packet;
-}
-
-bool is_sendable(const Packet& packet) noexcept {
-  if (packet.in_use || packet.direction != Direction::kOutgoing) return false;
-  if (!is_enabled(&handle_of(packet)) || handle_of(packet).channel.get() != packet.channel) return false;
-  return packet.origin == Origin::kAllocated || (packet.origin == Origin::kCaller && packet.completion_routine);
+  return vmbsave::kmcl::CallScope::of_channel(&channel) && channel.indicating == &packet;
 }
 
 }  // namespace
@@ -49,22 +45,21 @@ VOID VmbChannelPacketComplete(VMBPACKETCOMPLETION PacketCompletionContext, PVOID
                               UINT32 BufSize) {
   if (PacketCompletionContext == nullptr) return;
   Packet& packet = *from_handle(PacketCompletionContext);
-  if (!is_completable(packet) || (PacketCompletionBuffer == nullptr && BufSize != 0)) {
-    (void)misuse(packet);
+  if (packet.direction != Direction::kIncoming || (PacketCompletionBuffer == nullptr && BufSize != 0)) {
+    misuse(packet);
     return;
   }
-  // After a success neither the packet nor the channel may be touched: they may be gone.
   VMBCHANNEL__& channel = handle_of(packet);
-  const Status status =
-      channel_of(packet).complete(packet, {static_cast<const std::byte*>(PacketCompletionBuffer), BufSize});
+  const Status status = complete(packet, {static_cast<const std::byte*>(PacketCompletionBuffer), BufSize});
   if (status != Status::kSuccess) channel.counters.misuses.fetch_add_relaxed(1);
 }
 
 VOID VmbChannelPacketFail(VMBPACKETCOMPLETION PacketCompletionContext) {
   if (PacketCompletionContext == nullptr) return;
   Packet& packet = *from_handle(PacketCompletionContext);
-  if (!is_completable(packet) || !channel_of(packet).table().in_use(packet.slot)) {
-    (void)misuse(packet);
+  if (packet.direction != Direction::kIncoming || !handle_of(packet).open.load_relaxed() ||
+      !channel_of(packet).table().in_use(packet.slot)) {
+    misuse(packet);
     return;
   }
   handle_of(packet).queue_failed.store_relaxed(true);
@@ -76,7 +71,7 @@ VOID VmbChannelPacketDeferToPassive(VMBPACKETCOMPLETION PacketCompletionContext)
   const Packet& packet = *from_handle(PacketCompletionContext);
   VMBCHANNEL__& channel = handle_of(packet);
   if (!is_being_indicated(packet) || channel.deferred) {
-    (void)misuse(packet);
+    misuse(packet);
     return;
   }
   channel.deferred = true;
@@ -98,14 +93,14 @@ NTSTATUS VmbChannelPacketGetExternalData(VMBPACKETCOMPLETION PacketCompletionCon
 }
 
 VMBPACKET VmbPacketAllocate(VMBCHANNEL Channel) {
-  return is_enabled(Channel) ? to_handle(Channel->channel->allocate()) : nullptr;
+  return is_live(Channel) ? to_handle(Channel->sends.allocate()) : nullptr;
 }
 
 VOID VmbPacketFree(VMBPACKET VmbPacket) {
   if (VmbPacket == nullptr) return;
   Packet& packet = *from_handle(VmbPacket);
   if (packet.origin != Origin::kAllocated || packet.in_use) {
-    (void)misuse(packet);
+    misuse(packet);
     return;
   }
   channel_of(packet).free(packet);
@@ -119,6 +114,8 @@ UINT32 VmbChannelSizeofPacket(VMBCHANNEL Channel) {
 
 NTSTATUS VmbPacketInitialize(VMBCHANNEL Channel, VMBPACKET VmbPacket, UINT32 ByteCount) {
   if (!is_enabled(Channel)) return STATUS_INVALID_PARAMETER_1;
+  const std::lock_guard lock(Channel->life);
+  if (Channel->channel == nullptr) return STATUS_INVALID_PARAMETER_1;
   if (VmbPacket == nullptr || !vmbsave::base::is_aligned(VmbPacket, alignof(Packet))) return STATUS_INVALID_PARAMETER_2;
   if (ByteCount < VmbChannelSizeofPacket(Channel)) return STATUS_INVALID_PARAMETER_3;
   auto* const packet = new (VmbPacket) Packet{};
@@ -137,10 +134,9 @@ NTSTATUS VmbPacketSend(VMBPACKET PacketObject, PVOID Buffer, UINT32 BufferLength
   }
   if (ExternalDataMdl != nullptr) return STATUS_INVALID_PARAMETER_4;
   if ((Flags & ~UINT32{VMBUS_CHANNEL_FORMAT_FLAGS}) != 0) return STATUS_INVALID_PARAMETER_5;
-  if (!is_sendable(packet)) return misuse(packet, STATUS_INVALID_DEVICE_STATE);
   return vmbsave::kmcl::to_ntstatus(
-      handle_of(packet).sends->send(packet, {static_cast<const std::byte*>(Buffer), BufferLength},
-                                    (Flags & VMBUS_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION) != 0));
+      handle_of(packet).sends.send(packet, {static_cast<const std::byte*>(Buffer), BufferLength},
+                                   (Flags & VMBUS_CHANNEL_FORMAT_FLAG_WAIT_FOR_COMPLETION) != 0));
 }
 
 VOID VmbPacketSetCompletionRoutine(VMBPACKET PacketObject, PFN_VMB_PACKET_COMPLETION_ROUTINE CompletionRoutine) {
@@ -149,7 +145,7 @@ VOID VmbPacketSetCompletionRoutine(VMBPACKET PacketObject, PFN_VMB_PACKET_COMPLE
   if (packet.direction == Direction::kOutgoing) {
     packet.completion_routine = CompletionRoutine;
   } else {
-    (void)misuse(packet);
+    misuse(packet);
   }
 }
 

@@ -23,8 +23,10 @@ NTSTATUS VmbChannelRestoreFromBuffer(VMBCHANNEL Channel, PVOID Buffer, ULONG Buf
   Channel->restored_room.store_relaxed(0);
   Status status;
   {
-    const vmbsave::kmcl::CallContext::Scope inside({&vm, Channel});
+    const vmbsave::kmcl::CallScope inside(&vm, Channel);
+    Channel->sends.begin_restore();
     status = Channel->restore->feed({static_cast<const std::byte*>(Buffer), BufferSize});
+    Channel->sends.end_restore();
   }
   if (status != Status::kSuccess) {
     vmbsave::kmcl::release_completions(*Channel, Channel->restored_room.load_relaxed());

@@ -66,6 +66,6 @@ NTSTATUS VmbChannelSaveContinue(VMBCHANNEL Channel, PVOID SaveBuffer, ULONG Save
 }
 
 VOID VmbChannelSaveEnd(VMBCHANNEL Channel) {
-  if (!vmbsave::kmcl::is_live(Channel) || !Channel->saving) return;
-  if (!vmbsave::kmcl::called_by_vm_callback(*Channel)) Channel->vm->leave_save(*Channel);
+  if (!vmbsave::kmcl::is_live(Channel) || vmbsave::kmcl::called_by_vm_callback(*Channel)) return;
+  Channel->vm->leave_save(*Channel);
 }

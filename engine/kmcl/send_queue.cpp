@@ -10,12 +10,55 @@ namespace vmbsave::kmcl {
 using packet::ClaimStatus;
 using packet::Packet;
 
-SendQueue::SendQueue(VMBCHANNEL__& channel) : channel_(channel), queue_(std::max(channel.config.sends, 1u)) {}
+void SendQueue::prepare() { queue_.assign(std::max(channel_.config.sends, 1u), nullptr); }
+
+void SendQueue::start(std::unique_ptr<packet::Channel> channel) noexcept {
+  const std::lock_guard lock(channel_.life);
+  channel_.channel = std::move(channel);
+  accepting_ = true;
+}
+
+void SendQueue::stop() noexcept {
+  const std::lock_guard lock(channel_.life);
+  accepting_ = false;
+}
+
+std::unique_ptr<packet::Channel> SendQueue::take_channel() noexcept {
+  const std::lock_guard lock(channel_.life);
+  accepting_ = false;
+  ring_open_ = false;
+  count_ = 0;
+  return std::move(channel_.channel);
+}
+
+Packet* SendQueue::allocate() noexcept {
+  const std::lock_guard lock(channel_.life);
+  return accepting_ ? channel_.channel->allocate() : nullptr;
+}
+
+void SendQueue::begin_restore() noexcept {
+  const std::lock_guard lock(channel_.life);
+  restoring_ = true;
+}
+
+void SendQueue::end_restore() noexcept {
+  const std::lock_guard lock(channel_.life);
+  restoring_ = false;
+}
+
+bool SendQueue::is_sendable(const Packet& packet) const noexcept {
+  if (!accepting_ || packet.channel != channel_.channel.get()) return false;
+  if (packet.in_use || packet.direction != packet::Direction::kOutgoing) return false;
+  return packet.origin == packet::Origin::kAllocated ||
+         (packet.origin == packet::Origin::kCaller && packet.completion_routine != nullptr);
+}
 
 Status SendQueue::send(Packet& packet, std::span<const std::byte> payload, bool completion_requested) noexcept {
   bool done = false;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(channel_.life);
+    if (!is_sendable(packet)) return Status::kInvalidDeviceState;
+    if (restoring_) return Status::kDeviceBusy;
     packet::Channel& channel = *channel_.channel;
     const ClaimStatus claimed = channel.claim_send(packet);
     if (claimed == ClaimStatus::kPaused) return Status::kDeviceBusy;
@@ -40,19 +83,19 @@ Status SendQueue::send(Packet& packet, std::span<const std::byte> payload, bool 
 }
 
 void SendQueue::open_ring() noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(channel_.life);
   first_ = 0;
   count_ = 0;
-  channel_.channel->for_each_send([this](Packet& packet) {
-    if (packet.queued) push(packet);
-  });
+  for (std::uint32_t i = 0; i < channel_.config.sends; ++i) {
+    if (Packet* const packet = channel_.channel->send_in(i); packet != nullptr && packet->queued) push(*packet);
+  }
   std::sort(queue_.begin(), queue_.begin() + count_,
             [](const Packet* a, const Packet* b) { return a->sequence < b->sequence; });
   ring_open_ = true;
 }
 
 void SendQueue::close_ring() noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(channel_.life);
   ring_open_ = false;
 }
 
@@ -64,7 +107,7 @@ void SendQueue::flush() noexcept {
 
 // Gives the packet if its transaction is over with that.
 Packet* SendQueue::flush_one(bool& more) noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(channel_.life);
   packet::Channel& channel = *channel_.channel;
   more = false;
   if (count_ == 0 || !ring_open_ || !channel.retake_send(*front())) return nullptr;
@@ -89,7 +132,7 @@ Status SendQueue::answer(std::uint64_t transaction_id, std::span<std::byte> resu
   packet::Channel& channel = *channel_.channel;
   Packet* packet = nullptr;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(channel_.life);
     packet = channel.find_send(transaction_id);
     if (packet == nullptr || packet->queued || !packet->completion_requested) {
       consume(channel_);
@@ -105,27 +148,28 @@ Status SendQueue::answer(std::uint64_t transaction_id, std::span<std::byte> resu
 }
 
 void SendQueue::cancel(bool all) noexcept {
-  while (Packet* const packet = cancel_one(all)) finish(*packet, STATUS_CANCELLED, nullptr, 0);
+  for (std::uint32_t i = 0; i < channel_.config.sends; ++i) {
+    if (Packet* const packet = cancel_in(i, all); packet != nullptr) finish(*packet, STATUS_CANCELLED, nullptr, 0);
+  }
 }
 
-Packet* SendQueue::cancel_one(bool all) noexcept {
-  const std::lock_guard lock(mutex_);
+Packet* SendQueue::cancel_in(std::uint32_t slot, bool all) noexcept {
+  const std::lock_guard lock(channel_.life);
   packet::Channel& channel = *channel_.channel;
   if (all) count_ = 0;
-  Packet* found = nullptr;
-  channel.for_each_send([&](Packet& packet) {
-    if ((all || !packet.queued) && (found == nullptr || packet.sequence < found->sequence)) found = &packet;
-  });
-  if (found == nullptr || !channel.retake_send(*found)) return nullptr;
-  found->queued = false;
-  channel.withdraw_send(*found, false);
-  return found;
+  Packet* const packet = channel.send_in(slot);
+  if (packet == nullptr || (packet->queued && !all) || !channel.retake_send(*packet)) return nullptr;
+  packet->queued = false;
+  channel.withdraw_send(*packet, false);
+  return packet;
 }
 
 std::uint32_t SendQueue::queued() const noexcept {
-  const std::lock_guard lock(mutex_);
   std::uint32_t count = 0;
-  channel_.channel->for_each_send([&](const Packet& packet) { count += packet.queued ? 1 : 0; });
+  for (std::uint32_t i = 0; i < channel_.config.sends; ++i) {
+    const Packet* const packet = channel_.channel->send_in(i);
+    if (packet != nullptr && packet->queued) ++count;
+  }
   return count;
 }
 
@@ -148,13 +192,14 @@ bool SendQueue::to_ring(Packet& packet) noexcept {
 // The packet is the VSP's again. A routine that throws has run.
 void SendQueue::finish(Packet& packet, NTSTATUS status, void* buffer, std::uint32_t bytes) noexcept {
   if (packet.completion_routine == nullptr) {
-    channel_.channel->free(packet);
+    static_cast<packet::Channel*>(packet.channel)->free(packet);
     return;
   }
-  const CallContext::Scope inside({channel_.vm, &channel_});
+  const CallScope inside(channel_.vm, &channel_);
   try {
     packet.completion_routine(packet::to_handle(&packet), status, buffer, bytes);
   } catch (...) {
+    channel_.counters.misuses.fetch_add_relaxed(1);
   }
 }
 

@@ -21,15 +21,13 @@ void disable_now(VMBCHANNEL__& channel) noexcept {
   channel.started = false;
   channel.open.store_relaxed(false);
   channel.active.store_relaxed(false);
-  const bool in_use = channel.discarded || channel.channel->table().count_used() != 0;
+  auto life = channel.sends.take_channel();
+  const bool in_use = channel.discarded || life->table().count_used() != 0;
   channel.discarded = false;
-  (void)channel.vm->channels().detach(*channel.channel);
+  (void)channel.vm->channels().detach(*life);
   channel.restore.reset();
-  channel.sends.reset();
-  if (in_use || channel.channel->allocated() != 0) {
-    channel.retired.push_back(std::move(channel.channel));  // Enable has made room
-  } else {
-    channel.channel.reset();
+  if (in_use || life->allocated() != 0) {  // Enable has made room
+    channel.retired.push_back({std::move(life), std::move(channel.external_data)});
   }
   channel.state.store_relaxed(VMBCHANNEL__::State::kDisabled);
 }
@@ -84,7 +82,7 @@ class Vm::Hold {
   Vm* const vm_;
 };
 
-bool Vm::called_from_inside() const noexcept { return save::callbacks_of == &session_ || call_context.vm == this; }
+bool Vm::called_from_inside() const noexcept { return save::InsideCallbacks::of(&session_) || CallScope::of_vm(this); }
 
 // Waits until nobody is inside begin, save or end.
 void Vm::settle(std::unique_lock<std::mutex>& lock) noexcept {
@@ -97,14 +95,14 @@ Status Vm::enable(packet::Channel& channel) noexcept {
   return phase_ == Phase::kIdle ? channels_.attach(channel) : Status::kDeviceBusy;
 }
 
-void Vm::disable(VMBCHANNEL__& channel) noexcept {
+void Vm::disable(VMBCHANNEL__& channel, bool discard) noexcept {
   std::unique_lock lock(mutex_);
   if (!called_from_inside()) settle(lock);
   if (phase_ == Phase::kIdle) return disable_now(channel);
   channel.disable_pending = true;
   channel.state.store_relaxed(VMBCHANNEL__::State::kLeaving);
-  channel.channel->discard_on_end = true;
-  channel.discarded = true;
+  channel.channel->discard_on_end.store_relaxed(discard);
+  channel.discarded = discard;
   if (phase_ == Phase::kBegun) session_.leave_out(*channel.channel);
 }
 
@@ -129,11 +127,18 @@ Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
     lock.unlock();
     Status status;
     {
-      const CallContext::Scope inside({this, nullptr});
+      const CallScope inside(this, nullptr);
       status = session_.begin(options_);
     }
+    if (status != Status::kSuccess) go_on();
     lock.lock();
-    phase_ = status == Status::kSuccess ? Phase::kBegun : Phase::kIdle;
+    if (status == Status::kSuccess) {
+      phase_ = Phase::kBegun;
+      for_each_leaving([this](VMBCHANNEL__& leaving) { session_.leave_out(*leaving.channel); });
+    } else {
+      phase_ = Phase::kIdle;
+      carry_out_disables();
+    }
     settled_.notify_all();
     if (status != Status::kSuccess) return status;
   }
@@ -181,22 +186,42 @@ void Vm::end_locked(std::unique_lock<std::mutex>& lock) noexcept {
   phase_ = Phase::kEnding;
   lock.unlock();
   {
-    const CallContext::Scope inside({this, nullptr});
+    const CallScope inside(this, nullptr);
     session_.end(EndMode::kResume);  // or discards, channel by channel
   }
-  for (packet::Channel* channel : channels_.channels()) {
+  go_on();
+  lock.lock();
+  phase_ = Phase::kIdle;
+  carry_out_disables();
+  settled_.notify_all();
+}
+
+// Backwards, as visit may take the channel out.
+template <class Visit>
+void Vm::for_each_leaving(Visit&& visit) {
+  for (std::size_t i = channels_.channels().size(); i-- > 0;) {
+    VMBCHANNEL__& channel = *channels_.channels()[i]->config().handle;
+    if (channel.disable_pending) visit(channel);
+  }
+}
+
+// After a save or a begin that failed, without the lock: what waited for it goes on, and what leaving channels have
+// sent ends. No channel comes or goes meanwhile.
+void Vm::go_on() noexcept {
+  for (const packet::Channel* channel : channels_.channels()) {
     VMBCHANNEL__& woken = *channel->config().handle;
     woken.gate.wake(woken.transport, woken.transport_context, true);
   }
-  lock.lock();
-  phase_ = Phase::kIdle;
-  for (std::size_t i = channels_.channels().size(); i-- > 0;) {
-    VMBCHANNEL__* const channel = channels_.channels()[i]->config().handle;
-    if (!channel->disable_pending) continue;
-    disable_now(*channel);
-    if (channel->cleanup_pending) destroy_now(channel);
-  }
-  settled_.notify_all();
+  for_each_leaving([](VMBCHANNEL__& leaving) {
+    if (!leaving.discarded) leaving.sends.cancel(true);
+  });
+}
+
+void Vm::carry_out_disables() noexcept {
+  for_each_leaving([](VMBCHANNEL__& leaving) {
+    disable_now(leaving);
+    if (leaving.cleanup_pending) destroy_now(&leaving);
+  });
 }
 
 Status Vm::begin_change() noexcept {

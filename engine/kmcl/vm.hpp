@@ -25,8 +25,9 @@ class Vm {
 
   // Puts an enabled channel into the VM. kDeviceBusy while a save runs.
   Status enable(packet::Channel& channel) noexcept;
-  // Takes a channel out of the VM, now or at the end of the save that runs; from then on its VSP is not called.
-  void disable(VMBCHANNEL__& channel) noexcept;
+  // Takes a channel out of the VM, now or at the end of the save that runs; until then its VSP is called for what it
+  // has sent alone. With `discard` nothing of its packets is delivered.
+  void disable(VMBCHANNEL__& channel, bool discard) noexcept;
   // Frees a disabled channel, now or at the end of the save that runs; the channel's reference to the VM goes with it.
   void destroy(VMBCHANNEL__* channel) noexcept;
 
@@ -55,6 +56,10 @@ class Vm {
   bool called_from_inside() const noexcept;
   void settle(std::unique_lock<std::mutex>& lock) noexcept;
   bool may_begin() const noexcept;
+  template <class Visit>
+  void for_each_leaving(Visit&& visit);
+  void go_on() noexcept;
+  void carry_out_disables() noexcept;
   void end_locked(std::unique_lock<std::mutex>& lock) noexcept;
 
   const PDEVICE_OBJECT parent_;

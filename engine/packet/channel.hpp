@@ -48,6 +48,9 @@ class RestoreTarget {
   ~RestoreTarget() = default;
 };
 
+// The channel whose RestorePackets this thread runs: what it allocates there is not to be sent. nullptr: none.
+inline thread_local const void* restoring_channel = nullptr;
+
 // The memory of a channel that does not depend on the kind of atomics: packet objects and room for results, by slot. A
 // packet of zeroes is one that was never used, so that nothing is touched before a packet needs it.
 class PacketStore {
@@ -143,16 +146,25 @@ class BasicChannel {
     if (!table_.in_use(slot))
       return Status::kInvalidDeviceState;  // the result in the slot is another packet's, or the first one's
     store_result(packet, result);
-    switch (table_.complete(slot, control_)) {
-      case CompleteOutcome::kDeliver:
-        deliver_and_release(slot);
-        break;
-      case CompleteOutcome::kDeferred:
-        break;
-      case CompleteOutcome::kMisuse:
-        return Status::kInvalidDeviceState;
-    }
+    return settle(slot);
+  }
+
+  // Keeps the result of a packet whose guest cannot be reached yet; a save describes it as in use. Statuses as
+  // complete.
+  Status hold(Packet& packet, std::span<const std::byte> result) noexcept {
+    if (result.size() > config_.result_bytes) return Status::kInvalidParameter;
+    if (!table_.in_use(packet.slot) || packet.held) return Status::kInvalidDeviceState;
+    store_result(packet, result);
+    packet.held = true;
     return Status::kSuccess;
+  }
+  // Completes what is held. While nobody holds or completes one of these.
+  void complete_held() noexcept {
+    for (std::uint32_t slot = 0; slot < config_.capacity; ++slot) {
+      if (!table_.in_use(slot) || !at_[slot]->held) continue;
+      at_[slot]->held = false;
+      (void)settle(slot);
+    }
   }
 
   // The guest sees no completion of this packet. Statuses as complete.
@@ -184,12 +196,10 @@ class BasicChannel {
   // ---- packets that the VSP sends: one thread at a time, but for allocate and free
   // -------------------------------------------------------------------
 
-  Packet* allocate() noexcept { return pool_.allocate(restore_target != nullptr); }
+  // From inside a RestorePacket of the channel, or to send: then at most config().sends.
+  Packet* allocate() noexcept { return pool_.allocate(restoring_channel == this); }
   std::uint64_t allocated() const noexcept { return pool_.outstanding(); }  // and not yet freed
   void free(Packet& packet) noexcept { pool_.release(&packet); }
-  std::uint32_t packet_bytes() const noexcept {
-    return static_cast<std::uint32_t>(packet_stride(config_.context_bytes, config_.result_bytes));
-  }
 
   // A slot for a packet, and its transaction id. The caller puts it into the ring or a queue and publishes it, or, if
   // its transaction is over with that, withdraws it.
@@ -226,13 +236,10 @@ class BasicChannel {
     return nullptr;
   }
 
-  // Calls visit(packet) for each packet of the VSP's that is in use, in order of slots.
-  template <class Visit>
-  void for_each_send(Visit&& visit) const noexcept {
-    for (std::uint32_t i = 0; i < config_.sends; ++i) {
-      const std::uint32_t slot = table_.first_send() + i;
-      if (table_.in_use(slot)) visit(*at_[slot]);
-    }
+  // The packet of the VSP's that is in use in the i-th of its slots; nullptr: none.
+  Packet* send_in(std::uint32_t i) const noexcept {
+    const std::uint32_t slot = table_.first_send() + i;
+    return table_.in_use(slot) ? at_[slot] : nullptr;
   }
 
   // ---- restore: before the channel starts
@@ -293,10 +300,24 @@ class BasicChannel {
     next_send_ = std::max(next_send_, next_send);
   }
 
-  bool discard_on_end = false;              // the next end of a save leaves this channel empty
+  Atom<bool> discard_on_end{};              // the next end of a save leaves this channel empty
   RestoreTarget* restore_target = nullptr;  // not null while RestorePacket runs
 
  private:
+  // The result is stored.
+  Status settle(std::uint32_t slot) noexcept {
+    switch (table_.complete(slot, control_)) {
+      case CompleteOutcome::kDeliver:
+        deliver_and_release(slot);
+        break;
+      case CompleteOutcome::kDeferred:
+        break;
+      case CompleteOutcome::kMisuse:
+        return Status::kInvalidDeviceState;
+    }
+    return Status::kSuccess;
+  }
+
   void store_result(Packet& packet, std::span<const std::byte> result) noexcept;
 
   // Seen by whoever sees what follows: a publish or a withdrawal, which release it.

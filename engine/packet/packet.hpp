@@ -47,6 +47,7 @@ struct alignas(16) Packet {
   bool queued = false;            // outgoing: not yet in the ring
   bool failed = false;            // incoming: its completion is not for the guest
   bool external_pending = false;  // incoming: its pages are not there yet
+  bool held = false;              // incoming: completed, but there is no guest yet that could be told
 
   std::byte* context() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   // Behind the context of a packet that the VSP made: what it sends.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace vmbsave::restore {
 
@@ -11,12 +12,15 @@ using image::ChunkKind;
 
 namespace {
 
-// A channel that numbers 10^9 packets a second gets to kFirstSend in 292 years: beyond is damage, and must not wrap.
+// A channel that numbers 10^9 packets a second gets there in 146 years: beyond is damage, and what follows must not
+// wrap.
+constexpr std::uint64_t kMostNumbers = packet::kFirstSend / 2;
+
 bool is_numbered(const image::LibBuf& lib, const image::ChannelBody& body) noexcept {
   if (lib.direction == static_cast<std::uint8_t>(packet::Direction::kIncoming))
     return lib.sequence < body.next_sequence;
-  return lib.sequence >= packet::kFirstSend && lib.sequence - packet::kFirstSend < body.next_send &&
-         lib.transaction_id != 0 && lib.transaction_id < body.next_send;
+  return lib.transaction_id != 0 && lib.transaction_id < body.next_send &&
+         lib.sequence == packet::kFirstSend + lib.transaction_id;
 }
 
 // A packet of the guest is in no queue of the host's; one of the host's without a completion to come is in use only
@@ -58,7 +62,9 @@ Status ChannelRestore::run() noexcept {
     reset(State::kNew);
     return Status::kInvalidDeviceState;
   }
+  const void* const outer = std::exchange(packet::restoring_channel, &channel_);
   const Status status = guarded([this] { return run_callbacks(); });
+  packet::restoring_channel = outer;
   if (status != Status::kSuccess) channel_.drop_all();
   reset(status == Status::kSuccess ? State::kDone : State::kNew);
   return status;
@@ -126,8 +132,8 @@ Status ChannelRestore::accept_channel(const Chunk& chunk) noexcept {
   if (body_.packets > image::kMaxPackets) return Status::kQuotaExceeded;
   if (restores && body_.packets > std::uint64_t{config.capacity} + config.sends) return Status::kQuotaExceeded;
   if (restores && config.restore_packet == nullptr) return Status::kInvalidDeviceState;
-  if (body_.next_sequence > packet::kFirstSend || body_.next_send > packet::kFirstSend ||
-      body_.blocks > body_.packets || body_.directory_chunks != image::directory_chunks(body_.packets)) {
+  if (body_.next_sequence > kMostNumbers || body_.next_send > kMostNumbers || body_.blocks > body_.packets ||
+      body_.directory_chunks != image::directory_chunks(body_.packets)) {
     return Status::kDataError;
   }
   return Status::kSuccess;
@@ -173,6 +179,7 @@ Status ChannelRestore::read_block(const Chunk& block) {
   std::uint64_t offset = sizeof(image::ChunkHeader);
   std::uint32_t count = 0;
   for (; offset < end; ++count) {
+    if (count == sync::kSlotsPerWord) return Status::kDataError;
     image::Record record;
     if (const Status status = image::read_record(block, offset, record); status != Status::kSuccess) return status;
     if (!is_consistent(record.lib) || !is_numbered(record.lib, body_)) return Status::kDataError;
@@ -231,9 +238,9 @@ Status ChannelRestore::check_transaction_ids() const {
 
 Status ChannelRestore::run_callbacks() {
   Status status = Status::kSuccess;
+  channel_.reserve(body_.next_sequence, body_.next_send);  // also what is abandoned keeps its ids: the guest may answer
   if (channel_.config().abandon_on_restore) return status;
   channel_.restore_target = this;
-  channel_.reserve(body_.next_sequence, body_.next_send);  // before a RestorePacket that sends
   for (const Located& record : records_) {
     status = run_callback(record);
     if (status != Status::kSuccess) break;

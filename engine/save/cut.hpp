@@ -67,7 +67,7 @@ class Cut {
     auto used = words_.cbegin();
     for (std::uint32_t c = 0; c < vm.channels().size(); ++c) {
       Channel& channel = *vm.channels()[c];
-      const bool discard = mode == EndMode::kDiscard || channel.discard_on_end;
+      const bool discard = mode == EndMode::kDiscard || channel.discard_on_end.load_relaxed();
       for (std::uint32_t w = 0; w < channel.table().words(); ++w) {
         if (used == words_.cend() || used->channel != c || used->index != w) {
           (void)channel.table().thaw(w);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "image/chunk_writer.hpp"
 #include "packet/channel.hpp"
@@ -61,6 +62,24 @@ PassResult size_block(const Channel& channel, Block& block, std::uint32_t* sizes
 // BytesNeeded before a second call: a VSP that leaves it used what it asked for.
 inline constexpr std::uint32_t kUnwritten = 0xFFFFFFFFu;
 
+// Level 2 checks that a VSP writes nothing behind its buffer: the second call gets one with a guard behind it.
+inline Status save_guarded(const packet::ChannelConfig& config, packet::Packet* packet, std::byte* buffer,
+                           std::uint32_t size, std::uint32_t& needed) {
+  constexpr std::size_t kGuardBytes = 64;
+  constexpr std::byte kGuard{0xA5};
+  struct alignas(image::kRecordAlignment) Piece {
+    std::byte bytes[image::kRecordAlignment];
+  };
+  std::vector<Piece> scratch((size + kGuardBytes) / sizeof(Piece) + 1);
+  std::byte* const first = scratch.front().bytes;
+  std::memset(first + size, static_cast<int>(kGuard), kGuardBytes);
+  const auto status =
+      static_cast<Status>(config.save_packet(config.handle, packet::to_handle(packet), first, size, &needed));
+  std::memcpy(buffer, first, size);
+  const bool kept = std::all_of(first + size, first + size + kGuardBytes, [&](std::byte b) { return b == kGuard; });
+  return kept ? status : Status::kInvalidDeviceRequest;
+}
+
 // Second call into `buffer`, which has room for `size` bytes, and zeroed tails: of what the VSP did not use, nothing
 // stays.
 inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* packet, std::byte* buffer,
@@ -68,8 +87,12 @@ inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* pa
   const std::uint64_t room = base::align_up(size, image::kRecordAlignment);
   std::memset(buffer, 0, room);
   needed = kUnwritten;
+#if VMBSAVE_CHECK >= 2
+  const Status status = save_guarded(config, packet, buffer, size, needed);
+#else
   const auto status =
       static_cast<Status>(config.save_packet(config.handle, packet::to_handle(packet), buffer, size, &needed));
+#endif
   if (status == Status::kPending) return Status::kInvalidDeviceRequest;
   if (!succeeded(status)) return status;
   if (needed > size) needed = size;  // not written, or a claim that the buffer cannot bear out
@@ -138,6 +161,8 @@ PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes
     *place = {packet->sequence, {block.ordinal, static_cast<std::uint32_t>(record - chunk)}};
     record += lib.record_bytes;
   }
+  // The last packet's callback may have written behind its buffer.
+  std::memset(record, 0, static_cast<std::size_t>(chunk + image::chunk_bytes(block.body_bytes) - record));
   block.body_bytes += grown_bytes;
   if (image::chunk_bytes(block.body_bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
   if (checksum && !result.grew) image::seal_chunk(chunk);

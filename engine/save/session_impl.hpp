@@ -10,14 +10,6 @@
 
 namespace vmbsave::save {
 
-// Marks this thread for the time in which it may run a session's callbacks.
-class InsideCallbacks {
- public:
-  explicit InsideCallbacks(const void* session) noexcept { callbacks_of = session; }
-  ~InsideCallbacks() { callbacks_of = nullptr; }
-  InsideCallbacks(const InsideCallbacks&) = delete;
-};
-
 template <template <class> class Atom>
 BasicSaveSession<Atom>::BasicSaveSession(Vm& vm) : vm_(vm) {}
 
@@ -35,7 +27,8 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
     return status;
   }
   lap_ = {};
-  deadline_ = options.deadline_ns == 0 ? 0 : base::now_ns() + options.deadline_ns;
+  const std::uint64_t now = base::now_ns();
+  deadline_ = options.deadline_ns == 0 ? 0 : now + std::min(options.deadline_ns, UINT64_MAX - now);
   cut_.freeze(vm_);
   lap(SavePhase::kCut);
   const bool settled = cut_.await_transit(vm_, [this] { return expired(); });
@@ -76,7 +69,7 @@ void BasicSaveSession<Atom>::end(EndMode mode) noexcept {
   lap_ = {};
   report_.deferred_delivered = cut_.thaw(vm_, mode);
   for (Channel* channel : vm_.channels()) {
-    channel->discard_on_end = false;
+    channel->discard_on_end.store_relaxed(false);
     VMBSAVE_AUDIT(channel->table().valid());
   }
   state_ = State::kIdle;

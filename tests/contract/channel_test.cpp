@@ -248,6 +248,59 @@ TEST(Teardown, DisableEndsSendsWithCancelled) {
   for (const auto& ended : endpoint.ended) EXPECT_EQ(ended.status, STATUS_CANCELLED);
 }
 
+TEST(Teardown, NothingIsSentOnceTheChannelIsBeingDisabled) {
+  Endpoint endpoint;
+  NTSTATUS again = STATUS_SUCCESS;
+  endpoint.on_ended = [&](VMBPACKET packet, NTSTATUS) { again = endpoint.send(packet, "once more"); };
+  const VMBPACKET packet = VmbPacketAllocate(endpoint.channel);
+  ASSERT_EQ(endpoint.send(packet, "question"), STATUS_SUCCESS);
+  VmbChannelDisable(endpoint.channel);
+  EXPECT_EQ(again, STATUS_INVALID_DEVICE_STATE);
+  EXPECT_EQ(endpoint.ended.size(), 1u);
+}
+
+TEST(Teardown, SendsRaceWithDisable) {
+  for (int round = 0; round < 200; ++round) {
+    Endpoint endpoint;
+    std::atomic<unsigned> ended = 0;
+    endpoint.on_ended = [&](VMBPACKET packet, NTSTATUS) {
+      VmbPacketFree(packet);
+      ++ended;
+    };
+    unsigned sent = 0;
+    std::atomic<bool> stop = false;
+    std::thread vsp([&] {
+      while (!stop) {
+        const VMBPACKET packet = VmbPacketAllocate(endpoint.channel);
+        if (packet == nullptr) continue;
+        if (endpoint.send(packet, "question") == STATUS_SUCCESS) {
+          ++sent;
+        } else {
+          VmbPacketFree(packet);
+        }
+      }
+    });
+    VmbChannelDisable(endpoint.channel);
+    stop = true;
+    vsp.join();
+    EXPECT_EQ(ended, sent) << "a routine for each successful send";
+  }
+}
+
+TEST(StateModel, CallbacksThatNestAreAllRemembered) {
+  Parent parent;
+  Endpoint outer({.parent = parent});
+  Endpoint inner({.parent = parent});
+  inner.on_change = [&](const std::string&) { VmbChannelPause(outer.channel); };
+  outer.on_process = [&](VMBPACKET packet, PVOID, UINT32, UINT32) {
+    VmbChannelPause(inner.channel);
+    outer.packets.push_back(packet);
+  };
+  EXPECT_TRUE(outer.receive(1, 0));
+  EXPECT_EQ(outer.statistics().Misuses, 1u) << "it would wait for its own caller";
+  outer.complete_all();
+}
+
 TEST(Teardown, CloseCancelsWhatTheGuestHasAndKeepsWhatIsQueued) {
   Endpoint endpoint;
   ASSERT_EQ(endpoint.send(VmbPacketAllocate(endpoint.channel), "in the ring"), STATUS_SUCCESS);

@@ -119,10 +119,12 @@ TEST_P(OneCut, ASecondChannelsPassIsNotASecondSave) {
     };
     ASSERT_EQ(VmbChannelSaveBegin(e->channel), STATUS_SUCCESS);
   }
-  for (auto& e : channels) EXPECT_EQ(save_continue(e->channel), STATUS_SUCCESS);
   std::size_t packets = 0;
   for (auto& e : channels) packets += e->packets.size();
-  EXPECT_EQ(calls, packets) << "the first SaveContinue saves the whole VM";
+  for (auto& e : channels) {
+    EXPECT_EQ(save_continue(e->channel), STATUS_SUCCESS);
+    EXPECT_EQ(calls, packets) << "the first SaveContinue saves the whole VM, the others nothing";
+  }
   for (auto& e : channels) VmbChannelSaveEnd(e->channel);
 }
 
@@ -248,7 +250,51 @@ TEST(Save, NothingOfAChannelRunsAfterItsDisable) {
   EXPECT_EQ(save_continue(first.channel), STATUS_SUCCESS);
   VmbChannelSaveEnd(first.channel);
   EXPECT_EQ(calls, 0u);
-  EXPECT_TRUE(leaving.completions().empty());
+  EXPECT_EQ(leaving.completions().size(), 4u) << "what was completed in time reaches the guest at the save's end";
+}
+
+TEST(Save, ADisableMeanwhileEndsSendsWithCancelledAtItsEnd) {
+  Parent parent;
+  Endpoint first({.parent = parent});
+  Endpoint leaving({.parent = parent});
+  const VMBPACKET sent = VmbPacketAllocate(leaving.channel);
+  ASSERT_EQ(leaving.send(sent, "question"), STATUS_SUCCESS);
+  ASSERT_EQ(VmbChannelSaveBegin(first.channel), STATUS_SUCCESS);
+  VmbChannelDisable(leaving.channel);
+  EXPECT_TRUE(leaving.ended.empty());
+  VmbChannelSaveEnd(first.channel);
+  ASSERT_EQ(leaving.ended.size(), 1u);
+  EXPECT_EQ(leaving.ended[0].status, STATUS_CANCELLED);
+  VmbPacketFree(sent);
+  EXPECT_EQ(VmbChannelEnable(leaving.channel), STATUS_SUCCESS);
+}
+
+TEST(Save, ABeginThatFailsWakesWhatItStopped) {
+  Endpoint endpoint;
+  endpoint.fill(1);
+  VMBS_SAVE_OPTIONS options;
+  VMBS_SAVE_OPTIONS_INIT(&options);
+  options.DeadlineNs = 1'000'000;
+  ASSERT_EQ(VmbsChannelSetSaveOptions(endpoint.channel, &options), STATUS_SUCCESS);
+  endpoint.on_process = [&](VMBPACKET packet, PVOID, UINT32, UINT32) {
+    endpoint.packets.push_back(packet);
+    std::thread([&] { EXPECT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_IO_TIMEOUT); }).join();
+  };
+  const Request request{0, 2};
+  ASSERT_TRUE(endpoint.guest->send(2, std::as_bytes(std::span(&request, 1)), true));
+  EXPECT_EQ(endpoint.guest->signal(), STATUS_SUCCESS);
+  EXPECT_TRUE(endpoint.guest->host_work_due()) << "whoever met the save is asked to look again";
+}
+
+TEST(Save, TheVspsOwnStatusIsInTheStatistics) {
+  Endpoint endpoint;
+  endpoint.fill(1);
+  endpoint.on_save = [](VMBPACKET, PVOID, UINT32, PUINT32) -> NTSTATUS { return STATUS_BUFFER_TOO_SMALL; };
+  ASSERT_EQ(VmbChannelSaveBegin(endpoint.channel), STATUS_SUCCESS);
+  EXPECT_EQ(save_continue(endpoint.channel), STATUS_INVALID_BUFFER_SIZE)
+      << "to the caller it would mean something else";
+  EXPECT_EQ(endpoint.save_statistics().FailureStatus, STATUS_BUFFER_TOO_SMALL);
+  VmbChannelSaveEnd(endpoint.channel);
 }
 
 TEST(Save, BeginFromInsideProcessPacketIsRefused) {

@@ -234,7 +234,7 @@ NTSTATUS vsp_create(PDEVICE_OBJECT Parent, vsp **Vsp) {
   NTSTATUS status;
   vsp *const self = (vsp *)calloc(1, sizeof *self);
   if (self == NULL) return STATUS_INSUFFICIENT_RESOURCES;
-  status = VmbChannelAllocate(Parent, 1, &self->Channel);
+  status = VmbChannelAllocate(Parent, TRUE, &self->Channel);
   if (!NT_SUCCESS(status)) {
     free(self);
     return status;

@@ -48,6 +48,10 @@ typedef ULONG *PULONG; /**< pointer to a ULONG */
 #define VOID void /**< no value */
 #endif
 #endif
+#ifndef TRUE
+#define TRUE 1  /**< a BOOLEAN's yes */
+#define FALSE 0 /**< a BOOLEAN's no */
+#endif
 #ifndef GUID_DEFINED
 #define GUID_DEFINED /**< a GUID is there */
 /** Names an interface: a kind of device, or one instance of it. */
@@ -316,7 +320,7 @@ NTSTATUS VmbChannelInitSetFlags(VMBCHANNEL Channel, UINT32 Flags);
  * @retval STATUS_INVALID_PARAMETER_2 DataSize is 0  @retval STATUS_INVALID_PARAMETER_3 ChainLength is 0 */
 NTSTATUS VmbChannelInitSetMaximumExternalData(VMBCHANNEL Channel, UINT32 DataSize, UINT32 ChainLength);
 /** Sets the longest packet or completion that the VSP sends. vmbsave: of completions too.
- * @param Channel the channel  @param PacketSize bytes, 1 to 524,280; 4,096 by default
+ * @param Channel the channel  @param PacketSize bytes, 1 to 524,264; 4,096 by default
  * @retval STATUS_SUCCESS set  @retval STATUS_INVALID_PARAMETER_1 no channel, or enabled
  * @retval STATUS_INVALID_PARAMETER_2 out of range */
 NTSTATUS VmbChannelInitSetMaximumPacketSize(VMBCHANNEL Channel, UINT32 PacketSize);
@@ -367,15 +371,15 @@ VOID VmbChannelStart(VMBCHANNEL Channel);
 VOID VmbChannelPause(VMBCHANNEL Channel);
 /** Revokes the channel: as Pause, then EvtChannelClosed if it was open, then sent packets end with STATUS_CANCELLED. vmbsave:
  * between the SaveContinue that returned STATUS_SUCCESS and SaveEnd the save is discarded instead of resumed: Suspend and Closed
- * are called, nothing is waited for or delivered. While another save of the VM runs, the memory goes at its end, and Enable fails
- * until then.
+ * are called, nothing is waited for or delivered. While another save of the VM runs, completions reach the guest and sent packets
+ * end with STATUS_CANCELLED at its end, the memory goes then, and Enable fails until then.
  * @param Channel the channel */
 VOID VmbChannelDisable(VMBCHANNEL Channel);
 
 /* ---- packets: any thread ----------------------------------------------------------------------------------------------------- */
 /** Ends an incoming packet; its MDLs go with it. The guest gets the bytes if it asked for a completion, during a save only after
- * its end. vmbsave: a call with more than the maximum packet size has no effect, and the packet stays in use; so has one for a
- * restored packet before the channel is open, so that a VSP begins with those when it is opened or started.
+ * its end. vmbsave: a call with more than the maximum packet size has no effect, and the packet stays in use. A restored packet
+ * that is completed before the guest has the channel open is kept until then; to a save meanwhile it is in use.
  * @param PacketCompletionContext the packet, not to be used after this  @param PacketCompletionBuffer copied; NULL: no bytes
  * @param BufSize of PacketCompletionBuffer */
 VOID VmbChannelPacketComplete(VMBPACKETCOMPLETION PacketCompletionContext, PVOID PacketCompletionBuffer, UINT32 BufSize);
@@ -428,7 +432,7 @@ NTSTATUS VmbPacketRestore(VMBPACKET PacketObject, PVOID Buffer, ULONG BufferSize
  * @retval STATUS_INVALID_PARAMETER_2 no bytes, or too many  @retval STATUS_INVALID_PARAMETER_4 an MDL
  * @retval STATUS_INVALID_PARAMETER_5 an unknown flag
  * @retval STATUS_INVALID_DEVICE_STATE in use, without completion routine, or the channel is not enabled
- * @retval STATUS_DEVICE_BUSY a save runs  @retval STATUS_INSUFFICIENT_RESOURCES packets in memory of callers took all room */
+ * @retval STATUS_DEVICE_BUSY a save or a restore runs  @retval STATUS_INSUFFICIENT_RESOURCES packets of callers' took all room */
 NTSTATUS VmbPacketSend(VMBPACKET PacketObject, PVOID Buffer, UINT32 BufferLength, PMDL ExternalDataMdl, UINT32 Flags);
 /** Sets what is called when a packet's transaction ends.
  * @param PacketObject the packet, not in use  @param CompletionRoutine called once for each successful send */
