@@ -4,7 +4,7 @@ namespace vmbsave::kmcl {
 
 Gate::Entry Gate::enter() noexcept {
   const std::lock_guard lock(mutex_);
-  if (!open_) return Entry::kClosed;
+  if (!open_.load_relaxed()) return Entry::kClosed;
   if (inside_) {
     again_ = true;
     return Entry::kAnother;
@@ -16,7 +16,7 @@ Gate::Entry Gate::enter() noexcept {
 
 bool Gate::leave() noexcept {
   const std::lock_guard lock(mutex_);
-  if (again_ && open_) {
+  if (again_ && open_.load_relaxed()) {
     again_ = false;
     return true;
   }
@@ -27,21 +27,19 @@ bool Gate::leave() noexcept {
 
 void Gate::open() noexcept {
   const std::lock_guard lock(mutex_);
-  open_ = true;
-  closing_.store_relaxed(false);
+  open_.store_relaxed(true);
   blocked_.store_relaxed(false);
 }
 
 void Gate::close() noexcept {
   std::unique_lock lock(mutex_);
-  open_ = false;
-  closing_.store_relaxed(true);
+  open_.store_relaxed(false);
   left_.wait(lock, [this] { return !inside_; });
 }
 
 void Gate::wake(const VMBS_TRANSPORT& transport, PVOID context, bool always) noexcept {
   const std::lock_guard lock(mutex_);
-  if (!open_ || !(always || blocked_.load_relaxed())) return;
+  if (!open_.load_relaxed() || !(always || blocked_.load_relaxed())) return;
   blocked_.store_relaxed(false);
   transport.Wake(context);
 }

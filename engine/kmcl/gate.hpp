@@ -18,7 +18,7 @@ class Gate {
   // True: somebody asked meanwhile; go round again. False: the caller is outside.
   bool leave() noexcept;
   // For whoever is inside: the gate is being closed.
-  bool closing() const noexcept { return closing_.load_relaxed(); }
+  bool closing() const noexcept { return !open_.load_relaxed(); }
 
   void open() noexcept;
   // Waits until nobody is inside.
@@ -35,10 +35,9 @@ class Gate {
  private:
   std::mutex mutex_;
   std::condition_variable left_;
-  bool open_ = false;
+  base::Atomic<bool> open_{};  // changed under the mutex
   bool inside_ = false;
   bool again_ = false;
-  base::Atomic<bool> closing_{true};
   base::Atomic<bool> blocked_{};
 };
 

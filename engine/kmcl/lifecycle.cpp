@@ -225,7 +225,7 @@ NTSTATUS VmbsChannelClose(VMBCHANNEL Channel) {
   const std::lock_guard lock(Channel->changing);
   if (!is_enabled(Channel) || !Channel->open.load_relaxed()) return STATUS_INVALID_DEVICE_STATE;
   if (const Status status = Channel->vm->begin_change(); status != Status::kSuccess) return to_ntstatus(status);
-  if (Channel->active.load_relaxed()) vmbsave::kmcl::leave_active(*Channel, true);
+  if (Channel->active.load_relaxed()) vmbsave::kmcl::leave_active(*Channel, false);
   vmbsave::kmcl::await_completions(*Channel->channel);  // of a restored channel that was never started, too
   vmbsave::kmcl::close(*Channel);
   Channel->sends.cancel(false);
