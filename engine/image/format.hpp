@@ -101,6 +101,16 @@ constexpr std::uint32_t directory_chunks(std::uint32_t packets) noexcept {
   return packets == 0 ? 1 : (packets + kDirectoryEntries - 1) / kDirectoryEntries;
 }
 
+// Of one channel's directory chunks.
+inline constexpr std::uint64_t kFullDirectoryBytes = chunk_bytes(kDirectoryEntries * sizeof(DirectoryEntry));
+constexpr std::uint64_t directory_bytes(std::uint32_t packets) noexcept {
+  const std::uint64_t full = packets / kDirectoryEntries;
+  const std::uint64_t rest = packets % kDirectoryEntries;
+  std::uint64_t bytes = full * kFullDirectoryBytes;
+  if (rest != 0 || full == 0) bytes += chunk_bytes(rest * sizeof(DirectoryEntry));
+  return bytes;
+}
+
 inline constexpr std::uint64_t kImageChunkBytes = chunk_bytes(sizeof(ImageBody));
 inline constexpr std::uint64_t kChannelChunkBytes = chunk_bytes(sizeof(ChannelBody));
 inline constexpr std::uint64_t kEndChunkBytes = chunk_bytes(0);

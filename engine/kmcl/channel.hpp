@@ -81,7 +81,7 @@ struct VMBCHANNEL__ {
   bool saving = false;
   bool saved = false;        // SaveContinue has returned STATUS_SUCCESS
   std::uint32_t number = 0;  // in the VM
-  std::uint64_t cursor = 0;  // bytes of the channel's stream that SaveContinue has written
+  std::uint32_t next_chunk = 0;  // of the channel's stream, for SaveContinue
 
   // Came while a save of the VM was open; carried out at its end.
   bool disable_pending = false;

@@ -7,30 +7,17 @@ using vmbsave::kmcl::to_ntstatus;
 
 namespace {
 
-// Bytes of the chunk at the start of `rest`; 0 if there is none.
-std::uint32_t chunk_bytes(std::span<const std::byte> rest) noexcept {
-  vmbsave::image::ChunkHeader header{};
-  if (!rest.empty()) std::memcpy(&header, rest.data(), sizeof header);
-  return header.bytes;
-}
-
-// How many bytes of whole chunks fit into `room`.
-std::uint64_t whole_chunks(std::span<const std::byte> rest, std::uint64_t room) noexcept {
-  std::uint64_t filled = 0;
-  for (std::uint32_t next = chunk_bytes(rest); next != 0 && next <= room - filled;
-       next = chunk_bytes(rest.subspan(filled))) {
-    filled += next;
-  }
-  return filled;
-}
-
+// As many whole chunks of the channel's stream as fit.
 NTSTATUS hand_out(VMBCHANNEL__& channel, PVOID buffer, ULONG size, ULONG& filled, ULONG& required) noexcept {
-  const std::span<const std::byte> rest = channel.vm->session().stream(channel.number).subspan(channel.cursor);
-  filled = static_cast<ULONG>(whole_chunks(rest, size));
-  if (filled != 0) std::memcpy(buffer, rest.data(), filled);
-  channel.cursor += filled;
-  required = chunk_bytes(rest.subspan(filled));
-  if (required == 0) {
+  const vmbsave::save::ImageView image = channel.vm->session().image();
+  auto* const first = static_cast<std::byte*>(buffer);
+  std::span<const std::byte> next = image.chunk(channel.number, channel.next_chunk);
+  for (; !next.empty() && next.size() <= size - filled; next = image.chunk(channel.number, ++channel.next_chunk)) {
+    std::memcpy(first + filled, next.data(), next.size());
+    filled += static_cast<ULONG>(next.size());
+  }
+  required = static_cast<ULONG>(next.size());
+  if (next.empty()) {
     channel.saved = true;
     return STATUS_SUCCESS;
   }
@@ -47,7 +34,7 @@ NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel) {
   }
   Channel->saved = false;
   Channel->number = 0;
-  Channel->cursor = 0;
+  Channel->next_chunk = 0;
   return to_ntstatus(Channel->vm->join_save(*Channel));
 }
 

@@ -59,6 +59,7 @@ struct Plan {
   std::vector<Unit> units;
   std::vector<std::uint32_t> sizes;
   std::vector<Place> places;
+  std::uint64_t end_offset = 0;  // of the end chunk
   std::uint64_t image_bytes = 0;
 
   std::uint32_t packets() const noexcept { return static_cast<std::uint32_t>(sizes.size()); }
@@ -123,9 +124,10 @@ struct Plan {
         offset += image::chunk_bytes(blocks[b].body_bytes);
       }
       stream.directory_offset = offset;
-      offset += directory_bytes(stream.packets);
+      offset += image::directory_bytes(stream.packets);
       stream.end = offset;
     }
+    end_offset = offset;
     image_bytes = offset + image::kEndChunkBytes;
   }
 
@@ -143,14 +145,6 @@ struct Plan {
       end = stream.end;
     }
     return image_bytes == end + image::kEndChunkBytes;
-  }
-
-  static std::uint64_t directory_bytes(std::uint32_t packets) noexcept {
-    const std::uint64_t full = packets / image::kDirectoryEntries;
-    const std::uint64_t rest = packets % image::kDirectoryEntries;
-    std::uint64_t bytes = full * image::chunk_bytes(image::kDirectoryEntries * sizeof(image::DirectoryEntry));
-    if (rest != 0 || full == 0) bytes += image::chunk_bytes(rest * sizeof(image::DirectoryEntry));
-    return bytes;
   }
 
  private:

@@ -14,10 +14,24 @@ const char* phase_name(SavePhase phase) noexcept {
       return "place";
     case SavePhase::kSave:
       return "save";
+    case SavePhase::kPass:
+      return "pass";
     case SavePhase::kSeal:
       return "seal";
     case SavePhase::kEnd:
       return "end";
+  }
+  return "?";
+}
+
+const char* plan_name(SavePlan plan) noexcept {
+  switch (plan) {
+    case SavePlan::kAuto:
+      return "auto";
+    case SavePlan::kExact:
+      return "exact";
+    case SavePlan::kFused:
+      return "fused";
   }
   return "?";
 }

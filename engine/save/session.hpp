@@ -9,11 +9,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "base/atomic.hpp"
 #include "base/clock.hpp"
 #include "mem/arena.hpp"
+#include "save/image_view.hpp"
 #include "save/plan.hpp"
 #include "vmbsave/executor.hpp"
 #include "vmbsave/save.hpp"
@@ -68,10 +68,8 @@ class BasicSaveSession {
   bool begun() const noexcept { return state_ != State::kIdle; }
   bool complete() const noexcept { return state_ == State::kComplete; }
 
-  // The whole image; and one channel's stream in it, cut into chunks, each at most 2^32-1 bytes. Valid until the next
-  // begin.
-  std::span<const std::byte> image() const noexcept;
-  std::span<const std::byte> stream(std::uint32_t channel) const noexcept;
+  // Of a complete save.
+  ImageView image() const noexcept { return {plan_, image_}; }
 
   const SaveReport& report() const noexcept { return report_; }
 

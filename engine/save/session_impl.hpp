@@ -77,17 +77,6 @@ void BasicSaveSession<Atom>::end(EndMode mode) noexcept {
   vm_.control().leave();
 }
 
-template <template <class> class Atom>
-std::span<const std::byte> BasicSaveSession<Atom>::image() const noexcept {
-  return {image_, plan_.image_bytes};
-}
-
-template <template <class> class Atom>
-std::span<const std::byte> BasicSaveSession<Atom>::stream(std::uint32_t channel) const noexcept {
-  const Stream& stream = plan_.streams[channel];
-  return {image_ + stream.offset, stream.end - stream.offset};
-}
-
 // All memory that a save needs before it knows its packets, so that nothing can fail between the cut and the plan.
 template <template <class> class Atom>
 Status BasicSaveSession<Atom>::prepare() noexcept {

@@ -17,8 +17,7 @@ class Image {
     vm[0].receive(0x1122334455667788, 5);
     vm[0].receive(9, 0);
     save_packets(vm);
-    const auto image = vm.session.image();
-    bytes_.assign(image.begin(), image.end());
+    bytes_ = image_of(vm);
     vm.session.end(EndMode::kResume);
   }
 

@@ -137,7 +137,7 @@ void run_traffic(Executor* executor) {
   while (!traffic.stop) {
     ASSERT_EQ(traffic.vm.session.begin({.executor = executor}), Status::kSuccess);
     ASSERT_EQ(traffic.vm.session.save(), Status::kSuccess);
-    const auto saved = packets_of(traffic.vm.session.image());
+    const auto saved = packets_of(image_of(traffic.vm));
     if (traffic.completed >= next_check) {
       // Nothing is delivered between the cut and the end: what is delivered now was so before the cut.
       for (std::size_t c = 0; c < 2; ++c) check_cut(saved, c, traffic.vm[c].completions());
@@ -175,7 +175,7 @@ TEST(Traffic, DiscardsDeliverNothingAfterTheCut) {
     ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
     const std::size_t before = vm[0].completions().size();
     ASSERT_EQ(vm.session.save(), Status::kSuccess);
-    const std::size_t saved = packets_of(vm.session.image()).size();
+    const std::size_t saved = packets_of(image_of(vm)).size();
     vm.session.end(EndMode::kDiscard);
     completer.join();
     ASSERT_EQ(vm[0].completions().size(), before) << "delivered after the cut";

@@ -67,10 +67,10 @@ TEST(Plan, PlacesAreContiguousAndAligned) {
 }
 
 TEST(Plan, DirectoryChunksHold1024Entries) {
-  EXPECT_EQ(save::Plan::directory_bytes(0), 64u);
-  EXPECT_EQ(save::Plan::directory_bytes(1), 128u);
-  EXPECT_EQ(save::Plan::directory_bytes(1024), 64u + 8192u);
-  EXPECT_EQ(save::Plan::directory_bytes(1025), 64u + 8192u + 128u);
+  EXPECT_EQ(image::directory_bytes(0), 64u);
+  EXPECT_EQ(image::directory_bytes(1), 128u);
+  EXPECT_EQ(image::directory_bytes(1024), 64u + 8192u);
+  EXPECT_EQ(image::directory_bytes(1025), 64u + 8192u + 128u);
   EXPECT_EQ(image::directory_chunks(0), 1u);
   EXPECT_EQ(image::directory_chunks(1024), 1u);
   EXPECT_EQ(image::directory_chunks(1025), 2u);

@@ -241,7 +241,7 @@ TEST(Machine, RestoredRequestsCompleteOverRingsOfTheirOwn) {
   source.start();
   for (std::uint32_t i = 0; i < 93; ++i) source.submit(i % 2 == 0 ? 1 : 0, longest_request(i));
   Machine destination(vsp, {1, 2}, quotas, 1);
-  EXPECT_EQ(destination.restore(0, source.save(0).image).packets, 93u);
+  EXPECT_EQ(destination.restore(0, gather(source.save(0).image)).packets, 93u);
   destination.start();
   EXPECT_EQ(destination.in_use(), 0u) << "nothing is re-issued yet";
   destination.reissue();
@@ -269,12 +269,12 @@ TEST(Verify, SeesEveryDifference) {
     machine.submit(0, r);
     expected[0].push_back(r);
   }
-  const SavedDomain saved = machine.save(0);
-  EXPECT_EQ(difference(saved.image, expected, vsp), "");
+  const std::vector<std::byte> image = gather(machine.save(0).image);
+  EXPECT_EQ(difference(image, expected, vsp), "");
   const auto changed = [&](auto&& change) {
     ExpectedChannels other = expected;
     change(other[0]);
-    return difference(saved.image, other, vsp);
+    return difference(image, other, vsp);
   };
   EXPECT_NE(changed([](auto& c) { c.pop_back(); }), "");
   EXPECT_NE(changed([](auto& c) { c.push_back(c.back()); }), "");
@@ -284,7 +284,7 @@ TEST(Verify, SeesEveryDifference) {
   EXPECT_NE(changed([](auto& c) { c[7].tag += 1; }), "");
   EXPECT_NE(changed([](auto& c) { c[7].operation = VMBS_VSP_READ; }), "");
   EXPECT_NE(changed([](auto& c) { c[29].record = 77; }), "");
-  std::vector<std::byte> damaged(saved.image.begin(), saved.image.end());
+  std::vector<std::byte> damaged = image;
   damaged[damaged.size() / 2] ^= std::byte{1};
   EXPECT_NE(difference(damaged, expected, vsp), "");
   machine.complete_all();

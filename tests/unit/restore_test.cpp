@@ -12,10 +12,9 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-Bytes image_of(TestVm& vm) {
+Bytes save(TestVm& vm) {
   save_packets(vm);
-  const auto image = vm.session.image();
-  Bytes bytes(image.begin(), image.end());
+  Bytes bytes = image_of(vm);
   vm.session.end(EndMode::kResume);
   return bytes;
 }
@@ -25,7 +24,7 @@ Bytes small_image(unsigned channels = 1, unsigned packets = 5) {
   for (unsigned c = 0; c < channels; ++c) {
     for (unsigned i = 0; i < packets; ++i) vm[c].receive(c * 100 + i + 1, i * 9);
   }
-  return image_of(vm);
+  return save(vm);
 }
 
 // Offsets of the chunks of an image, its end included.

@@ -68,7 +68,7 @@ TEST_P(SaveRestore, RoundTrip) {
   expect_states(saved);
 
   TestVm destination(shape.channels, config);
-  const auto report = restore::restore_image(destination.vm, source.session.image(), {.executor = executor.get()});
+  const auto report = restore::restore_image(destination.vm, image_of(source), {.executor = executor.get()});
   ASSERT_EQ(report.status, Status::kSuccess) << status_name(report.status);
   EXPECT_EQ(report.packets, saved.size());
   source.session.end(EndMode::kResume);
@@ -93,13 +93,12 @@ TEST(SaveSession, SameBytesWithAnyThreads) {
   TestVm vm(5, {.concurrent_callbacks = true});
   fill(vm, 500);
   save_packets(vm);
-  const std::vector<std::byte> serial(vm.session.image().begin(), vm.session.image().end());
+  const std::vector<std::byte> serial = image_of(vm);
   vm.session.end(EndMode::kResume);
   for (const unsigned threads : {1u, 2u, 4u}) {
     const auto executor = make_thread_executor(threads);
     save_packets(vm, executor.get());
-    const auto image = vm.session.image();
-    EXPECT_TRUE(std::equal(serial.begin(), serial.end(), image.begin(), image.end())) << threads << " threads";
+    EXPECT_EQ(image_of(vm), serial) << threads << " threads";
     vm.session.end(EndMode::kResume);
   }
 }
@@ -269,7 +268,7 @@ struct OnePacket {
     vm[0].save_hook = std::move(hook);
     EXPECT_EQ(vm.session.begin({}), Status::kSuccess);
     const Status status = vm.session.save();
-    if (status == Status::kSuccess) saved = packets_of(vm.session.image());
+    if (status == Status::kSuccess) saved = packets_of(image_of(vm));
     vm.session.end(EndMode::kResume);
     EXPECT_EQ(vm.in_use(), 1u);
     return status;
@@ -347,7 +346,7 @@ TEST(SavePacket, PersistedLength) {
       }),
                 Status::kSuccess);
       EXPECT_EQ(one.saved.at(0).state.size(), c.kept);
-      const auto image = one.vm.session.image();
+      const auto image = image_of(one.vm);
       EXPECT_EQ(static_cast<std::size_t>(std::count(image.begin(), image.end(), std::byte{0xEE})), c.kept)
           << "bytes beyond the kept length are zero";
     }

@@ -205,11 +205,21 @@ inline std::vector<SavedPacket> packets_of(std::span<const std::byte> image) {
   return packets;
 }
 
+// The image of the last save, gathered from where its pieces lie.
+inline std::vector<std::byte> image_of(const TestVm& vm) {
+  std::vector<std::byte> bytes(vm.session.image().bytes());
+  vm.session.image().copy_to(bytes.data());
+  return bytes;
+}
+
 // begin and save; the caller ends. Fails the test if one fails.
-inline std::vector<SavedPacket> save_packets(TestVm& vm, Executor* executor = nullptr) {
-  EXPECT_EQ(vm.session.begin({.executor = executor}), Status::kSuccess);
+inline std::vector<SavedPacket> save_packets(TestVm& vm, const SaveOptions& options) {
+  EXPECT_EQ(vm.session.begin(options), Status::kSuccess);
   EXPECT_EQ(vm.session.save(), Status::kSuccess);
-  return packets_of(vm.session.image());
+  return packets_of(image_of(vm));
+}
+inline std::vector<SavedPacket> save_packets(TestVm& vm, Executor* executor = nullptr) {
+  return save_packets(vm, {.executor = executor});
 }
 
 }  // namespace vmbsave::test

@@ -51,6 +51,12 @@ std::unique_ptr<guest::Guest> make_guest(std::uint32_t quota) {
 
 }  // namespace
 
+std::vector<std::byte> gather(const save::ImageView& image) {
+  std::vector<std::byte> bytes(image.bytes());
+  image.copy_to(bytes.data());
+  return bytes;
+}
+
 Machine::Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas, unsigned threads)
     : vsp_(vsp), topology_(topology), backend_{this, on_submit}, parents_(topology.domains) {
   if (threads > 1) executor_ = make_thread_executor(threads);

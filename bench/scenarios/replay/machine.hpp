@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "save/image_view.hpp"
 #include "vmbsave/executor.hpp"
 #include "vmbsave/guest.hpp"
 #include "vmbsave/kmcl_ext.h"
@@ -27,10 +28,13 @@ struct Topology {
 
 // One save of one domain: the image is valid until the domain's next save.
 struct SavedDomain {
-  std::span<const std::byte> image;
+  save::ImageView image;
   std::uint64_t save_ns = 0;  // from begin until the image was complete
   SaveReport report;
 };
+
+// The image in one piece.
+std::vector<std::byte> gather(const save::ImageView& image);
 
 class Machine {
  public:

@@ -17,6 +17,16 @@ namespace {
 
 constexpr std::uint32_t kDefaultQuota = 4096;
 
+bool is_same(const save::ImageView& image, std::span<const std::byte> bytes) {
+  if (image.bytes() != bytes.size()) return false;
+  bool same = true;
+  image.for_each_piece([&](std::span<const std::byte> piece) {
+    same = same && std::memcmp(piece.data(), bytes.data(), piece.size()) == 0;
+    bytes = bytes.subspan(piece.size());
+  });
+  return same;
+}
+
 class Replay {
  public:
   Replay(const trace::Trace& trace, const VMBS_VSP& vsp, const Options& options, const Progress& progress)
@@ -138,11 +148,12 @@ class Replay {
   bool save_and_check(Machine& source) {
     for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
       const SavedDomain saved = source.save(domain);
+      images_.push_back(gather(saved.image));
+      const std::vector<std::byte>& image = images_.back();
       result_.cold_save_ns += saved.save_ns;
-      result_.image_bytes += saved.image.size();
-      if (!same(saved.image, domain)) return false;
-      images_.emplace_back(saved.image.begin(), saved.image.end());
-      write_image(saved.image, domain);
+      result_.image_bytes += image.size();
+      if (!same(image, domain)) return false;
+      write_image(image, domain);
     }
     for (auto& samples : result_.phase_ns) samples.reserve(options_.repeat);
     for (std::uint32_t i = 0; i < options_.repeat; ++i) {
@@ -160,8 +171,7 @@ class Replay {
       const SavedDomain saved = source.save(domain);
       save_ns += saved.save_ns;
       for (unsigned p = 0; p < kSavePhases; ++p) phase_ns[p] += saved.report.phase_ns[p];
-      const std::vector<std::byte>& first = images_[domain];
-      if (saved.image.size() != first.size() || std::memcmp(saved.image.data(), first.data(), first.size()) != 0) {
+      if (!is_same(saved.image, images_[domain])) {
         result_.difference = fmt::format("epoch {}: save {} differs from the first", domain, result_.save_ns.size());
         return false;
       }
@@ -179,7 +189,7 @@ class Replay {
     for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
       result_.restore_ns += destination.restore(domain, images_[domain]).restore_ns;
       const SavedDomain again = destination.save(domain);
-      if (!same(again.image, domain)) return;
+      if (!same(gather(again.image), domain)) return;
     }
     destination.start();
     destination.reissue();

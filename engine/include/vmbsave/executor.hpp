@@ -15,6 +15,19 @@ class Executor {
   /// @return threads that take part, the caller included; at least 1
   virtual unsigned concurrency() const noexcept = 0;
 
+  /// Work follows within microseconds: threads that sleep may as well get up now. Returns at once.
+  virtual void wake() noexcept {}
+
+  /// What run() calls. Must not throw.
+  using Task = void (*)(void* context) noexcept;
+
+  /// Calls task(context) on the calling thread. The calls of for_each inside it follow each other closely, so that the
+  /// other threads need not be fetched anew for each. Not from inside another run().
+  ///
+  /// @param task     called once
+  /// @param context  handed to task
+  virtual void run(Task task, void* context) noexcept { task(context); }
+
   /// Works on the items from `first` up to `last`, that one not included. Must not throw.
   using Body = void (*)(void* context, std::size_t first, std::size_t last) noexcept;
 
@@ -29,12 +42,33 @@ class Executor {
   virtual void for_each(std::size_t count, std::size_t grain, Body body, void* context) noexcept = 0;
 };
 
+/// Processors that this process may use: those of its affinity mask, but no more than its cgroups' CPU quota pays for,
+/// rounded up. Reads the system's files: not for a hot path.
+///
+/// @return at least 1
+unsigned available_cpus() noexcept;
+
+/// The executor for production: oneTBB where the engine was built with it, threads of its own elsewhere, and for one
+/// thread the calling one. No thread starts before the first parallel call.
+///
+/// @param threads  that take part, the calling one included; more than available_cpus(), or 0: as many as those
+/// @return the executor
+std::unique_ptr<Executor> make_executor(unsigned threads = 0);
+
 /// @return an executor that runs everything on the calling thread, in ascending order
 std::unique_ptr<Executor> make_serial_executor();
 
-/// An executor of threads of its own, which start with the first parallel call and sleep between saves.
+/// An executor with a oneTBB arena of its own, whose workers oneTBB shares with the rest of the process. Callbacks that
+/// run in it may use oneTBB themselves.
 ///
-/// @param threads  that take part, the calling one included
+/// @param threads  that take part, the calling one included; more than available_cpus(), or 0: as many as those
+/// @return the executor; nullptr if the engine was built without oneTBB
+std::unique_ptr<Executor> make_tbb_executor(unsigned threads = 0);
+
+/// An executor of threads of its own, which start with the first parallel call and sleep between saves. For sanitizers,
+/// which do not see through oneTBB, and for builds without it.
+///
+/// @param threads  that take part, the calling one included; not limited by the processors that there are
 /// @return the executor
 std::unique_ptr<Executor> make_thread_executor(unsigned threads);
 

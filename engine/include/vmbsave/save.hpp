@@ -10,6 +10,22 @@ namespace vmbsave {
 
 class Executor;
 
+/// How a save goes over its packets. The image is the same, byte for byte.
+enum class SavePlan : std::uint8_t {
+  kAuto,   ///< the faster one, as far as the engine knows
+  kExact,  ///< sizes every packet, then gives each its place, then saves every packet: one contiguous piece of memory
+  kFused,  ///< sizes and saves block by block while the packets are in the cache: an image in pieces
+};
+
+/// The name of a plan.
+///
+/// @param plan  the plan
+/// @return such as "fused"
+const char* plan_name(SavePlan plan) noexcept;
+
+/// SaveOptions::serial_below: the engine finds the number of packets from which on more threads pay.
+inline constexpr std::uint32_t kCalibrated = 0xFFFFFFFFu;
+
 /// How a VM is saved.
 struct SaveOptions {
   Executor* executor = nullptr;     ///< nullptr: the calling thread alone
@@ -17,6 +33,8 @@ struct SaveOptions {
   std::uint64_t memory_budget = 0;  ///< most bytes of image; more end the save with kQuotaExceeded; 0: no limit
   unsigned growth_retries = 0;      ///< how often the save pass may be run again because a packet's state grew
   bool checksum = true;             ///< off: checksum fields are zero and the image cannot be restored
+  SavePlan plan = SavePlan::kAuto;  ///< see there
+  std::uint32_t serial_below = kCalibrated;  ///< saves of fewer packets run on the calling thread alone; 0: none do
 };
 
 /// What the end of a save does.
@@ -29,13 +47,14 @@ enum class EndMode {
 enum class SavePhase : std::uint8_t {
   kCut,          ///< freezing what is in use
   kTransitWait,  ///< waiting for threads that were receiving or delivering a packet at the cut
-  kSize,         ///< first calls of SavePacket
+  kSize,         ///< first calls of SavePacket: the exact plan
   kPlace,        ///< giving each chunk its place
-  kSave,         ///< second calls of SavePacket
+  kSave,         ///< second calls of SavePacket: the exact plan, and what the fused plan found no room for at first
+  kPass,         ///< both calls, block by block: the fused plan
   kSeal,         ///< channel chunks and directories
   kEnd,          ///< thawing and delivering
 };
-inline constexpr unsigned kSavePhases = 7;  ///< how many parts there are
+inline constexpr unsigned kSavePhases = 8;  ///< how many parts there are
 
 /// The name of a part of a save.
 ///
@@ -59,6 +78,8 @@ struct SaveReport {
   std::uint64_t image_bytes = 0;             ///< of all channels
   std::uint64_t deferred_delivered = 0;      ///< completions that end(kResume) gave to the guest
   std::uint64_t growth_retries = 0;          ///< how often the save pass was run again
+  SavePlan plan = SavePlan::kExact;          ///< the plan taken, never kAuto
+  unsigned threads = 1;                      ///< that could take part: 1 for a save below the crossover
   SaveFailure failure;                       ///< why it failed
 };
 

@@ -1,0 +1,45 @@
+// rig.hpp: a VM with the packets of a point in use on its channels, put there by guests over their rings.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "scenarios/save_latency/point.hpp"
+#include "vmbsave/kmcl_ext.h"
+#include "vsp/vsp.h"
+
+namespace vmbsave::bench {
+
+class Machine;
+
+class Rig {
+ public:
+  // Throws std::runtime_error with one clear line: no memory, or a point that cannot be.
+  explicit Rig(const Point& point);
+  ~Rig();
+  Rig(const Rig&) = delete;
+
+  const Point& point() const noexcept { return point_; }
+  Machine& machine() noexcept { return *machine_; }
+  const VMBS_VSP& vsp() const noexcept { return vsp_; }
+
+  // The packets in use on a channel, in order of arrival, and the requests that they came from.
+  std::span<const VMBPACKET> packets(std::uint32_t channel) const noexcept;
+  std::span<const VMBS_VSP_REQUEST> requests(std::uint32_t channel) const noexcept;
+
+  // The memory that packet objects and their states lie in: what has to leave the caches before a cold save.
+  std::vector<std::span<const std::byte>> packet_memory() const;
+
+ private:
+  const Point point_;
+  const VMBS_VSP& vsp_;
+  std::unique_ptr<Machine> machine_;
+  std::vector<std::vector<VMBPACKET>> packets_;          // by channel
+  std::vector<std::vector<VMBS_VSP_REQUEST>> requests_;  // by channel
+};
+
+}  // namespace vmbsave::bench
