@@ -1,6 +1,6 @@
 // arena.hpp: the memory of a save's image, bump-allocated in 64-byte aligned blocks and kept between saves, so that a
-// warm save takes no page fault. Identity: used() <= capacity(), and used() is the sum of all blocks since reset(),
-// each rounded up to 64 bytes.
+// warm save takes no page fault. Blocks are known by their offset: the arena may move when it grows. Identity: used()
+// is the sum of all blocks since reset(), each rounded up to 64 bytes, and used() <= ready() <= capacity().
 #pragma once
 
 #include <algorithm>
@@ -16,41 +16,57 @@ template <template <class> class Atom>
 class Arena {
  public:
   static constexpr std::size_t kBlockAlignment = base::kCacheLine;
+  static constexpr std::uint64_t kNoRoom = UINT64_MAX;
 
   // Forgets every block; the pages stay. One thread, no allocation at the same time.
   void reset() noexcept { used_.store_relaxed(0); }
 
-  // Makes room for `bytes` in all, and for some growth within `budget` (0: no limit). May map anew, which loses what
-  // was allocated: call it right after reset(). False: no memory.
+  // Makes room for `bytes` in all and takes their page faults; reserves addresses for some growth, within `budget` (0:
+  // no limit). What was allocated stays, perhaps at another address. One thread. False: no memory, nothing has changed.
   bool ensure(std::uint64_t bytes, std::uint64_t budget = 0) noexcept {
-    if (bytes <= mapping_.size()) return true;
-    const std::uint64_t roomy = bytes + bytes / 4;
-    Mapping larger = Mapping::reserve(budget == 0 ? roomy : std::max(bytes, std::min(roomy, budget)));
-    if (!larger) return false;
-    larger.prefault();
-    mapping_ = std::move(larger);
+    if (bytes <= ready_) return true;
+    if (bytes > mapping_.size()) {
+      const std::uint64_t roomy = bytes + bytes / 4;
+      const std::uint64_t most = budget == 0 ? roomy : std::max(bytes, std::min(roomy, budget));
+      if (!mapping_.grow(most) && !mapping_.grow(bytes)) return false;
+    }
+    prefault(bytes);
     return true;
   }
 
-  // A block for the calling worker alone; nullptr if the arena is full. Wait-free: one addition. The block is not
-  // zeroed.
-  std::byte* allocate(std::uint64_t bytes) noexcept {
+  // Takes the page faults of what ensure() has reserved beyond its need: not while anybody waits. Nothing moves.
+  void prefault_reserve() noexcept { prefault(mapping_.size()); }
+
+  // A block for the calling worker alone, at data() + the offset given; kNoRoom if the arena is full. Wait-free: one
+  // addition. The block is not zeroed.
+  std::uint64_t allocate(std::uint64_t bytes) noexcept {
     const std::uint64_t rounded = base::align_up(bytes, kBlockAlignment);
     // relaxed: only the counter is shared; the executor's join publishes what is written into the block.
     const std::uint64_t offset = used_.fetch_add_relaxed(rounded);
-    if (rounded < bytes || offset > capacity() || rounded > capacity() - offset) {
+    if (rounded < bytes || offset > ready_ || rounded > ready_ - offset) {
       used_.fetch_sub_relaxed(rounded);
-      return nullptr;
+      return kNoRoom;
     }
-    return mapping_.data() + offset;
+    return offset;
   }
 
+  std::byte* data() const noexcept { return mapping_.data(); }
   std::uint64_t used() const noexcept { return used_.load_relaxed(); }
+  std::uint64_t ready() const noexcept { return ready_; }  // bytes that can be allocated
   std::uint64_t capacity() const noexcept { return mapping_.size(); }
-  bool valid() const noexcept { return used() <= capacity() && used() % kBlockAlignment == 0; }  // O(1)
+  bool valid() const noexcept {  // O(1)
+    return used() <= ready() && ready() <= capacity() && used() % kBlockAlignment == 0;
+  }
 
  private:
+  void prefault(std::uint64_t bytes) noexcept {
+    if (bytes <= ready_) return;
+    mapping_.prefault(ready_, bytes);
+    ready_ = bytes;
+  }
+
   Mapping mapping_;
+  std::uint64_t ready_ = 0;
   alignas(base::kCacheLine) Atom<std::uint64_t> used_{};
 };
 

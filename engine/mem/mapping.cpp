@@ -2,12 +2,36 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "base/bytes.hpp"
 
 namespace vmbsave::mem {
 namespace {
 
 constexpr std::size_t kPage = 4096;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+std::byte* map(std::size_t bytes) noexcept {
+  void* const base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return base == MAP_FAILED ? nullptr : static_cast<std::byte*>(base);
+}
+
+// A huge page needs a place that is aligned for one: maps one more and gives the ends back.
+std::byte* map_aligned(std::size_t bytes) noexcept {
+  std::byte* const base = map(bytes + kHugePage);
+  if (base == nullptr) return nullptr;
+  const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(base) % kHugePage) % kHugePage;
+  if (before != 0) munmap(base, before);
+  if (kHugePage - before != 0) munmap(base + before + bytes, kHugePage - before);
+  return base + before;
+}
+
+// For systems that do not populate on demand.
+void touch(std::byte* first, std::byte* last) noexcept {
+  for (volatile std::byte* page = first; page < last; page += kPage) *page = *page;
+}
 
 }  // namespace
 
@@ -16,17 +40,35 @@ Mapping::~Mapping() {
 }
 
 Mapping Mapping::reserve(std::size_t bytes) noexcept {
-  if (bytes == 0 || bytes > SIZE_MAX - kPage) return {};
-  const std::size_t rounded = base::align_up(bytes, kPage);
-  void* const base = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (base == MAP_FAILED) return {};
-  return Mapping(static_cast<std::byte*>(base), rounded);
+  if (bytes == 0 || bytes > SIZE_MAX / 2) return {};
+  const bool huge = bytes >= kHugePage;
+  const std::size_t rounded = base::align_up(bytes, huge ? kHugePage : kPage);
+  std::byte* const base = huge ? map_aligned(rounded) : map(rounded);
+  return base == nullptr ? Mapping{} : Mapping(base, rounded);
 }
 
-void Mapping::prefault() noexcept {
-  if (base_ == nullptr) return;
+bool Mapping::grow(std::size_t bytes) noexcept {
+  if (bytes <= bytes_) return true;
+  Mapping larger = reserve(bytes);
+  if (!larger) return false;
+  if (base_ != nullptr) {
+    if (mremap(base_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, larger.base_) == MAP_FAILED) return false;
+    base_ = nullptr;
+  }
+  *this = std::move(larger);
+  return true;
+}
+
+void Mapping::prefault(std::size_t first, std::size_t last) noexcept {
+  first = first / kPage * kPage;
+  last = std::min(last, bytes_);
+  if (first >= last) return;
+  std::byte* const base = base_ + first;
+  // Not every system has huge pages, or gives them to everybody.
   (void)madvise(base_, bytes_, MADV_HUGEPAGE);
-  (void)madvise(base_, bytes_, MADV_POPULATE_WRITE);
+  if (madvise(base, last - first, MADV_POPULATE_WRITE) == 0) return;
+  // Without memory a touch would kill; then it is left to the save to find out what it really needs.
+  if (errno != ENOMEM && errno != EHWPOISON) touch(base, base_ + last);
 }
 
 }  // namespace vmbsave::mem

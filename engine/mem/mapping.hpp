@@ -19,12 +19,17 @@ class Mapping {
   }
   ~Mapping();
 
-  // At least `bytes` bytes, page-aligned, not yet backed by memory. Empty if the system refuses.
+  // At least `bytes` bytes, page-aligned, or aligned for huge pages where one fits; not yet backed by memory. Empty if
+  // the system refuses.
   static Mapping reserve(std::size_t bytes) noexcept;
 
-  // Takes the page faults now instead of in a save; huge pages where the system gives them. Failing is harmless: the
-  // pages then come at first touch.
-  void prefault() noexcept;
+  // At least `bytes` bytes, of which the first ones are what there was, at another address: pages move, nothing is
+  // copied. False: the system refuses, and nothing has changed.
+  bool grow(std::size_t bytes) noexcept;
+
+  // Takes the page faults of [first, last) now instead of in a save; huge pages where the system gives them. Failing is
+  // harmless: the pages then come at first touch. Nobody else writes there meanwhile.
+  void prefault(std::size_t first, std::size_t last) noexcept;
 
   std::byte* data() const noexcept { return base_; }
   std::size_t size() const noexcept { return bytes_; }

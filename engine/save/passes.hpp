@@ -1,5 +1,5 @@
-// passes.hpp: the two passes over the packets of a block, and the seal of a channel. Each call touches its own block
-// (or channel) only, so that any number of threads may work on different ones. Nothing here allocates.
+// passes.hpp: the two calls of SavePacket for the packets of a block, and the seal of a channel. Each function touches
+// its own block (or channel) only, so that any number of threads may work on different ones. Nothing here allocates.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "image/chunk_writer.hpp"
 #include "packet/channel.hpp"
 #include "save/plan.hpp"
+#include "save/prefetch.hpp"
 
 namespace vmbsave::save {
 
@@ -39,7 +40,7 @@ inline std::uint32_t room_for(std::uint32_t size) noexcept { return size == kSta
 
 // Sizes every packet of a block; sets block.body_bytes.
 template <class Channel>
-PassResult size_block(const Channel& channel, Block& block, std::uint32_t* sizes) {
+PassResult size_block(const Channel& channel, Block& block, std::uint32_t* sizes, Ahead& ahead) {
   PassResult result;
   const bool is_send = channel.table().is_send_word(block.word);
   std::uint64_t bytes = 0;
@@ -47,6 +48,7 @@ PassResult size_block(const Channel& channel, Block& block, std::uint32_t* sizes
   packet::Packet* const* const packets = channel.slots() + block.word * sync::kSlotsPerWord;
   for (SlotSet left = block.members; left != 0; left &= left - 1, ++size) {
     packet::Packet* const packet = packets[sync::first_slot(left)];
+    ahead.step();
     result.status = size_packet(channel.config(), packet, *size);
     if (result.status != Status::kSuccess) {
       result.transaction_id = packet->transaction_id;
@@ -125,7 +127,7 @@ inline void write_lib_buf(packet::Packet& packet, std::uint32_t context_bytes, i
 // has grown gets its new size, if `may_grow`; the image is then of no use, and the pass has to be run again.
 template <class Channel>
 PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes, Place* places, std::byte* chunk,
-                      bool checksum, bool may_grow) {
+                      bool checksum, bool may_grow, Ahead& ahead) {
   PassResult result;
   const bool is_send = channel.table().is_send_word(block.word);
   std::uint64_t grown_bytes = 0;
@@ -137,6 +139,7 @@ PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes
   packet::Packet* const* const packets = channel.slots() + block.word * sync::kSlotsPerWord;
   for (SlotSet left = block.members; left != 0; left &= left - 1, ++size, ++place) {
     packet::Packet* const packet = packets[sync::first_slot(left)];
+    ahead.step();
     image::LibBuf lib{};
     lib.payload_bytes = payload_bytes(is_send, *packet);
     const std::uint32_t room = room_for(*size);
@@ -164,6 +167,7 @@ PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes
   // The last packet's callback may have written behind its buffer.
   std::memset(record, 0, static_cast<std::size_t>(chunk + image::chunk_bytes(block.body_bytes) - record));
   block.body_bytes += grown_bytes;
+  block.due = result.grew;
   if (image::chunk_bytes(block.body_bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
   if (checksum && !result.grew) image::seal_chunk(chunk);
   return result;
@@ -171,13 +175,17 @@ PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes
 
 // Writes a channel's own chunk and its directory, in order of sequence numbers. Sorts `places` in place.
 template <class Channel>
-void seal_stream(const Channel& channel, std::uint32_t number, const Stream& stream, Place* places, std::byte* image,
-                 bool checksum) noexcept {
+void seal_stream(const Channel& channel, std::uint32_t number, const Stream& stream, const Block* blocks, Place* places,
+                 std::byte* image, bool checksum) noexcept {
+  std::uint64_t stream_bytes = image::kChannelChunkBytes + image::directory_bytes(stream.packets);
+  for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
+    stream_bytes += image::chunk_bytes(blocks[b].body_bytes);
+  }
   const image::ChannelBody body{.packets = stream.packets,
                                 .blocks = stream.blocks,
                                 .directory_chunks = image::directory_chunks(stream.packets),
                                 .capacity = channel.config().capacity,
-                                .stream_bytes = stream.end - stream.offset,
+                                .stream_bytes = stream_bytes,
                                 .next_sequence = channel.next_sequence(),
                                 .context_bytes = channel.config().context_bytes,
                                 .result_bytes = channel.config().result_bytes,

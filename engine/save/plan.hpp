@@ -17,7 +17,8 @@ struct Block {
   std::uint32_t first;    // of its packets, in Plan::sizes and Plan::places
   std::uint32_t count;
   std::uint64_t body_bytes = 0;  // of its records, known after sizing
-  std::uint64_t offset = 0;      // of its chunk in the image, known after placing
+  std::uint64_t offset = 0;      // of its chunk in the arena, known after placing
+  bool due = true;               // not saved yet, or its packets have grown since
 };
 
 // One channel's part of the image.
@@ -26,9 +27,8 @@ struct Stream {
   std::uint32_t blocks = 0;
   std::uint32_t first_packet = 0;
   std::uint32_t packets = 0;
-  std::uint64_t offset = 0;            // of the channel chunk in the image
+  std::uint64_t offset = 0;            // of the channel chunk in the arena
   std::uint64_t directory_offset = 0;  // of the first directory chunk
-  std::uint64_t end = 0;
 };
 
 // Where a record went, for the directory.
@@ -106,6 +106,7 @@ struct Plan {
     for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
       blocks[b].members = 0;
       blocks[b].count = 0;
+      blocks[b].due = false;
     }
     const std::uint32_t packets_left_out = stream.packets;
     stream.blocks = 0;
@@ -113,7 +114,7 @@ struct Plan {
     return packets_left_out;
   }
 
-  // Gives every chunk its place in one contiguous image. Serial: a prefix sum over blocks.
+  // The exact plan: gives every chunk its place in one contiguous image. Serial: a prefix sum over blocks.
   void place() noexcept {
     std::uint64_t offset = image::kImageChunkBytes;
     for (Stream& stream : streams) {
@@ -121,30 +122,56 @@ struct Plan {
       offset += image::kChannelChunkBytes;
       for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
         blocks[b].offset = offset;
+        blocks[b].due = true;
         offset += image::chunk_bytes(blocks[b].body_bytes);
       }
       stream.directory_offset = offset;
       offset += image::directory_bytes(stream.packets);
-      stream.end = offset;
     }
     end_offset = offset;
     image_bytes = offset + image::kEndChunkBytes;
   }
 
-  // Chunks lie one behind the other, each in its stream, in order of channels and blocks. O(blocks).
-  bool valid() const noexcept {
+  // The fused plan: the chunks whose sizes do not depend on the packets' states come first, the blocks behind them.
+  // Gives the bytes of these chunks.
+  std::uint64_t place_frame() noexcept {
+    std::uint64_t offset = image::kImageChunkBytes;
+    for (Stream& stream : streams) {
+      stream.offset = offset;
+      stream.directory_offset = offset + image::kChannelChunkBytes;
+      offset = stream.directory_offset + image::directory_bytes(stream.packets);
+    }
+    end_offset = offset;
+    return offset + image::kEndChunkBytes;
+  }
+
+  // After the exact plan's place(): chunks lie one behind the other, each in its stream, in order of channels and
+  // blocks. O(blocks).
+  bool is_contiguous() const noexcept {
     std::uint64_t end = image::kImageChunkBytes;
     for (const Stream& stream : streams) {
       if (stream.offset != end) return false;
       end += image::kChannelChunkBytes;
       for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
-        if (blocks[b].offset != end || blocks[b].count != sync::count_slots(blocks[b].members)) return false;
+        if (blocks[b].offset != end) return false;
         end += image::chunk_bytes(blocks[b].body_bytes);
       }
-      if (stream.directory_offset != end || stream.end < end) return false;
-      end = stream.end;
+      if (stream.directory_offset != end) return false;
+      end += image::directory_bytes(stream.packets);
     }
-    return image_bytes == end + image::kEndChunkBytes;
+    return end_offset == end && image_bytes == end + image::kEndChunkBytes;
+  }
+
+  // What a complete image must be, whatever the plan: nothing is due, and image_bytes is the sum of all chunks.
+  // O(blocks).
+  bool valid() const noexcept {
+    std::uint64_t bytes = image::kImageChunkBytes + image::kEndChunkBytes;
+    for (const Stream& stream : streams) bytes += image::kChannelChunkBytes + image::directory_bytes(stream.packets);
+    for (const Block& block : blocks) {
+      if (block.due || block.count != sync::count_slots(block.members)) return false;
+      if (block.count != 0) bytes += image::chunk_bytes(block.body_bytes);
+    }
+    return image_bytes == bytes;
   }
 
  private:

@@ -9,12 +9,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <thread>
 
 #include "base/atomic.hpp"
 #include "base/clock.hpp"
 #include "mem/arena.hpp"
+#include "save/crossover.hpp"
 #include "save/image_view.hpp"
 #include "save/plan.hpp"
+#include "save/prefetch.hpp"
 #include "vmbsave/executor.hpp"
 #include "vmbsave/save.hpp"
 
@@ -56,6 +59,10 @@ class BasicSaveSession {
   //   kInsufficientResources  no memory
   Status begin(const SaveOptions& options) noexcept;
 
+  // Maps memory for an image of so many bytes and takes its page faults, so that the first save need not. Not between
+  // begin and end. False: no memory.
+  bool reserve(std::uint64_t image_bytes) noexcept { return arena_.ensure(image_bytes); }
+
   // Runs the passes; the image is then complete. On failure report().failure says where; every packet stays in use.
   Status save() noexcept;
 
@@ -69,7 +76,7 @@ class BasicSaveSession {
   bool complete() const noexcept { return state_ == State::kComplete; }
 
   // Of a complete save.
-  ImageView image() const noexcept { return {plan_, image_}; }
+  ImageView image() const noexcept { return {plan_, arena_.data()}; }
 
   const SaveReport& report() const noexcept { return report_; }
 
@@ -81,13 +88,26 @@ class BasicSaveSession {
   Status abandon(Status status, SavePhase phase) noexcept;
   bool expired() const noexcept;
 
-  Status run_blocks(SavePhase phase) noexcept;
-  void run_unit(const Unit& unit) noexcept;
-  PassResult run_block(Block& block);
+  bool pays(std::uint64_t packets) const noexcept;
+  void choose() noexcept;
+  void run() noexcept;
+  Status run_exact() noexcept;
+  Status run_fused() noexcept;
+  bool must_run_again() noexcept;
+
+  Status pass(SavePhase phase) noexcept;
+  void run_blocks(std::uint32_t first, std::uint32_t last) noexcept;
+  PassResult run_block(Block& block, Ahead& ahead);
+  PassResult size(Block& block, Ahead& ahead);
+  PassResult fill(Block& block, Ahead& ahead);
+  PassResult fuse(Block& block, Ahead& ahead);
   Status place() noexcept;
-  Status place_and_save() noexcept;
+  Status place_due() noexcept;
+  Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept;
   void seal() noexcept;
   void fail(const SaveFailure& failure) noexcept;
+  void note_arrival() noexcept;
+  const Channel& channel_of(const Block& block) const noexcept { return *vm_.channels()[block.channel]; }
 
   template <class Function>
   void for_each(std::size_t count, std::size_t grain, Function&& function) noexcept;
@@ -101,11 +121,17 @@ class BasicSaveSession {
   Cut<Atom> cut_;
   Plan plan_;
   mem::Arena<Atom> arena_;
-  std::byte* image_ = nullptr;
+  Executor* executor_ = nullptr;  // of this save; nullptr: this thread alone
+  Crossover crossover_;
   SaveReport report_;
   base::Lap lap_;
-  Atom<std::uint32_t> failed_{};  // not 0: some worker failed; the others start no further block
-  Atom<std::uint32_t> grown_{};   // blocks that must be saved again, in this pass
+  std::thread::id saver_;             // the thread inside save()
+  std::uint64_t started_ns_ = 0;      // when it came
+  Atom<std::uint32_t> failed_{};      // not 0: some worker failed; the others start no further block
+  Atom<std::uint32_t> grown_{};       // blocks that must be saved again because a packet's state grew, in this pass
+  Atom<std::uint32_t> unplaced_{};    // blocks that the fused pass found no room for
+  Atom<std::uint64_t> lost_bytes_{};  // of the arena: chunks of blocks that were saved again
+  Atom<std::uint64_t> arrived_ns_{};  // when a second thread joined the first pass; 0: none has
 };
 
 using SaveSession = BasicSaveSession<base::Atomic>;

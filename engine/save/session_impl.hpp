@@ -18,14 +18,20 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   if (begun()) return Status::kInvalidDeviceState;
   if (!vm_.control().try_enter()) return Status::kDeviceBusy;
   options_ = options;
+  const std::uint64_t last_packets = report_.packets;
   report_ = {};
   report_.channels = vm_.channels().size();
   failed_.store_relaxed(0);
+  unplaced_.store_relaxed(0);
+  lost_bytes_.store_relaxed(0);
+  arrived_ns_.store_relaxed(0);
   phase_ = SavePhase::kCut;
   if (const Status status = prepare(); status != Status::kSuccess) {
     vm_.control().leave();
     return status;
   }
+  // The threads of a save as large as the last one come while the cut is made.
+  if (options.executor != nullptr && pays(last_packets)) options.executor->wake();
   lap_ = {};
   const std::uint64_t now = base::now_ns();
   deadline_ = options.deadline_ns == 0 ? 0 : now + std::min(options.deadline_ns, UINT64_MAX - now);
@@ -38,6 +44,7 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   if (status == Status::kSuccess) status = check_callbacks();
   if (status != Status::kSuccess) return abandon(status, SavePhase::kCut);
   report_.packets = plan_.packets();
+  choose();
   lap(SavePhase::kCut);
   state_ = State::kBegun;
   return Status::kSuccess;
@@ -47,10 +54,16 @@ template <template <class> class Atom>
 Status BasicSaveSession<Atom>::save() noexcept {
   if (state_ != State::kBegun) return Status::kInvalidDeviceState;
   lap_ = {};
-  Status status = run_blocks(SavePhase::kSize);
-  if (status == Status::kSuccess) status = place_and_save();
-  if (status == Status::kSuccess) seal();
+  saver_ = std::this_thread::get_id();
+  started_ns_ = base::now_ns();
+  if (executor_ == nullptr) {
+    run();
+  } else {
+    executor_->run([](void* self) noexcept { static_cast<BasicSaveSession*>(self)->run(); }, this);
+  }
+  const Status status = report_.failure.status;
   state_ = status == Status::kSuccess ? State::kComplete : State::kFailed;
+  VMBSAVE_AUDIT(status != Status::kSuccess || plan_.valid());
   return status;
 }
 
@@ -75,6 +88,7 @@ void BasicSaveSession<Atom>::end(EndMode mode) noexcept {
   state_ = State::kIdle;
   lap(SavePhase::kEnd);
   vm_.control().leave();
+  arena_.prefault_reserve();
 }
 
 // All memory that a save needs before it knows its packets, so that nothing can fail between the cut and the plan.
@@ -119,28 +133,102 @@ bool BasicSaveSession<Atom>::expired() const noexcept {
   return deadline_ != 0 && base::now_ns() >= deadline_;
 }
 
+// Whether a save of so many packets is worth more threads than the caller's.
 template <template <class> class Atom>
-Status BasicSaveSession<Atom>::run_blocks(SavePhase phase) noexcept {
-  constexpr std::size_t kUnitsAtOnce = 4;  // up to 84 packets a claim of the executor's range
+bool BasicSaveSession<Atom>::pays(std::uint64_t packets) const noexcept {
+  return options_.serial_below == kCalibrated ? crossover_.pays(packets) : packets >= options_.serial_below;
+}
+
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::choose() noexcept {
+  executor_ = options_.executor;
+  if (executor_ != nullptr && executor_->concurrency() > 1 && !pays(report_.packets)) executor_ = nullptr;
+  report_.threads = executor_ == nullptr ? 1 : executor_->concurrency();
+  report_.plan = options_.plan == SavePlan::kAuto ? SavePlan::kFused : options_.plan;
+}
+
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::run() noexcept {
+  if ((report_.plan == SavePlan::kExact ? run_exact() : run_fused()) != Status::kSuccess) return;
+  const auto phase = [this](SavePhase p) { return report_.phase_ns[static_cast<unsigned>(p)]; };
+  const std::uint64_t arrived = arrived_ns_.load_relaxed();
+  crossover_.learn(report_.packets, phase(SavePhase::kSize) + phase(SavePhase::kSave) + phase(SavePhase::kPass),
+                   report_.threads, arrived == 0 ? UINT64_MAX : arrived - started_ns_);
+  seal();
+}
+
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::run_exact() noexcept {
+  Status status = pass(SavePhase::kSize);
+  do {
+    if (status == Status::kSuccess) status = place();
+    if (status == Status::kSuccess) status = pass(SavePhase::kSave);
+    if (status != Status::kSuccess) return status;
+  } while (must_run_again());
+  return Status::kSuccess;
+}
+
+// What the arena has no room for, as in a first save, is sized in the pass and saved in a second one, when there is
+// room.
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::run_fused() noexcept {
+  phase_ = SavePhase::kPlace;
+  arena_.reset();
+  const std::uint64_t frame = plan_.place_frame();
+  Status status = make_room(frame, frame);
+  if (status != Status::kSuccess) return status;
+  (void)arena_.allocate(frame);
+  lap(SavePhase::kPlace);
+  status = pass(SavePhase::kPass);
+  while (status == Status::kSuccess && (must_run_again() || unplaced_.load_relaxed() != 0)) {
+    status = place_due();
+    if (status == Status::kSuccess) status = pass(SavePhase::kSave);
+  }
+  if (status != Status::kSuccess) return status;
+  plan_.image_bytes = arena_.used() - lost_bytes_.load_relaxed();
+  report_.image_bytes = plan_.image_bytes;
+  return make_room(plan_.image_bytes, 0);
+}
+
+// As long as packets grow and retries are left; without any left, growth is a failure of its packet.
+template <template <class> class Atom>
+bool BasicSaveSession<Atom>::must_run_again() noexcept {
+  if (grown_.load_relaxed() == 0) return false;
+  ++report_.growth_retries;
+  return true;
+}
+
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::pass(SavePhase phase) noexcept {
+  constexpr std::size_t kBlocksAtOnce = 16;  // up to 336 packets a range of the executor's
   phase_ = phase;
-  for_each(plan_.units.size(), kUnitsAtOnce, [this](std::size_t unit) { run_unit(plan_.units[unit]); });
+  grown_.store_relaxed(0);
+  const bool one_block_each = plan_.units.size() == plan_.blocks.size();
+  const std::size_t grain = one_block_each ? kBlocksAtOnce : 1;
+  for_each(plan_.units.size(), grain, [this](std::size_t first, std::size_t last) {
+    run_blocks(plan_.units[first].first_block, plan_.units[last - 1].last_block);
+  });
   lap(phase);
   return report_.failure.status;
 }
 
 template <template <class> class Atom>
-void BasicSaveSession<Atom>::run_unit(const Unit& unit) noexcept {
+void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last) noexcept {
   const InsideCallbacks inside(this);
-  for (std::uint32_t b = unit.first_block; b < unit.last_block; ++b) {
+  note_arrival();
+  Ahead(channel_of(plan_.blocks[first]), plan_.blocks[first]).finish();
+  for (std::uint32_t b = first; b < last; ++b) {
     if (failed_.load_relaxed() != 0) return;
     Block& block = plan_.blocks[b];
-    if (block.count == 0) continue;  // left out
+    Ahead ahead;
+    if (b + 1 < last) ahead = Ahead(channel_of(plan_.blocks[b + 1]), plan_.blocks[b + 1]);
+    if (!block.due) continue;  // left out, or saved already
     PassResult result;
     if (expired()) {
       result.status = Status::kIoTimeout;
     } else {
       try {
-        result = run_block(block);
+        result = run_block(block, ahead);
       } catch (...) {
         result.status = Status::kUnhandledException;
       }
@@ -150,56 +238,104 @@ void BasicSaveSession<Atom>::run_unit(const Unit& unit) noexcept {
       return;
     }
     if (result.grew) grown_.fetch_add_relaxed(1);
+    ahead.finish();
   }
 }
 
 template <template <class> class Atom>
-PassResult BasicSaveSession<Atom>::run_block(Block& block) {
-  const Channel& channel = *vm_.channels()[block.channel];
-  if (phase_ == SavePhase::kSize) return size_block(channel, block, plan_.sizes.data());
-  return save_block(channel, block, plan_.sizes.data(), plan_.places.data(), image_ + block.offset, options_.checksum,
-                    report_.growth_retries < options_.growth_retries);
+PassResult BasicSaveSession<Atom>::run_block(Block& block, Ahead& ahead) {
+  if (phase_ == SavePhase::kSize) return size(block, ahead);
+  if (phase_ == SavePhase::kSave) return fill(block, ahead);
+  return fuse(block, ahead);
 }
 
-// Again, with new places, as long as packets grow and retries are left; without any left, growth is a failure.
 template <template <class> class Atom>
-Status BasicSaveSession<Atom>::place_and_save() noexcept {
-  for (;; ++report_.growth_retries) {
-    if (const Status status = place(); status != Status::kSuccess) return status;
-    grown_.store_relaxed(0);
-    if (const Status status = run_blocks(SavePhase::kSave); status != Status::kSuccess) return status;
-    if (grown_.load_relaxed() == 0) return Status::kSuccess;
-  }
+PassResult BasicSaveSession<Atom>::size(Block& block, Ahead& ahead) {
+  return size_block(channel_of(block), block, plan_.sizes.data(), ahead);
+}
+
+template <template <class> class Atom>
+PassResult BasicSaveSession<Atom>::fill(Block& block, Ahead& ahead) {
+  const std::uint64_t bytes = image::chunk_bytes(block.body_bytes);
+  const PassResult result =
+      save_block(channel_of(block), block, plan_.sizes.data(), plan_.places.data(), arena_.data() + block.offset,
+                 options_.checksum, report_.growth_retries < options_.growth_retries, ahead);
+  if (result.grew) lost_bytes_.fetch_add_relaxed(bytes);
+  return result;
+}
+
+template <template <class> class Atom>
+PassResult BasicSaveSession<Atom>::fuse(Block& block, Ahead& ahead) {
+  Ahead none;
+  const PassResult sized = size(block, none);
+  if (sized.status != Status::kSuccess) return sized;
+  block.offset = arena_.allocate(image::chunk_bytes(block.body_bytes));
+  if (block.offset != mem::Arena<Atom>::kNoRoom) return fill(block, ahead);
+  unplaced_.fetch_add_relaxed(1);
+  return sized;
 }
 
 template <template <class> class Atom>
 Status BasicSaveSession<Atom>::place() noexcept {
   phase_ = SavePhase::kPlace;
   plan_.place();
-  VMBSAVE_AUDIT(plan_.valid());
-  const bool over_budget = options_.memory_budget != 0 && plan_.image_bytes > options_.memory_budget;
-  if (!over_budget) arena_.reset();
-  if (over_budget || !arena_.ensure(plan_.image_bytes, options_.memory_budget)) {
-    fail({.status = over_budget ? Status::kQuotaExceeded : Status::kInsufficientResources, .phase = phase_});
-    return report_.failure.status;
-  }
-  image_ = arena_.allocate(plan_.image_bytes);
-  VMBSAVE_ASSERT(image_ != nullptr && arena_.valid());
+  VMBSAVE_AUDIT(plan_.is_contiguous());
+  arena_.reset();
+  if (const Status status = make_room(plan_.image_bytes, plan_.image_bytes); status != Status::kSuccess) return status;
+  (void)arena_.allocate(plan_.image_bytes);
   report_.image_bytes = plan_.image_bytes;
   lap(SavePhase::kPlace);
   return Status::kSuccess;
 }
 
+// The fused plan: a place for each block that has none, or has outgrown the one it had.
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::place_due() noexcept {
+  phase_ = SavePhase::kPlace;
+  std::uint64_t bytes = 0;
+  for (const Block& block : plan_.blocks) {
+    if (block.due) bytes += image::chunk_bytes(block.body_bytes);
+  }
+  const std::uint64_t used = arena_.used();
+  if (const Status status = make_room(used - lost_bytes_.load_relaxed() + bytes, used + bytes);
+      status != Status::kSuccess) {
+    return status;
+  }
+  for (Block& block : plan_.blocks) {
+    if (block.due) block.offset = arena_.allocate(image::chunk_bytes(block.body_bytes));
+  }
+  VMBSAVE_ASSERT(arena_.valid());
+  unplaced_.store_relaxed(0);
+  lap(SavePhase::kPlace);
+  return Status::kSuccess;
+}
+
+// Of an image within the budget, so many bytes of arena.
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept {
+  Status status = Status::kSuccess;
+  if (options_.memory_budget != 0 && image_bytes > options_.memory_budget) {
+    status = Status::kQuotaExceeded;
+  } else if (!arena_.ensure(arena_bytes, options_.memory_budget)) {
+    status = Status::kInsufficientResources;
+  }
+  if (status != Status::kSuccess) fail({.status = status, .phase = SavePhase::kPlace});
+  return status;
+}
+
 template <template <class> class Atom>
 void BasicSaveSession<Atom>::seal() noexcept {
   phase_ = SavePhase::kSeal;
-  for_each(plan_.streams.size(), 1, [this](std::size_t channel) {
-    seal_stream(*vm_.channels()[channel], static_cast<std::uint32_t>(channel), plan_.streams[channel],
-                plan_.places.data(), image_, options_.checksum);
+  std::byte* const image = arena_.data();
+  for_each(plan_.streams.size(), 1, [this, image](std::size_t first, std::size_t last) {
+    for (std::size_t channel = first; channel < last; ++channel) {
+      seal_stream(*vm_.channels()[channel], static_cast<std::uint32_t>(channel), plan_.streams[channel],
+                  plan_.blocks.data(), plan_.places.data(), image, options_.checksum);
+    }
   });
-  image::write_image_chunk(image_, static_cast<std::uint32_t>(plan_.streams.size()), report_.packets, plan_.image_bytes,
+  image::write_image_chunk(image, static_cast<std::uint32_t>(plan_.streams.size()), report_.packets, plan_.image_bytes,
                            options_.checksum);
-  image::write_end_chunk(image_ + plan_.image_bytes - image::kEndChunkBytes, options_.checksum);
+  image::write_end_chunk(image + plan_.end_offset, options_.checksum);
   lap(SavePhase::kSeal);
 }
 
@@ -210,17 +346,22 @@ void BasicSaveSession<Atom>::fail(const SaveFailure& failure) noexcept {
   if (failed_.fetch_add_relaxed(1) == 0) report_.failure = failure;
 }
 
+// When the second thread has come: that is what decides from how many packets on it pays.
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::note_arrival() noexcept {
+  if (executor_ == nullptr || arrived_ns_.load_relaxed() != 0 || std::this_thread::get_id() == saver_) return;
+  arrived_ns_.store_relaxed(base::now_ns());
+}
+
 template <template <class> class Atom>
 template <class Function>
 void BasicSaveSession<Atom>::for_each(std::size_t count, std::size_t grain, Function&& function) noexcept {
-  if (options_.executor == nullptr) {
-    for (std::size_t i = 0; i < count; ++i) function(i);
-    return;
-  }
-  options_.executor->for_each(
+  if (count == 0) return;
+  if (executor_ == nullptr) return function(0, count);
+  executor_->for_each(
       count, grain,
       [](void* context, std::size_t first, std::size_t last) noexcept {
-        for (; first < last; ++first) (*static_cast<Function*>(context))(first);
+        (*static_cast<std::remove_reference_t<Function>*>(context))(first, last);
       },
       &function);
 }

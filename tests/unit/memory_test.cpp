@@ -32,56 +32,118 @@ TEST(Mapping, RefusesWhatCannotBe) {
   EXPECT_FALSE(mem::Mapping::reserve(std::size_t{1} << 62));
 }
 
+TEST(Mapping, GrowsAndKeepsWhatItHolds) {
+  mem::Mapping mapping = mem::Mapping::reserve(5000);
+  std::memset(mapping.data(), 7, mapping.size());
+  const std::size_t before = mapping.size();
+  for (const std::size_t bytes : {std::size_t{9000}, std::size_t{3} << 20, std::size_t{9} << 20}) {
+    ASSERT_TRUE(mapping.grow(bytes));
+    ASSERT_GE(mapping.size(), bytes);
+    for (std::size_t i = 0; i < before; ++i) ASSERT_EQ(mapping.data()[i], std::byte{7}) << i;
+    for (std::size_t i = before; i < mapping.size(); i += 4096) ASSERT_EQ(mapping.data()[i], std::byte{0}) << i;
+  }
+  const std::size_t size = mapping.size();
+  EXPECT_FALSE(mapping.grow(SIZE_MAX / 4)) << "refused";
+  EXPECT_EQ(mapping.size(), size);
+  EXPECT_EQ(mapping.data()[before - 1], std::byte{7}) << "and nothing has changed";
+  mem::Mapping empty;
+  ASSERT_TRUE(empty.grow(100));
+  EXPECT_GE(empty.size(), 100u);
+}
+
+TEST(Mapping, LargeOnesAreAlignedForHugePages) {
+  constexpr std::size_t kHuge = std::size_t{2} << 20;
+  for (int i = 0; i < 5; ++i) {
+    const mem::Mapping mapping = mem::Mapping::reserve(kHuge + 1);
+    EXPECT_TRUE(base::is_aligned(mapping.data(), kHuge));
+    EXPECT_EQ(mapping.size(), 2 * kHuge);
+  }
+}
+
+TEST(Mapping, PrefaultKeepsContents) {
+  mem::Mapping mapping = mem::Mapping::reserve(64 * 4096);
+  for (std::size_t i = 0; i < mapping.size(); i += 2 * 4096) mapping.data()[i] = std::byte{9};
+  mapping.prefault(4096, SIZE_MAX);
+  for (std::size_t i = 0; i < mapping.size(); i += 4096) {
+    EXPECT_EQ(mapping.data()[i], std::byte(i % (2 * 4096) == 0 ? 9 : 0)) << i;
+  }
+}
+
 TEST(Arena, BlocksAreAlignedAndApart) {
   Arena arena;
   ASSERT_TRUE(arena.ensure(4096));
-  std::byte* const first = arena.allocate(1);
-  std::byte* const second = arena.allocate(65);
-  std::byte* const third = arena.allocate(64);
-  EXPECT_TRUE(base::is_aligned(first, 64));
-  EXPECT_EQ(second - first, 64);
-  EXPECT_EQ(third - second, 128);
+  EXPECT_EQ(arena.allocate(1), 0u);
+  EXPECT_EQ(arena.allocate(65), 64u);
+  EXPECT_EQ(arena.allocate(64), 192u);
   EXPECT_EQ(arena.used(), 256u);
+  EXPECT_TRUE(base::is_aligned(arena.data(), 64));
   EXPECT_TRUE(arena.valid());
 }
 
 TEST(Arena, FullIsFullAndLosesNothing) {
   Arena arena;
+  EXPECT_EQ(arena.allocate(1), Arena::kNoRoom) << "nothing there yet";
   ASSERT_TRUE(arena.ensure(4096));
-  const std::uint64_t capacity = arena.capacity();
-  EXPECT_EQ(arena.allocate(capacity + 1), nullptr);
-  EXPECT_EQ(arena.allocate(UINT64_MAX), nullptr);
+  EXPECT_EQ(arena.ready(), 4096u);
+  EXPECT_EQ(arena.allocate(4097), Arena::kNoRoom);
+  EXPECT_EQ(arena.allocate(UINT64_MAX), Arena::kNoRoom);
   EXPECT_EQ(arena.used(), 0u);
-  EXPECT_NE(arena.allocate(capacity), nullptr);
-  EXPECT_EQ(arena.allocate(1), nullptr);
-  EXPECT_EQ(arena.used(), capacity);
+  EXPECT_EQ(arena.allocate(4096), 0u);
+  EXPECT_EQ(arena.allocate(1), Arena::kNoRoom);
+  EXPECT_EQ(arena.used(), 4096u);
+}
+
+TEST(Arena, GrowsWithoutLosingBlocks) {
+  Arena arena;
+  ASSERT_TRUE(arena.ensure(4096));
+  ASSERT_EQ(arena.allocate(4096), 0u);
+  std::memset(arena.data(), 5, 4096);
+  ASSERT_TRUE(arena.ensure(8 << 20));
+  EXPECT_EQ(arena.used(), 4096u);
+  EXPECT_EQ(arena.allocate(64), 4096u);
+  for (std::size_t i = 0; i < 4096; ++i) ASSERT_EQ(arena.data()[i], std::byte{5});
 }
 
 TEST(Arena, KeepsItsPagesBetweenSaves) {
   Arena arena;
   ASSERT_TRUE(arena.ensure(1 << 20));
-  std::byte* const first = arena.allocate(1 << 20);
-  std::memset(first, 1, 1 << 20);
+  std::byte* const before = arena.data();
+  ASSERT_EQ(arena.allocate(1 << 20), 0u);
   arena.reset();
   ASSERT_TRUE(arena.ensure(1 << 20));
-  EXPECT_EQ(arena.allocate(64), first);
+  EXPECT_EQ(arena.data(), before);
+  EXPECT_EQ(arena.allocate(64), 0u);
+}
+
+TEST(Arena, ReservesAddressesForSomeGrowthWithinTheBudget) {
+  Arena arena;
+  ASSERT_TRUE(arena.ensure(40 << 20));
+  EXPECT_GE(arena.capacity(), 50u << 20);
+  EXPECT_EQ(arena.ready(), 40u << 20);
+  std::byte* const before = arena.data();
+  arena.prefault_reserve();
+  EXPECT_EQ(arena.ready(), arena.capacity());
+  EXPECT_EQ(arena.data(), before) << "an image in it stays where it is";
+  Arena tight;
+  ASSERT_TRUE(tight.ensure(40 << 20, 42 << 20));
+  EXPECT_EQ(tight.capacity(), 42u << 20);
 }
 
 TEST(Arena, BlocksOfSeveralThreadsDoNotOverlap) {
   Arena arena;
   ASSERT_TRUE(arena.ensure(1 << 20));
-  std::vector<std::vector<std::byte*>> blocks(4);
+  std::vector<std::vector<std::uint64_t>> blocks(4);
   std::vector<std::thread> threads;
   for (auto& mine : blocks) {
     threads.emplace_back([&] {
-      while (std::byte* const block = arena.allocate(128)) mine.push_back(block);
+      for (std::uint64_t at = arena.allocate(128); at != Arena::kNoRoom; at = arena.allocate(128)) mine.push_back(at);
     });
   }
   for (auto& thread : threads) thread.join();
-  std::set<std::byte*> all;
+  std::set<std::uint64_t> all;
   for (const auto& mine : blocks) all.insert(mine.begin(), mine.end());
-  EXPECT_EQ(all.size(), arena.capacity() / 128);
-  for (std::byte* const block : all) EXPECT_EQ((block - *all.begin()) % 128, 0);
+  EXPECT_EQ(all.size(), arena.ready() / 128);
+  for (const std::uint64_t block : all) EXPECT_EQ(block % 128, 0u);
 }
 
 TEST(PacketPool, PacketsComeBackClean) {

@@ -57,13 +57,28 @@ TEST(Plan, PlacesAreContiguousAndAligned) {
   Planned p({5, 0, 2100});
   for (save::Block& block : p.plan.blocks) block.body_bytes = block.count * 48;
   p.plan.place();
-  EXPECT_TRUE(p.plan.valid());
+  EXPECT_TRUE(p.plan.is_contiguous());
   for (const save::Block& block : p.plan.blocks) EXPECT_EQ(block.offset % image::kChunkAlignment, 0u);
   EXPECT_EQ(p.plan.streams[0].offset, image::kImageChunkBytes);
-  EXPECT_EQ(p.plan.streams[1].end - p.plan.streams[1].offset, image::kChannelChunkBytes + 64) << "no packets";
-  EXPECT_EQ(p.plan.image_bytes, p.plan.streams[2].end + image::kEndChunkBytes);
-  ++p.plan.blocks[1].offset;
+  EXPECT_EQ(p.plan.streams[2].offset - p.plan.streams[1].offset, image::kChannelChunkBytes + 64) << "no packets";
+  EXPECT_EQ(p.plan.image_bytes, p.plan.end_offset + image::kEndChunkBytes);
+  EXPECT_FALSE(p.plan.valid()) << "every block is still due";
+  for (save::Block& block : p.plan.blocks) block.due = false;
+  EXPECT_TRUE(p.plan.valid());
+  ++p.plan.image_bytes;
   EXPECT_FALSE(p.plan.valid());
+  ++p.plan.blocks[1].offset;
+  EXPECT_FALSE(p.plan.is_contiguous());
+}
+
+TEST(Plan, TheFrameComesFirstAndDoesNotDependOnStates) {
+  Planned p({5, 0, 2100});
+  const std::uint64_t bytes = p.plan.place_frame();
+  EXPECT_EQ(p.plan.streams[0].offset, image::kImageChunkBytes);
+  EXPECT_EQ(p.plan.streams[0].directory_offset, image::kImageChunkBytes + image::kChannelChunkBytes);
+  EXPECT_EQ(p.plan.streams[1].offset, p.plan.streams[0].directory_offset + image::directory_bytes(5));
+  EXPECT_EQ(p.plan.end_offset, p.plan.streams[2].directory_offset + image::directory_bytes(2100));
+  EXPECT_EQ(bytes, p.plan.end_offset + image::kEndChunkBytes);
 }
 
 TEST(Plan, DirectoryChunksHold1024Entries) {

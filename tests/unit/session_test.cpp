@@ -170,7 +170,7 @@ TEST(SaveSession, AbortLeavesEachPacketInUseOnce) {
           return id == victim && (size != 0) == second_call ? kFail : TestChannel::kPassOn;
         };
       }
-      ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
+      ASSERT_EQ(vm.session.begin({.plan = SavePlan::kExact}), Status::kSuccess);
       ASSERT_EQ(vm[0].complete(packets[0], 9), Status::kSuccess);
       EXPECT_EQ(vm.session.save(), Status::kInsufficientResources);
       EXPECT_EQ(vm.session.report().failure.transaction_id, victim);
