@@ -1,49 +1,55 @@
-// directory_order.hpp: puts the places of a channel's records into order of arrival. Packets complete in any order, so
-// that after some traffic the table holds them in none; comparing them was half of a save's time.
+// directory_order.hpp: the places of a channel's records in order of arrival. Packets complete in any order, so that
+// after some traffic the table holds them in none; comparing them was half of a save's time.
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
+#include "base/bits.hpp"
 #include "save/plan.hpp"
 
 namespace vmbsave::save {
 
-// Radix sort by the sequence numbers' distance from the smallest one, a byte at a time, from the lowest; bytes that are
-// the same in all are skipped. Gives `first` or `scratch`, whichever holds the result. Both have room for `count`.
-// O(count) for each byte of the largest distance: two or three for a channel at work.
-inline Place* sort_by_sequence(Place* first, Place* scratch, std::size_t count) noexcept {
-  constexpr std::size_t kFewer = 128;  // fewer are sorted faster by comparing
-  constexpr unsigned kDigitBits = 8;
-  constexpr std::size_t kDigits = std::size_t{1} << kDigitBits;
-  const auto by_sequence = [](const Place& a, const Place& b) { return a.sequence < b.sequence; };
-  if (std::is_sorted(first, first + count, by_sequence)) return first;
-  if (count < kFewer) {
-    std::sort(first, first + count, by_sequence);
-    return first;
-  }
+// put(rank, place) for each place, its rank being the number of places with a smaller sequence number. The order of
+// `places` is not kept. `words` has room for `count`.
+//
+// A place's rank is the number of bits below its own in a map with a bit for each sequence number. The map covers the
+// 64 * count latest numbers; packets that have been in use for longer than that come first, and are few: they are
+// sorted by comparing. O(count), but for these.
+template <class Put>
+void rank_by_sequence(Place* places, std::size_t count, RankWord* words, Put&& put) noexcept {
+  if (count == 0) return;
   std::uint64_t smallest = UINT64_MAX;
   std::uint64_t largest = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    smallest = std::min(smallest, first[i].sequence);
-    largest = std::max(largest, first[i].sequence);
+    smallest = std::min(smallest, places[i].sequence);
+    largest = std::max(largest, places[i].sequence);
   }
-  const unsigned bits = static_cast<unsigned>(std::bit_width(largest - smallest));
-  for (unsigned shift = 0; shift < bits; shift += kDigitBits) {
-    const auto digit = [&](const Place& place) { return ((place.sequence - smallest) >> shift) % kDigits; };
-    std::array<std::uint32_t, kDigits> next{};  // at first how many, then where the next one goes
-    for (std::size_t i = 0; i < count; ++i) ++next[digit(first[i])];
-    if (next[digit(first[0])] == count) continue;
-    std::uint32_t sum = 0;
-    for (std::uint32_t& n : next) sum += std::exchange(n, sum);
-    for (std::size_t i = 0; i < count; ++i) scratch[next[digit(first[i])]++] = first[i];
-    std::swap(first, scratch);
+  std::size_t old = 0;
+  if (largest - smallest >= 64 * count) {
+    smallest = largest - (64 * count - 1);
+    Place* const recent =
+        std::partition(places, places + count, [=](const Place& place) { return place.sequence < smallest; });
+    std::sort(places, recent, [](const Place& a, const Place& b) { return a.sequence < b.sequence; });
+    for (; places + old != recent; ++old) put(old, places[old]);
   }
-  return first;
+  std::fill_n(words, (largest - smallest) / 64 + 1, RankWord{});
+  for (std::size_t i = old; i < count; ++i) {
+    const std::uint64_t at = places[i].sequence - smallest;
+    words[at / 64].present |= std::uint64_t{1} << (at % 64);
+  }
+  std::size_t before = old;
+  for (RankWord* word = words; before != count; ++word) {
+    word->before = static_cast<std::uint32_t>(before);
+    before += base::count_bits(word->present);
+  }
+  for (std::size_t i = old; i < count; ++i) {
+    const std::uint64_t at = places[i].sequence - smallest;
+    const RankWord& word = words[at / 64];
+    const std::uint64_t below = (std::uint64_t{1} << (at % 64)) - 1;
+    put(word.before + base::count_bits(word.present & below), places[i]);
+  }
 }
 
 }  // namespace vmbsave::save

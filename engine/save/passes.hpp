@@ -42,21 +42,18 @@ inline std::uint32_t room_for(std::uint32_t size) noexcept { return size == kSta
 
 // Sizes every packet of a block; sets block.body_bytes.
 template <class Channel>
-PassResult size_block(const Channel& channel, Block& block, std::uint32_t* sizes, Ahead& ahead) {
+PassResult size_block(const Channel& channel, Block& block, const BlockPackets& packets, std::uint32_t* sizes) {
   PassResult result;
   const bool is_send = channel.table().is_send_word(block.word);
   std::uint64_t bytes = 0;
   std::uint32_t* size = sizes + block.first;
-  packet::Packet* const* const packets = channel.slots() + block.word * sync::kSlotsPerWord;
-  for (SlotSet left = block.members; left != 0; left &= left - 1, ++size) {
-    packet::Packet* const packet = packets[sync::first_slot(left)];
-    ahead.step();
+  for (packet::Packet* const packet : packets) {
     result.status = size_packet(channel.config(), packet, *size);
     if (result.status != Status::kSuccess) {
       result.transaction_id = packet->transaction_id;
       return result;
     }
-    bytes += image::record_bytes(payload_bytes(is_send, *packet), room_for(*size));
+    bytes += image::record_bytes(payload_bytes(is_send, *packet), room_for(*size++));
   }
   block.body_bytes = bytes;
   if (image::chunk_bytes(bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
@@ -87,37 +84,41 @@ inline Status save_guarded(const packet::ChannelConfig& config, packet::Packet* 
 // Zeroes what follows the first `used` bytes, at least one, up to the next multiple of 16. Without a branch: sizes vary
 // from packet to packet, and a mispredicted one costs more than all this.
 inline void zero_padding(std::byte* state, std::uint32_t used) noexcept {
-  constexpr auto low_bytes = [](unsigned n) { return n >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * n)) - 1; };
-  const unsigned kept = (used - 1) % image::kRecordAlignment + 1;
+  static_assert(image::kRecordAlignment == 16);
+  static constexpr std::uint8_t kKeep[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                             255, 255, 255, 255, 255, 255, 255, 255};
+  const std::uint32_t kept = (used - 1) % image::kRecordAlignment + 1;
   std::byte* const last = state + used - kept;
   std::uint64_t words[2];
+  std::uint64_t keep[2];
   std::memcpy(words, last, sizeof words);
-  words[0] &= low_bytes(kept);
-  words[1] &= low_bytes(kept < 8 ? 0 : kept - 8);
+  std::memcpy(keep, kKeep + image::kRecordAlignment - kept, sizeof keep);
+  words[0] &= keep[0];
+  words[1] &= keep[1];
   std::memcpy(last, words, sizeof words);
 }
 
-// Second call into `buffer`, which is zeroed and has room for `size` bytes. `needed`: what the VSP has written of them,
+// Second call into `buffer`, which is zeroed and has room for `size` bytes. `used`: what the VSP has written of them,
 // or, if it fails, what it says that it needs.
 inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* packet, std::byte* buffer,
-                         std::uint32_t size, std::uint32_t& needed) {
-  needed = kUnwritten;
+                         std::uint32_t size, std::uint32_t& used) {
+  std::uint32_t needed = kUnwritten;
 #if VMBSAVE_CHECK >= 2
   const Status status = save_guarded(config, packet, buffer, size, needed);
 #else
   const auto status =
       static_cast<Status>(config.save_packet(config.handle, packet::to_handle(packet), buffer, size, &needed));
 #endif
-  if (status != Status::kSuccess) {
+  used = std::min(needed, size);  // not written, or a claim that the buffer cannot bear out: all of it
+  if (status != Status::kSuccess) [[unlikely]] {
+    used = needed;
     if (status == Status::kPending) return Status::kInvalidDeviceRequest;
     if (!succeeded(status)) return status;
+    used = std::min(needed, size);
   }
-  if (needed < size) {
-    std::memset(buffer + needed, 0, size - needed);  // of what the VSP did not use, nothing stays
-  } else {
-    needed = size;  // not written, or a claim that the buffer cannot bear out
-  }
-  zero_padding(buffer, size);  // if the VSP has written behind its buffer
+  if (used != size) [[unlikely]]
+    std::memset(buffer + used, 0, size - used);  // of what the VSP did not use, nothing stays
+  zero_padding(buffer, size);                    // if the VSP has written behind its buffer
   return Status::kSuccess;
 }
 
@@ -141,54 +142,80 @@ inline void write_lib_buf(const packet::Packet& packet, std::uint32_t record_byt
                                                    .reserved = 0};
 }
 
-// Saves every packet of a block into its chunk at `chunk`, and seals the chunk while it is hot. A packet whose state
-// has grown gets its new size, if `may_grow`; the chunk is then of no use, and the block stays due.
-template <class Channel>
-PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes, Place* places, std::byte* chunk,
-                      bool checksum, bool may_grow, Ahead& ahead) {
-  PassResult result;
-  const packet::ChannelConfig& config = channel.config();
-  const bool is_send = channel.table().is_send_word(block.word);
-  std::uint64_t grown_bytes = 0;
-  std::memset(chunk, 0, image::chunk_bytes(block.body_bytes));
-  std::byte* record =
-      image::write_header(chunk, image::ChunkKind::kBlock,
-                          {.channel = block.channel, .ordinal = block.ordinal, .count = block.count}, block.body_bytes);
-  std::uint32_t* size = sizes + block.first;
-  Place* place = places + block.first;
-  packet::Packet* const* const packets = channel.slots() + block.word * sync::kSlotsPerWord;
-  for (SlotSet left = block.members; left != 0; left &= left - 1, ++size, ++place) {
-    packet::Packet* const packet = packets[sync::first_slot(left)];
-    ahead.step();
-    const std::uint32_t payload = payload_bytes(is_send, *packet);
+// Where the records of one block come from and go to.
+struct BlockSave {
+  const packet::ChannelConfig& config;
+  Block& block;
+  const BlockPackets& packets;
+  BlockPackets& next;    // fetched meanwhile
+  std::uint32_t* sizes;  // of the block's packets
+  Place* places;         // likewise
+  std::byte* chunk;
+  bool checksum;
+  bool may_grow;  // a packet whose state has grown gets its new size; the chunk is then of no use
+};
+
+// A packet whose second call failed: it has grown, and says so in its size, or the save fails.
+template <bool kSends>
+[[gnu::noinline]] void refused(const BlockSave& save, const packet::Packet& packet, std::uint32_t& size,
+                               std::uint32_t needed, PassResult& result) noexcept {
+  if (!save.may_grow || !has_grown(size, needed)) {
+    result.transaction_id = packet.transaction_id;
+    return;
+  }
+  result.status = Status::kSuccess;
+  result.grew = true;
+  const std::uint32_t payload = payload_bytes(kSends, packet);
+  save.block.body_bytes += image::record_bytes(payload, needed) - image::record_bytes(payload, size);
+  size = needed;
+}
+
+// The records, one behind the other from `record` on; gives their end, or nullptr for a failure in `result`.
+template <bool kSends>
+std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& result) {
+  std::uint32_t* size = save.sizes;
+  Place* place = save.places;
+  for (packet::Packet* const packet : save.packets) {
+    save.next.fetch_one();
+    const std::uint32_t payload = payload_bytes(kSends, *packet);
     const std::uint32_t room = room_for(*size);
     const auto record_bytes = static_cast<std::uint32_t>(image::record_bytes(payload, room));
     std::uint32_t used = 0;
-    if (room != 0) {
-      result.status = fill_state(config, packet, record + image::save_buf_offset(payload), room, used);
-      if (result.status != Status::kSuccess) {
-        if (!may_grow || !has_grown(room, used)) {
-          result.transaction_id = packet->transaction_id;
-          return result;
-        }
-        result.status = Status::kSuccess;
-        result.grew = true;
-        grown_bytes += image::record_bytes(payload, used) - record_bytes;
-        *size = used;
+    if (room != 0) [[likely]] {
+      const Status status = fill_state(save.config, packet, record + image::save_buf_offset(payload), room, used);
+      if (status != Status::kSuccess) [[unlikely]] {
+        result.status = status;
+        refused<kSends>(save, *packet, *size, used, result);
+        if (result.status != Status::kSuccess) return nullptr;
       }
     }
     write_lib_buf(*packet, record_bytes, used, payload, record);
-    if (is_send && packet->queued)
-      std::memcpy(record + sizeof(image::LibBuf), packet->payload(config.context_bytes), payload);
-    *place = {packet->sequence, {block.ordinal, static_cast<std::uint32_t>(record - chunk)}};
+    if (kSends && packet->queued) {
+      std::memcpy(record + sizeof(image::LibBuf), packet->payload(save.config.context_bytes), payload);
+    }
+    *place++ = {packet->sequence, {save.block.ordinal, static_cast<std::uint32_t>(record - save.chunk)}};
     record += record_bytes;
+    ++size;
   }
+  return record;
+}
+
+// Saves every packet of a block into its chunk, and seals the chunk while it is hot.
+inline PassResult save_block(const BlockSave& save, bool is_send) {
+  PassResult result;
+  Block& block = save.block;
+  const std::uint64_t bytes = image::chunk_bytes(block.body_bytes);
+  std::memset(save.chunk, 0, bytes);
+  std::byte* const first =
+      image::write_header(save.chunk, image::ChunkKind::kBlock,
+                          {.channel = block.channel, .ordinal = block.ordinal, .count = block.count}, block.body_bytes);
+  std::byte* const end = is_send ? save_records<true>(save, first, result) : save_records<false>(save, first, result);
+  if (end == nullptr) return result;
   // The last packet's callback may have written behind its buffer.
-  std::memset(record, 0, static_cast<std::size_t>(chunk + image::chunk_bytes(block.body_bytes) - record));
-  block.body_bytes += grown_bytes;
+  std::memset(end, 0, static_cast<std::size_t>(save.chunk + bytes - end));
   block.due = result.grew;
   if (image::chunk_bytes(block.body_bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
-  if (checksum && !result.grew) image::seal_chunk(chunk);
+  if (save.checksum && !result.grew) image::seal_chunk(save.chunk);
   return result;
 }
 
@@ -196,8 +223,8 @@ PassResult save_block(const Channel& channel, Block& block, std::uint32_t* sizes
 struct Sealing {
   const Stream& stream;
   const Block* blocks;
-  Place* places;   // of the channel's packets; not kept
-  Place* scratch;  // as many
+  Place* places;    // of the channel's packets; their order is not kept
+  RankWord* ranks;  // as many
   std::byte* image;
   bool checksum;
 };
@@ -210,25 +237,34 @@ inline std::uint64_t stream_bytes(const Stream& stream, const Block* blocks) noe
   return bytes;
 }
 
-// The channel's directory: its entries in order of sequence numbers.
+// The channel's directory: its entries in order of sequence numbers. The guest's packets come first in the table, and
+// have the smaller numbers.
 inline void write_directory(std::uint32_t number, const Sealing& seal) noexcept {
   const std::uint32_t packets = seal.stream.packets;
-  const Place* place = sort_by_sequence(seal.places, seal.scratch, packets);
-  std::byte* at = seal.image + seal.stream.directory_offset;
-  std::uint32_t ordinal = seal.stream.blocks + 1;
-  std::uint32_t left = packets;
-  do {
-    const std::uint32_t count = std::min(left, image::kDirectoryEntries);
-    std::byte* entry =
-        image::open_chunk(at, image::ChunkKind::kDirectory, {.channel = number, .ordinal = ordinal++, .count = count},
-                          count * sizeof(image::DirectoryEntry));
-    for (const Place* const end = place + count; place != end; ++place, entry += sizeof place->entry) {
-      std::memcpy(entry, &place->entry, sizeof place->entry);
-    }
-    if (seal.checksum) image::seal_chunk(at);
-    at += image::chunk_bytes(count * sizeof(image::DirectoryEntry));
-    left -= count;
-  } while (left != 0);
+  std::byte* const directory = seal.image + seal.stream.directory_offset;
+  Place* const last = seal.places + packets;
+  Place* const sends =
+      std::partition_point(seal.places, last, [](const Place& place) { return place.sequence < packet::kFirstSend; });
+  std::size_t smaller = 0;
+  const auto put = [&](std::size_t rank, const Place& place) {
+    const std::size_t at = smaller + rank;
+    std::byte* const chunk = directory + at / image::kDirectoryEntries * image::kFullDirectoryBytes;
+    std::memcpy(chunk + sizeof(image::ChunkHeader) + at % image::kDirectoryEntries * sizeof place.entry, &place.entry,
+                sizeof place.entry);
+  };
+  rank_by_sequence(seal.places, static_cast<std::size_t>(sends - seal.places), seal.ranks, put);
+  smaller = static_cast<std::size_t>(sends - seal.places);
+  rank_by_sequence(sends, static_cast<std::size_t>(last - sends), seal.ranks, put);
+
+  const std::uint32_t chunks = image::directory_chunks(packets);
+  for (std::uint32_t i = 0; i < chunks; ++i) {
+    const std::uint32_t count = std::min(packets - i * image::kDirectoryEntries, image::kDirectoryEntries);
+    std::byte* const chunk = directory + i * image::kFullDirectoryBytes;
+    image::open_chunk(chunk, image::ChunkKind::kDirectory,
+                      {.channel = number, .ordinal = seal.stream.blocks + 1 + i, .count = count},
+                      count * sizeof(image::DirectoryEntry));
+    if (seal.checksum) image::seal_chunk(chunk);
+  }
 }
 
 // Writes a channel's own chunk and its directory.

@@ -37,6 +37,12 @@ struct Place {
   image::DirectoryEntry entry;
 };
 
+// Of 64 sequence numbers in a row, which ones are there, and how many smaller ones are.
+struct RankWord {
+  std::uint64_t present = 0;
+  std::uint32_t before = 0;
+};
+
 // What one call of the executor's body works on: blocks that may run at the same time as all others.
 struct Unit {
   std::uint32_t first_block;
@@ -59,7 +65,7 @@ struct Plan {
   std::vector<Unit> units;
   std::vector<std::uint32_t> sizes;
   std::vector<Place> places;
-  std::vector<Place> scratch;    // for sorting places
+  std::vector<RankWord> ranks;   // as many as places, for the order of the directory
   std::uint64_t end_offset = 0;  // of the end chunk
   std::uint64_t image_bytes = 0;
 
@@ -72,7 +78,7 @@ struct Plan {
     streams.reserve(channels);
     sizes.reserve(packets);
     places.reserve(packets);
-    scratch.reserve(packets);
+    ranks.reserve(packets);
   }
 
   // Compacts the words of a cut to blocks. kQuotaExceeded: more packets than one save may hold.
@@ -99,7 +105,7 @@ struct Plan {
     }
     sizes.resize(packets);
     places.resize(packets);
-    scratch.resize(packets);
+    ranks.resize(packets);
     return Status::kSuccess;
   }
 

@@ -1,5 +1,5 @@
-// prefetch.hpp: fetches the packets of the next block while those of the present one are saved. Their objects lie all
-// over the memory of their channels; waiting for each would be most of a save's time.
+// prefetch.hpp: the packets of a block, fetched into the cache while those of the block before are saved. Their objects
+// lie all over the memory of their channels; waiting for each would be most of a save's time.
 #pragma once
 
 #include "packet/channel.hpp"
@@ -7,44 +7,41 @@
 
 namespace vmbsave::save {
 
-// The packets of one block, fetched one a step.
-class Ahead {
+class BlockPackets {
  public:
-  Ahead() noexcept = default;
-
+  // Looks up where they are; fetches none.
   template <class Channel>
-  Ahead(const Channel& channel, const Block& block) noexcept
-      : packets_(channel.slots() + block.word * sync::kSlotsPerWord),
-        left_(block.members),
-        lines_(lines_of(channel.config().context_bytes)) {}
+  void find(const Channel& channel, const Block& block) noexcept {
+    packet::Packet* const* const slots = channel.slots() + block.word * sync::kSlotsPerWord;
+    clear();
+    sync::for_each_slot(block.members, [&](unsigned slot) { packets_[count_++] = slots[slot]; });
+    const std::uint64_t lines = base::align_up(channel.config().context_bytes, kLine) / kLine;
+    context_lines_ = std::min(kMostContextLines, lines);
+  }
+  void clear() noexcept { count_ = fetched_ = 0; }
 
-  void step() noexcept {
-    if (left_ == 0) return;
-    const auto* const line = reinterpret_cast<const std::byte*>(packets_[sync::first_slot(left_)]);
-    __builtin_prefetch(line);
-    if (lines_ > 1) __builtin_prefetch(line + base::kCacheLine);
-    if (lines_ > 2) __builtin_prefetch(line + 2 * base::kCacheLine);
-    if (lines_ > 3) {
-      for (unsigned i = 3; i < lines_; ++i) __builtin_prefetch(line + i * base::kCacheLine);
-    }
-    left_ &= left_ - 1;
+  void fetch_one() noexcept {
+    if (fetched_ == count_) return;
+    const auto* const packet = reinterpret_cast<const std::byte*>(packets_[fetched_++]);
+    __builtin_prefetch(packet);
+    for (std::uint64_t line = 1; line <= context_lines_; ++line) __builtin_prefetch(packet + line * kLine);
   }
-  void finish() noexcept {
-    while (left_ != 0) step();
+  void fetch_rest() noexcept {
+    while (fetched_ != count_) fetch_one();
   }
+
+  packet::Packet* const* begin() const noexcept { return packets_; }
+  packet::Packet* const* end() const noexcept { return packets_ + count_; }
 
  private:
-  // The packet's own line, and the first ones of the VSP's context: what lies behind them is fetched by the hardware,
-  // which sees a stream.
-  static constexpr unsigned kMostLines = 6;
-  static unsigned lines_of(std::uint32_t context_bytes) noexcept {
-    const std::uint64_t context_lines = base::align_up(context_bytes, base::kCacheLine) / base::kCacheLine;
-    return 1 + static_cast<unsigned>(std::min<std::uint64_t>(context_lines, kMostLines - 1));
-  }
+  static constexpr std::uint64_t kLine = base::kCacheLine;
+  // Of the VSP's context: what lies behind them is fetched by the hardware, which sees a stream.
+  static constexpr std::uint64_t kMostContextLines = 5;
 
-  packet::Packet* const* packets_ = nullptr;
-  SlotSet left_ = 0;
-  unsigned lines_ = 0;
+  packet::Packet* packets_[sync::kSlotsPerWord];
+  unsigned count_ = 0;
+  unsigned fetched_ = 0;
+  std::uint64_t context_lines_ = 0;
 };
 
 }  // namespace vmbsave::save

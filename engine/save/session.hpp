@@ -98,10 +98,9 @@ class BasicSaveSession {
 
   Status pass(SavePhase phase) noexcept;
   void run_blocks(std::uint32_t first, std::uint32_t last) noexcept;
-  PassResult run_block(Block& block, Ahead& ahead);
-  PassResult size(Block& block, Ahead& ahead);
-  PassResult fill(Block& block, Ahead& ahead);
-  PassResult fuse(Block& block, Ahead& ahead);
+  PassResult try_block(Block& block, const BlockPackets& packets, BlockPackets& next) noexcept;
+  PassResult run_block(Block& block, const BlockPackets& packets, BlockPackets& next);
+  PassResult fill(Block& block, const BlockPackets& packets, BlockPackets& next);
   Status place() noexcept;
   Status place_due() noexcept;
   Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept;

@@ -221,32 +221,25 @@ template <template <class> class Atom>
 void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last) noexcept {
   const InsideCallbacks inside(this);
   note_arrival();
-  Ahead(channel_of(plan_.blocks[first]), plan_.blocks[first]).finish();
+  BlockPackets packets[2];  // of this block and the next one, by turns
+  packets[first % 2].find(channel_of(plan_.blocks[first]), plan_.blocks[first]);
   std::uint32_t channel = plan_.blocks[first].channel;
   std::uint32_t saved = 0;
   for (std::uint32_t b = first; b < last; ++b) {
     if (failed_.load_relaxed() != 0) return;
+    BlockPackets& next = packets[(b + 1) % 2];
+    next.clear();
+    if (b + 1 < last) next.find(channel_of(plan_.blocks[b + 1]), plan_.blocks[b + 1]);
     Block& block = plan_.blocks[b];
-    Ahead ahead;
-    if (b + 1 < last) ahead = Ahead(channel_of(plan_.blocks[b + 1]), plan_.blocks[b + 1]);
     if (!block.due) continue;  // left out, or saved already
-    PassResult result;
-    if (expired()) {
-      result.status = Status::kIoTimeout;
-    } else {
-      try {
-        result = run_block(block, ahead);
-      } catch (...) {
-        result.status = Status::kUnhandledException;
-      }
-    }
+    packets[b % 2].fetch_rest();
+    const PassResult result = try_block(block, packets[b % 2], next);
     if (result.status != Status::kSuccess) {
       fail({result.status, phase_, block.channel, result.transaction_id});
       return;
     }
-    ahead.finish();
     if (result.grew) grown_.fetch_add_relaxed(1);
-    if (block.due || phase_ == SavePhase::kSize) continue;
+    if (block.due) continue;
     if (block.channel != channel) {
       finish(channel, saved);
       channel = block.channel;
@@ -255,6 +248,16 @@ void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last)
     ++saved;
   }
   finish(channel, saved);
+}
+
+template <template <class> class Atom>
+PassResult BasicSaveSession<Atom>::try_block(Block& block, const BlockPackets& packets, BlockPackets& next) noexcept {
+  if (expired()) return {.status = Status::kIoTimeout};
+  try {
+    return run_block(block, packets, next);
+  } catch (...) {
+    return {.status = Status::kUnhandledException};
+  }
 }
 
 // So many more blocks of the channel are saved. Whoever saves its last one seals it, while its places are in the cache.
@@ -270,7 +273,7 @@ void BasicSaveSession<Atom>::seal_channel(std::uint32_t channel) noexcept {
   const Stream& stream = plan_.streams[channel];
   seal_stream(*vm_.channels()[channel], channel,
               {stream, plan_.blocks.data(), plan_.places.data() + stream.first_packet,
-               plan_.scratch.data() + stream.first_packet, arena_.data(), options_.checksum});
+               plan_.ranks.data() + stream.first_packet, arena_.data(), options_.checksum});
 }
 
 // Every block of every channel is due.
@@ -280,36 +283,35 @@ void BasicSaveSession<Atom>::reset_due() noexcept {
 }
 
 template <template <class> class Atom>
-PassResult BasicSaveSession<Atom>::run_block(Block& block, Ahead& ahead) {
-  if (phase_ == SavePhase::kSize) return size(block, ahead);
-  if (phase_ == SavePhase::kSave) return fill(block, ahead);
-  return fuse(block, ahead);
-}
-
-template <template <class> class Atom>
-PassResult BasicSaveSession<Atom>::size(Block& block, Ahead& ahead) {
-  return size_block(channel_of(block), block, plan_.sizes.data(), ahead);
-}
-
-template <template <class> class Atom>
-PassResult BasicSaveSession<Atom>::fill(Block& block, Ahead& ahead) {
-  const std::uint64_t bytes = image::chunk_bytes(block.body_bytes);
-  const PassResult result =
-      save_block(channel_of(block), block, plan_.sizes.data(), plan_.places.data(), arena_.data() + block.offset,
-                 options_.checksum, report_.growth_retries < options_.growth_retries, ahead);
-  if (result.grew) lost_bytes_.fetch_add_relaxed(bytes);
-  return result;
-}
-
-template <template <class> class Atom>
-PassResult BasicSaveSession<Atom>::fuse(Block& block, Ahead& ahead) {
-  Ahead none;
-  const PassResult sized = size(block, none);
-  if (sized.status != Status::kSuccess) return sized;
+PassResult BasicSaveSession<Atom>::run_block(Block& block, const BlockPackets& packets, BlockPackets& next) {
+  if (phase_ == SavePhase::kSave) return fill(block, packets, next);
+  const PassResult sized = size_block(channel_of(block), block, packets, plan_.sizes.data());
+  if (phase_ == SavePhase::kSize || sized.status != Status::kSuccess) {
+    next.fetch_rest();
+    return sized;
+  }
   block.offset = arena_.allocate(image::chunk_bytes(block.body_bytes));
-  if (block.offset != mem::Arena<Atom>::kNoRoom) return fill(block, ahead);
+  if (block.offset != mem::Arena<Atom>::kNoRoom) return fill(block, packets, next);
   unplaced_.fetch_add_relaxed(1);
   return sized;
+}
+
+template <template <class> class Atom>
+PassResult BasicSaveSession<Atom>::fill(Block& block, const BlockPackets& packets, BlockPackets& next) {
+  const std::uint64_t bytes = image::chunk_bytes(block.body_bytes);
+  const Channel& channel = channel_of(block);
+  const PassResult result = save_block({.config = channel.config(),
+                                        .block = block,
+                                        .packets = packets,
+                                        .next = next,
+                                        .sizes = plan_.sizes.data() + block.first,
+                                        .places = plan_.places.data() + block.first,
+                                        .chunk = arena_.data() + block.offset,
+                                        .checksum = options_.checksum,
+                                        .may_grow = report_.growth_retries < options_.growth_retries},
+                                       channel.table().is_send_word(block.word));
+  if (result.grew) lost_bytes_.fetch_add_relaxed(bytes);
+  return result;
 }
 
 template <template <class> class Atom>
