@@ -1,5 +1,4 @@
-// Parked std::threads: the executor that sanitizers understand, and the one for builds without oneTBB. Ranges are
-// claimed one by one, so that a thread that wakes late costs nothing but its own share.
+// Parked std::threads: the executor that sanitizers understand, and the one for builds without oneTBB.
 #include <algorithm>
 #include <condition_variable>
 #include <cstdint>
@@ -7,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/atomic.hpp"
-#include "base/bytes.hpp"
+#include "exec/shared_loop.hpp"
+#include "exec/standby.hpp"
 #include "vmbsave/executor.hpp"
 
 namespace vmbsave {
@@ -19,6 +18,7 @@ class ThreadExecutor final : public Executor {
   explicit ThreadExecutor(unsigned threads) : threads_(std::max(threads, 1u)) {}
 
   ~ThreadExecutor() override {
+    standby_.dismiss();
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
@@ -29,34 +29,29 @@ class ThreadExecutor final : public Executor {
 
   unsigned concurrency() const noexcept override { return threads_; }
 
+  void wake() noexcept override {
+    if (threads_ == 1) return;
+    start_workers();
+    standby_.call();
+    open_round(nullptr);
+  }
+
   void for_each(std::size_t count, std::size_t grain, Body body, void* context) noexcept override {
-    if (threads_ == 1 || count <= grain) {
-      for (std::size_t i = 0; i < count; i += grain) body(context, i, std::min(i + grain, count));
+    exec::SharedLoop loop(count, grain, body, context);
+    if (threads_ == 1 || loop.fits_one_range()) {
+      loop.work();
       return;
     }
     start_workers();
-    {
-      const std::lock_guard lock(mutex_);
-      job_ = Job{count, grain, body, context};
-      next_.store_relaxed(0);
-      open_ = true;
-      ++round_;
-    }
-    wake_.notify_all();
-    work(job_);
+    open_round(&loop);
+    standby_.dismiss();
+    loop.work();
     std::unique_lock lock(mutex_);
-    open_ = false;  // a worker that wakes only now finds nothing to join, and nobody waits for it
+    loop_ = nullptr;  // a worker that wakes only now finds nothing to join, and nobody waits for it
     idle_.wait(lock, [this] { return running_ == 0; });
   }
 
  private:
-  struct Job {
-    std::size_t count = 0;
-    std::size_t grain = 1;
-    Body body = nullptr;
-    void* context = nullptr;
-  };
-
   // If the system refuses a thread, the others do its share.
   void start_workers() noexcept {
     try {
@@ -66,6 +61,16 @@ class ThreadExecutor final : public Executor {
     }
   }
 
+  // Gets the workers up: for this loop, or, without one, to stand by.
+  void open_round(exec::SharedLoop* loop) noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      loop_ = loop;
+      ++round_;
+    }
+    wake_.notify_all();
+  }
+
   void serve() noexcept {
     std::uint64_t seen = 0;
     std::unique_lock lock(mutex_);
@@ -73,36 +78,29 @@ class ThreadExecutor final : public Executor {
       wake_.wait(lock, [&] { return stopping_ || round_ != seen; });
       if (stopping_) return;
       seen = round_;
-      if (!open_) continue;
-      ++running_;
-      const Job job = job_;
+      exec::SharedLoop* const loop = loop_;
+      if (loop != nullptr) ++running_;
       lock.unlock();
-      work(job);
+      if (loop != nullptr) {
+        loop->work();
+      } else {
+        standby_.stay();
+      }
       lock.lock();
-      if (--running_ == 0) idle_.notify_one();
-    }
-  }
-
-  void work(const Job& job) noexcept {
-    for (;;) {
-      // relaxed: only the range is claimed here; mutex_ orders the job before it and the results after it.
-      const std::size_t first = next_.fetch_add_relaxed(job.grain);
-      if (first >= job.count) return;
-      job.body(job.context, first, std::min(first + job.grain, job.count));
+      if (loop != nullptr && --running_ == 0) idle_.notify_one();
     }
   }
 
   unsigned threads_;
   std::vector<std::thread> workers_;
+  exec::Standby standby_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable idle_;
-  Job job_;
+  exec::SharedLoop* loop_ = nullptr;  // what may be joined now
   std::uint64_t round_ = 0;
-  unsigned running_ = 0;  // workers inside work()
-  bool open_ = false;     // job_ may still be joined
+  unsigned running_ = 0;  // workers inside a loop
   bool stopping_ = false;
-  alignas(base::kCacheLine) base::Atomic<std::size_t> next_{};
 };
 
 }  // namespace

@@ -1,0 +1,22 @@
+// cgroup_quota.hpp: the CPU time that the cgroups of this process grant it, versions 1 and 2.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vmbsave::exec {
+
+struct CpuCgroup {
+  std::string directory;
+  bool v2 = false;
+};
+
+// The directories whose limits hold for this process, its own first, then those around it up to the mount point. Files
+// are looked for below `root`, which is empty for the system's own.
+std::vector<CpuCgroup> cpu_cgroups(const std::string& root);
+
+// The smallest quota of them, in processors (quota / period). None if there is none, or none that can be understood.
+std::optional<double> cgroup_quota(const std::string& root) noexcept;
+
+}  // namespace vmbsave::exec
