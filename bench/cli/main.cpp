@@ -10,7 +10,7 @@
 #include <string>
 
 #include "cli/commands.hpp"
-#include "scenarios/replay/replay.hpp"
+#include "scenarios/vm/check_failed.hpp"
 
 namespace {
 
@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
     return flushed(app.exit(help_or_version));
   } catch (const CLI::ParseError& error) {
     return fail(kBadInput, fmt::format("{}; see vmbsave --help", error.what()));
-  } catch (const vmbsave::replay::CheckFailed& error) {
+  } catch (const vmbsave::bench::CheckFailed& error) {
     return fail(kFailed, error.what());
   } catch (const std::bad_alloc&) {
     return fail(kBadInput, "not enough memory");

@@ -66,7 +66,8 @@ Json replay_json(const ReplayInput& input, const replay::Options& options, const
   json["image_bytes"] = result.image_bytes;
   json["verified"] = result.verified;
   json["restored"] = result.restored;
-  json["plan"] = "exact";
+  json["plan"] = plan_name(result.plan);
+  json["plan_asked"] = plan_name(options.plan);
   json["threads"] = options.threads;
   json["concurrent_callbacks"] = input.concurrent_callbacks;
   json["checksum"] = SaveOptions{}.checksum;
@@ -98,8 +99,8 @@ std::string replay_text(const Json& replay) {
   line("image", fmt::format("{} bytes", replay.at("image_bytes").get<std::uint64_t>()));
   line("verified", yes_no(replay.at("verified")));
   line("restored", fmt::format("{} in {}", yes_no(replay.at("restored")), time_text(replay.at("restore_ns"))));
-  line("plan", fmt::format("{}, {} thread(s)", replay.at("plan").get<std::string>(),
-                           replay.at("threads").get<std::uint64_t>()));
+  line("plan", fmt::format("{} ({} asked for), {} thread(s)", replay.at("plan").get<std::string>(),
+                           replay.at("plan_asked").get<std::string>(), replay.at("threads").get<std::uint64_t>()));
   line("save", fmt::format("{} of {} warm saves; the first, cold: {}", times(replay.at("save_ns")),
                            replay.at("repeat").get<std::uint64_t>(), time_text(replay.at("cold_save_ns"))));
   for (const auto& [phase, t] : replay.at("phases_ns").items()) line("  " + phase, times(t));

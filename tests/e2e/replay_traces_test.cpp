@@ -55,8 +55,8 @@ TEST_P(ReplayTraces, InUseVerifiedAndRestored) {
   const std::string file = trace(c.file);
   if (file.empty()) GTEST_SKIP() << "no trace " << c.file;
   for (const char* threads : {"1", "2"}) {
-    const Outcome outcome = run("replay --json --repeat 20 --threads " + std::string(threads) + " " + c.options +
-                                " --trace '" + file + "'");
+    const Outcome outcome = run("replay --json --repeat 20 --plan exact --threads " + std::string(threads) + " " +
+                                c.options + " --trace '" + file + "'");
     ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
     const auto json = nlohmann::json::parse(outcome.out);
     EXPECT_EQ(json.at("packets_in_use"), c.in_use);
@@ -65,6 +65,7 @@ TEST_P(ReplayTraces, InUseVerifiedAndRestored) {
     EXPECT_EQ(json.at("verified"), true);
     EXPECT_EQ(json.at("restored"), true);
     EXPECT_EQ(json.at("plan"), "exact");
+    EXPECT_EQ(json.at("plan_asked"), "exact");
     EXPECT_EQ(json.at("threads"), std::atoi(threads));
     EXPECT_GT(json.at("image_bytes"), 0);
     EXPECT_TRUE(json.at("save_ns").at("p50").is_number_integer());
@@ -93,6 +94,7 @@ TEST(Tool, BadInputIsOneLineAndExitCode2) {
         "replay --profile cloudphysics --repeat 1 --image .", "replay --trace /no/such/file", "replay --profile none",
         "replay --bogus", "table /no/such/file", "replay --profile cloudphysics --service-time 10",
         "replay --profile cloudphysics --save-at 1h", "replay --profile cloudphysics --threads 0",
+        "replay --profile cloudphysics --plan quick", "replay --profile cloudphysics --plan ExacT",
         "replay --profile cloudphysics --save-at 999s",
         "replay --profile cloudphysics --repeat 1 --image /no/such/folder/image",
         "replay --profile open-cas --replicate 64 --one-cut --repeat 1"}) {
@@ -148,11 +150,22 @@ TEST(Tool, JsonIsWhatTheSchemaSays) {
   expect_matches(schema, schema, json, "");
 }
 
+TEST(Tool, PlansAreAskedForAndTaken) {
+  for (const std::string plan : {"auto", "exact", "fused"}) {
+    const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 1 --json --plan " + plan).out);
+    EXPECT_EQ(json.at("plan_asked"), plan);
+    EXPECT_TRUE(json.at("plan") == "exact" || json.at("plan") == "fused") << json.at("plan");
+    EXPECT_EQ(json.at("verified"), true);
+  }
+  const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 1 --json").out);
+  EXPECT_EQ(json.at("plan_asked"), "auto");
+}
+
 TEST(Tool, HelpNamesTheOptions) {
   const Outcome outcome = run("replay --help");
   EXPECT_EQ(outcome.exit_code, 0);
   for (const char* option : {"--trace", "--service-time", "--channels", "--replicate", "--one-cut", "--save-at",
-                             "--threads", "--repeat", "--image", "--json"}) {
+                             "--threads", "--plan", "--repeat", "--image", "--json"}) {
     EXPECT_NE(outcome.out.find(option), std::string::npos) << option;
   }
 }
