@@ -13,20 +13,23 @@ constexpr char kProducer[] = "vmbsave";
 
 }  // namespace
 
-std::byte* open_chunk(std::byte* at, ChunkKind kind, const ChunkLabel& label, std::uint64_t body_bytes) noexcept {
-  const std::uint64_t bytes = chunk_bytes(body_bytes);
+std::byte* write_header(std::byte* at, ChunkKind kind, const ChunkLabel& label, std::uint64_t body_bytes) noexcept {
   ChunkHeader header{};
   header.magic = kMagic;
   header.version = kVersion;
   header.kind = static_cast<std::uint16_t>(kind);
-  header.bytes = static_cast<std::uint32_t>(bytes);
+  header.bytes = static_cast<std::uint32_t>(chunk_bytes(body_bytes));
   header.channel = label.channel;
   header.ordinal = label.ordinal;
   header.count = label.count;
   header.body = static_cast<std::uint32_t>(body_bytes);
   std::memcpy(at, &header, sizeof header);
-  std::byte* const body = at + sizeof header;
-  std::memset(body + body_bytes, 0, bytes - sizeof header - body_bytes);
+  return at + sizeof header;
+}
+
+std::byte* open_chunk(std::byte* at, ChunkKind kind, const ChunkLabel& label, std::uint64_t body_bytes) noexcept {
+  std::byte* const body = write_header(at, kind, label, body_bytes);
+  std::memset(body + body_bytes, 0, chunk_bytes(body_bytes) - sizeof(ChunkHeader) - body_bytes);
   return body;
 }
 

@@ -15,6 +15,9 @@ struct ChunkLabel {
   std::uint32_t count = 0;
 };
 
+// Writes the header without its checksum. Returns the body, which the caller has zeroed, or zeroes.
+std::byte* write_header(std::byte* at, ChunkKind kind, const ChunkLabel& label, std::uint64_t body_bytes) noexcept;
+
 // Writes the header without its checksum and zeroes the padding behind the body. `at` has room for
 // chunk_bytes(body_bytes). Returns the body.
 std::byte* open_chunk(std::byte* at, ChunkKind kind, const ChunkLabel& label, std::uint64_t body_bytes) noexcept;

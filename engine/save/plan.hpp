@@ -59,6 +59,7 @@ struct Plan {
   std::vector<Unit> units;
   std::vector<std::uint32_t> sizes;
   std::vector<Place> places;
+  std::vector<Place> scratch;    // for sorting places
   std::uint64_t end_offset = 0;  // of the end chunk
   std::uint64_t image_bytes = 0;
 
@@ -71,6 +72,7 @@ struct Plan {
     streams.reserve(channels);
     sizes.reserve(packets);
     places.reserve(packets);
+    scratch.reserve(packets);
   }
 
   // Compacts the words of a cut to blocks. kQuotaExceeded: more packets than one save may hold.
@@ -97,6 +99,7 @@ struct Plan {
     }
     sizes.resize(packets);
     places.resize(packets);
+    scratch.resize(packets);
     return Status::kSuccess;
   }
 

@@ -21,7 +21,12 @@ class Ahead {
   void step() noexcept {
     if (left_ == 0) return;
     const auto* const line = reinterpret_cast<const std::byte*>(packets_[sync::first_slot(left_)]);
-    for (unsigned i = 0; i < lines_; ++i) __builtin_prefetch(line + i * base::kCacheLine);
+    __builtin_prefetch(line);
+    if (lines_ > 1) __builtin_prefetch(line + base::kCacheLine);
+    if (lines_ > 2) __builtin_prefetch(line + 2 * base::kCacheLine);
+    if (lines_ > 3) {
+      for (unsigned i = 3; i < lines_; ++i) __builtin_prefetch(line + i * base::kCacheLine);
+    }
     left_ &= left_ - 1;
   }
   void finish() noexcept {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <thread>
 
 #include "base/atomic.hpp"
@@ -104,6 +105,9 @@ class BasicSaveSession {
   Status place() noexcept;
   Status place_due() noexcept;
   Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept;
+  void finish(std::uint32_t channel, std::uint32_t saved) noexcept;
+  void seal_channel(std::uint32_t channel) noexcept;
+  void reset_due() noexcept;
   void seal() noexcept;
   void fail(const SaveFailure& failure) noexcept;
   void note_arrival() noexcept;
@@ -121,6 +125,11 @@ class BasicSaveSession {
   Cut<Atom> cut_;
   Plan plan_;
   mem::Arena<Atom> arena_;
+  struct alignas(base::kCacheLine) Due {
+    Atom<std::uint32_t> blocks{};
+  };
+  std::unique_ptr<Due[]> due_;  // by channel: blocks that are not saved yet
+  std::size_t due_channels_ = 0;
   Executor* executor_ = nullptr;  // of this save; nullptr: this thread alone
   Crossover crossover_;
   SaveReport report_;

@@ -103,6 +103,10 @@ Status BasicSaveSession<Atom>::prepare() noexcept {
     }
     cut_.prepare(vm_);
     plan_.prepare(vm_.channels().size(), words, std::min<std::size_t>(slots, image::kMaxPackets));
+    if (due_channels_ < vm_.channels().size()) {
+      due_ = std::make_unique<Due[]>(vm_.channels().size());
+      due_channels_ = vm_.channels().size();
+    }
     return Status::kSuccess;
   } catch (const std::bad_alloc&) {
     return Status::kInsufficientResources;
@@ -178,6 +182,7 @@ Status BasicSaveSession<Atom>::run_fused() noexcept {
   Status status = make_room(frame, frame);
   if (status != Status::kSuccess) return status;
   (void)arena_.allocate(frame);
+  reset_due();
   lap(SavePhase::kPlace);
   status = pass(SavePhase::kPass);
   while (status == Status::kSuccess && (must_run_again() || unplaced_.load_relaxed() != 0)) {
@@ -217,6 +222,8 @@ void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last)
   const InsideCallbacks inside(this);
   note_arrival();
   Ahead(channel_of(plan_.blocks[first]), plan_.blocks[first]).finish();
+  std::uint32_t channel = plan_.blocks[first].channel;
+  std::uint32_t saved = 0;
   for (std::uint32_t b = first; b < last; ++b) {
     if (failed_.load_relaxed() != 0) return;
     Block& block = plan_.blocks[b];
@@ -237,9 +244,39 @@ void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last)
       fail({result.status, phase_, block.channel, result.transaction_id});
       return;
     }
-    if (result.grew) grown_.fetch_add_relaxed(1);
     ahead.finish();
+    if (result.grew) grown_.fetch_add_relaxed(1);
+    if (block.due || phase_ == SavePhase::kSize) continue;
+    if (block.channel != channel) {
+      finish(channel, saved);
+      channel = block.channel;
+      saved = 0;
+    }
+    ++saved;
   }
+  finish(channel, saved);
+}
+
+// So many more blocks of the channel are saved. Whoever saves its last one seals it, while its places are in the cache.
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::finish(std::uint32_t channel, std::uint32_t saved) noexcept {
+  if (saved == 0) return;
+  // [finish] release: the blocks and places of this worker. acquire: those of the others, for the one who seals.
+  if (due_[channel].blocks.fetch_sub_acq_rel(saved) == saved) seal_channel(channel);
+}
+
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::seal_channel(std::uint32_t channel) noexcept {
+  const Stream& stream = plan_.streams[channel];
+  seal_stream(*vm_.channels()[channel], channel,
+              {stream, plan_.blocks.data(), plan_.places.data() + stream.first_packet,
+               plan_.scratch.data() + stream.first_packet, arena_.data(), options_.checksum});
+}
+
+// Every block of every channel is due.
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::reset_due() noexcept {
+  for (std::size_t c = 0; c < plan_.streams.size(); ++c) due_[c].blocks.store_relaxed(plan_.streams[c].blocks);
 }
 
 template <template <class> class Atom>
@@ -279,6 +316,7 @@ template <template <class> class Atom>
 Status BasicSaveSession<Atom>::place() noexcept {
   phase_ = SavePhase::kPlace;
   plan_.place();
+  reset_due();
   VMBSAVE_AUDIT(plan_.is_contiguous());
   arena_.reset();
   if (const Status status = make_room(plan_.image_bytes, plan_.image_bytes); status != Status::kSuccess) return status;
@@ -323,16 +361,14 @@ Status BasicSaveSession<Atom>::make_room(std::uint64_t image_bytes, std::uint64_
   return status;
 }
 
+// What is left when every channel with packets is sealed.
 template <template <class> class Atom>
 void BasicSaveSession<Atom>::seal() noexcept {
   phase_ = SavePhase::kSeal;
+  for (std::uint32_t c = 0; c < plan_.streams.size(); ++c) {
+    if (plan_.streams[c].blocks == 0) seal_channel(c);
+  }
   std::byte* const image = arena_.data();
-  for_each(plan_.streams.size(), 1, [this, image](std::size_t first, std::size_t last) {
-    for (std::size_t channel = first; channel < last; ++channel) {
-      seal_stream(*vm_.channels()[channel], static_cast<std::uint32_t>(channel), plan_.streams[channel],
-                  plan_.blocks.data(), plan_.places.data(), image, options_.checksum);
-    }
-  });
   image::write_image_chunk(image, static_cast<std::uint32_t>(plan_.streams.size()), report_.packets, plan_.image_bytes,
                            options_.checksum);
   image::write_end_chunk(image + plan_.end_offset, options_.checksum);
