@@ -3,21 +3,14 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
-#include "report/percentiles.hpp"
+#include "report/build_info.hpp"
+#include "report/json_values.hpp"
 
 namespace vmbsave::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json optional_json(const std::optional<std::uint64_t>& value) { return value ? Json(*value) : Json(nullptr); }
-
-Json percentiles_json(const std::vector<std::uint64_t>& samples) {
-  const Percentiles p = percentiles(samples);
-  return {{"p50", optional_json(p.p50)}, {"p99", optional_json(p.p99)}, {"max", optional_json(p.max)}};
-}
 
 std::string time_text(const Json& ns) {
   if (ns.is_null()) return "-";
@@ -77,6 +70,7 @@ Json replay_json(const ReplayInput& input, const replay::Options& options, const
   json["cold_save_ns"] = result.cold_save_ns;
   json["restore_ns"] = result.restore_ns;
   json["phases_ns"] = phases;
+  add_context(json);
   return json;
 }
 

@@ -2,34 +2,20 @@
 // threads.
 #include <gtest/gtest.h>
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "e2e/program.hpp"
+#include "json_schema.hpp"
+
 namespace {
 
-struct Outcome {
-  int exit_code;
-  std::string out;
-};
+using vmbsave::tests::Outcome;
 
-Outcome run(const std::string& arguments) {
-  const std::string command = std::string(VMBSAVE_TOOL) + " " + arguments + " 2>&1";
-  FILE* const pipe = popen(command.c_str(), "r");
-  Outcome outcome{-1, ""};
-  std::array<char, 4096> buffer;
-  while (const std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.out.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
-  return outcome;
-}
+Outcome run(const std::string& arguments) { return vmbsave::tests::run(VMBSAVE_TOOL, arguments); }
 
 // Empty if the trace is not there.
 std::string trace(const std::string& name) {
@@ -116,38 +102,9 @@ TEST(Tool, ProfilesDoNotClaimMeasuredCompletions) {
   EXPECT_EQ(json.at("service_time_ns"), 15'017'000);
 }
 
-// As much of JSON Schema as the committed schema uses.
-void expect_matches(const nlohmann::json& schema, const nlohmann::json& root, const nlohmann::json& value,
-                    const std::string& where) {
-  if (schema.contains("$ref")) return expect_matches(root.at("$defs").at("percentiles"), root, value, where);
-  if (schema.contains("const")) {
-    EXPECT_EQ(value, schema.at("const")) << where;
-  }
-  if (schema.contains("type")) {
-    const auto is = [&](const nlohmann::json& type) {
-      return (type == "integer" && value.is_number_integer()) || type == std::string(value.type_name());
-    };
-    const nlohmann::json& type = schema.at("type");
-    EXPECT_TRUE(type.is_array() ? std::any_of(type.begin(), type.end(), is) : is(type)) << where << ": " << value;
-  }
-  if (!value.is_object()) return;
-  for (const auto& key : schema.value("required", nlohmann::json::array()))
-    EXPECT_TRUE(value.contains(key)) << where << key;
-  for (const auto& [key, member] : value.items()) {
-    if (schema.contains("properties")) {
-      ASSERT_TRUE(schema.at("properties").contains(key)) << "not in the schema: " << where << key;
-      expect_matches(schema.at("properties").at(key), root, member, where + key + ".");
-    } else {
-      expect_matches(schema.at("additionalProperties"), root, member, where + key + ".");
-    }
-  }
-}
-
 TEST(Tool, JsonIsWhatTheSchemaSays) {
-  std::ifstream file(VMBSAVE_SCHEMA);
-  const auto schema = nlohmann::json::parse(file);
   const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 25 --json").out);
-  expect_matches(schema, schema, json, "");
+  vmbsave::tests::Schema(VMBSAVE_SCHEMA).expect_matches(json);
 }
 
 TEST(Tool, PlansAreAskedForAndTaken) {
