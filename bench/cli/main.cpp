@@ -10,7 +10,7 @@
 #include <string>
 
 #include "cli/commands.hpp"
-#include "scenarios/replay/replay.hpp"
+#include "scenarios/vm/check_failed.hpp"
 
 namespace {
 
@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
   Command chosen;
   add_replay(app, chosen);
   add_table(app, chosen);
+  add_bench(app, chosen);
   try {
     if (is_unknown_command(app, argc, argv)) {
       return fail(kBadInput, fmt::format("no command '{}'; see vmbsave --help", argv[1]));
@@ -61,7 +62,7 @@ int main(int argc, char** argv) {
     return flushed(app.exit(help_or_version));
   } catch (const CLI::ParseError& error) {
     return fail(kBadInput, fmt::format("{}; see vmbsave --help", error.what()));
-  } catch (const vmbsave::replay::CheckFailed& error) {
+  } catch (const vmbsave::bench::CheckFailed& error) {
     return fail(kFailed, error.what());
   } catch (const std::bad_alloc&) {
     return fail(kBadInput, "not enough memory");

@@ -10,6 +10,7 @@
 #include "cli/progress.hpp"
 #include "report/replay_report.hpp"
 #include "scenarios/replay/replay.hpp"
+#include "scenarios/vm/check_failed.hpp"
 #include "trace/profile.hpp"
 #include "trace/trace.hpp"
 #include "vsp/storvsp/storvsp.h"
@@ -36,6 +37,7 @@ struct Arguments {
   std::string service_time;
   std::string shift = "1ms";
   std::string save_at = "peak";
+  std::string plan = plan_name(SavePlan::kAuto);
   bool json = false;
   replay::Options options;
 };
@@ -61,6 +63,13 @@ void parse_times(Arguments& arguments) {
   if (arguments.save_at != "peak") options.save_at_ns = parse_duration("--save-at", arguments.save_at);
 }
 
+SavePlan to_plan(const std::string& name) {
+  for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
+    if (name == plan_name(plan)) return plan;
+  }
+  return SavePlan::kAuto;
+}
+
 // What cannot be replayed is told with the trace's name.
 replay::Result replay_named(const std::string& name, const trace::Trace& trace, const VMBS_VSP& vsp,
                             const replay::Options& options, Progress& progress) {
@@ -69,8 +78,8 @@ replay::Result replay_named(const std::string& name, const trace::Trace& trace, 
   };
   try {
     return replay::run(trace, vsp, options, show);
-  } catch (const replay::CheckFailed& error) {
-    throw replay::CheckFailed(fmt::format("{}: {}", name, error.what()));
+  } catch (const bench::CheckFailed& error) {
+    throw bench::CheckFailed(fmt::format("{}: {}", name, error.what()));
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
   }
@@ -81,6 +90,7 @@ int run(Arguments& arguments) {
   Progress progress;
   const trace::Trace trace = load(arguments, progress);
   replay::Options& options = arguments.options;
+  options.plan = to_plan(arguments.plan);
   if (!options.service_time_ns && !trace.measured_completions) {
     options.service_time_ns = trace.service_time_ns.value_or(kDefaultServiceTimeNs);
   }
@@ -126,6 +136,9 @@ void add_replay(CLI::App& app, Command& chosen) {
       ->capture_default_str();
   command->add_option("--threads", options.threads, "threads of a save")
       ->check(CLI::Range(1u, 1024u))
+      ->capture_default_str();
+  command->add_option("--plan", arguments->plan, "how a save goes over its packets")
+      ->check(CLI::IsMember({"exact", "fused", "auto"}))
       ->capture_default_str();
   command->add_option("--repeat", options.repeat, "timed saves, after a first one that is not counted")
       ->check(CLI::Range(1u, 10'000'000u))

@@ -3,21 +3,14 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
-#include "report/percentiles.hpp"
+#include "report/build_info.hpp"
+#include "report/json_values.hpp"
 
 namespace vmbsave::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json optional_json(const std::optional<std::uint64_t>& value) { return value ? Json(*value) : Json(nullptr); }
-
-Json percentiles_json(const std::vector<std::uint64_t>& samples) {
-  const Percentiles p = percentiles(samples);
-  return {{"p50", optional_json(p.p50)}, {"p99", optional_json(p.p99)}, {"max", optional_json(p.max)}};
-}
 
 std::string time_text(const Json& ns) {
   if (ns.is_null()) return "-";
@@ -66,7 +59,8 @@ Json replay_json(const ReplayInput& input, const replay::Options& options, const
   json["image_bytes"] = result.image_bytes;
   json["verified"] = result.verified;
   json["restored"] = result.restored;
-  json["plan"] = "exact";
+  json["plan"] = plan_name(result.plan);
+  json["plan_asked"] = plan_name(options.plan);
   json["threads"] = options.threads;
   json["concurrent_callbacks"] = input.concurrent_callbacks;
   json["checksum"] = SaveOptions{}.checksum;
@@ -76,6 +70,7 @@ Json replay_json(const ReplayInput& input, const replay::Options& options, const
   json["cold_save_ns"] = result.cold_save_ns;
   json["restore_ns"] = result.restore_ns;
   json["phases_ns"] = phases;
+  add_context(json);
   return json;
 }
 
@@ -98,8 +93,8 @@ std::string replay_text(const Json& replay) {
   line("image", fmt::format("{} bytes", replay.at("image_bytes").get<std::uint64_t>()));
   line("verified", yes_no(replay.at("verified")));
   line("restored", fmt::format("{} in {}", yes_no(replay.at("restored")), time_text(replay.at("restore_ns"))));
-  line("plan", fmt::format("{}, {} thread(s)", replay.at("plan").get<std::string>(),
-                           replay.at("threads").get<std::uint64_t>()));
+  line("plan", fmt::format("{} ({} asked for), {} thread(s)", replay.at("plan").get<std::string>(),
+                           replay.at("plan_asked").get<std::string>(), replay.at("threads").get<std::uint64_t>()));
   line("save", fmt::format("{} of {} warm saves; the first, cold: {}", times(replay.at("save_ns")),
                            replay.at("repeat").get<std::uint64_t>(), time_text(replay.at("cold_save_ns"))));
   for (const auto& [phase, t] : replay.at("phases_ns").items()) line("  " + phase, times(t));

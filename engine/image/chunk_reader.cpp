@@ -14,15 +14,21 @@ bool lengths_agree(const ChunkHeader& header, std::size_t available) noexcept {
 
 }  // namespace
 
-Status read_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept {
+Status read_unchecked_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept {
   if (bytes.size() < sizeof(ChunkHeader)) return Status::kInvalidBufferSize;
   std::memcpy(&chunk.header, bytes.data(), sizeof chunk.header);
   if (chunk.header.magic != kMagic) return Status::kInvalidImageFormat;
   if (chunk.header.version != kVersion || chunk.header.required != 0) return Status::kRevisionMismatch;
   if (!lengths_agree(chunk.header, bytes.size())) return Status::kInvalidBufferSize;
   chunk.bytes = bytes.first(chunk.header.bytes);
-  if (chunk_checksum(bytes.data(), chunk.header.bytes) != chunk.header.checksum) return Status::kCrcError;
   return Status::kSuccess;
+}
+
+Status read_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept {
+  const Status status = read_unchecked_chunk(bytes, chunk);
+  if (status != Status::kSuccess) return status;
+  return chunk_checksum(bytes.data(), chunk.header.bytes) == chunk.header.checksum ? Status::kSuccess
+                                                                                   : Status::kCrcError;
 }
 
 Status read_record(const Chunk& block, std::uint64_t offset, Record& record) noexcept {

@@ -27,6 +27,9 @@ struct Chunk {
 //   kCrcError             the checksum does not match
 Status read_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept;
 
+// The same without the checksum: for images of a save that left it out, which nobody restores.
+Status read_unchecked_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept;
+
 // Copies a body of fixed size. kDataError: the chunk's body is shorter.
 template <class Body>
 Status read_body(const Chunk& chunk, Body& body) noexcept;

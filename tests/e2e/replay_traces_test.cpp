@@ -2,34 +2,20 @@
 // threads.
 #include <gtest/gtest.h>
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "e2e/program.hpp"
+#include "json_schema.hpp"
+
 namespace {
 
-struct Outcome {
-  int exit_code;
-  std::string out;
-};
+using vmbsave::tests::Outcome;
 
-Outcome run(const std::string& arguments) {
-  const std::string command = std::string(VMBSAVE_TOOL) + " " + arguments + " 2>&1";
-  FILE* const pipe = popen(command.c_str(), "r");
-  Outcome outcome{-1, ""};
-  std::array<char, 4096> buffer;
-  while (const std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.out.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
-  return outcome;
-}
+Outcome run(const std::string& arguments) { return vmbsave::tests::run(VMBSAVE_TOOL, arguments); }
 
 // Empty if the trace is not there.
 std::string trace(const std::string& name) {
@@ -55,8 +41,8 @@ TEST_P(ReplayTraces, InUseVerifiedAndRestored) {
   const std::string file = trace(c.file);
   if (file.empty()) GTEST_SKIP() << "no trace " << c.file;
   for (const char* threads : {"1", "2"}) {
-    const Outcome outcome = run("replay --json --repeat 20 --threads " + std::string(threads) + " " + c.options +
-                                " --trace '" + file + "'");
+    const Outcome outcome = run("replay --json --repeat 20 --plan exact --threads " + std::string(threads) + " " +
+                                c.options + " --trace '" + file + "'");
     ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
     const auto json = nlohmann::json::parse(outcome.out);
     EXPECT_EQ(json.at("packets_in_use"), c.in_use);
@@ -65,6 +51,7 @@ TEST_P(ReplayTraces, InUseVerifiedAndRestored) {
     EXPECT_EQ(json.at("verified"), true);
     EXPECT_EQ(json.at("restored"), true);
     EXPECT_EQ(json.at("plan"), "exact");
+    EXPECT_EQ(json.at("plan_asked"), "exact");
     EXPECT_EQ(json.at("threads"), std::atoi(threads));
     EXPECT_GT(json.at("image_bytes"), 0);
     EXPECT_TRUE(json.at("save_ns").at("p50").is_number_integer());
@@ -93,6 +80,7 @@ TEST(Tool, BadInputIsOneLineAndExitCode2) {
         "replay --profile cloudphysics --repeat 1 --image .", "replay --trace /no/such/file", "replay --profile none",
         "replay --bogus", "table /no/such/file", "replay --profile cloudphysics --service-time 10",
         "replay --profile cloudphysics --save-at 1h", "replay --profile cloudphysics --threads 0",
+        "replay --profile cloudphysics --plan quick", "replay --profile cloudphysics --plan ExacT",
         "replay --profile cloudphysics --save-at 999s",
         "replay --profile cloudphysics --repeat 1 --image /no/such/folder/image",
         "replay --profile open-cas --replicate 64 --one-cut --repeat 1"}) {
@@ -114,45 +102,27 @@ TEST(Tool, ProfilesDoNotClaimMeasuredCompletions) {
   EXPECT_EQ(json.at("service_time_ns"), 15'017'000);
 }
 
-// As much of JSON Schema as the committed schema uses.
-void expect_matches(const nlohmann::json& schema, const nlohmann::json& root, const nlohmann::json& value,
-                    const std::string& where) {
-  if (schema.contains("$ref")) return expect_matches(root.at("$defs").at("percentiles"), root, value, where);
-  if (schema.contains("const")) {
-    EXPECT_EQ(value, schema.at("const")) << where;
-  }
-  if (schema.contains("type")) {
-    const auto is = [&](const nlohmann::json& type) {
-      return (type == "integer" && value.is_number_integer()) || type == std::string(value.type_name());
-    };
-    const nlohmann::json& type = schema.at("type");
-    EXPECT_TRUE(type.is_array() ? std::any_of(type.begin(), type.end(), is) : is(type)) << where << ": " << value;
-  }
-  if (!value.is_object()) return;
-  for (const auto& key : schema.value("required", nlohmann::json::array()))
-    EXPECT_TRUE(value.contains(key)) << where << key;
-  for (const auto& [key, member] : value.items()) {
-    if (schema.contains("properties")) {
-      ASSERT_TRUE(schema.at("properties").contains(key)) << "not in the schema: " << where << key;
-      expect_matches(schema.at("properties").at(key), root, member, where + key + ".");
-    } else {
-      expect_matches(schema.at("additionalProperties"), root, member, where + key + ".");
-    }
-  }
+TEST(Tool, JsonIsWhatTheSchemaSays) {
+  const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 25 --json").out);
+  vmbsave::tests::Schema(VMBSAVE_SCHEMA).expect_matches(json);
 }
 
-TEST(Tool, JsonIsWhatTheSchemaSays) {
-  std::ifstream file(VMBSAVE_SCHEMA);
-  const auto schema = nlohmann::json::parse(file);
-  const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 25 --json").out);
-  expect_matches(schema, schema, json, "");
+TEST(Tool, PlansAreAskedForAndTaken) {
+  for (const std::string plan : {"auto", "exact", "fused"}) {
+    const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 1 --json --plan " + plan).out);
+    EXPECT_EQ(json.at("plan_asked"), plan);
+    EXPECT_TRUE(json.at("plan") == "exact" || json.at("plan") == "fused") << json.at("plan");
+    EXPECT_EQ(json.at("verified"), true);
+  }
+  const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 1 --json").out);
+  EXPECT_EQ(json.at("plan_asked"), "auto");
 }
 
 TEST(Tool, HelpNamesTheOptions) {
   const Outcome outcome = run("replay --help");
   EXPECT_EQ(outcome.exit_code, 0);
   for (const char* option : {"--trace", "--service-time", "--channels", "--replicate", "--one-cut", "--save-at",
-                             "--threads", "--repeat", "--image", "--json"}) {
+                             "--threads", "--plan", "--repeat", "--image", "--json"}) {
     EXPECT_NE(outcome.out.find(option), std::string::npos) << option;
   }
 }

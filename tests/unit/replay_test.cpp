@@ -4,17 +4,27 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kmcl/channel.hpp"
 #include "report/percentiles.hpp"
 #include "scenarios/replay/image_file.hpp"
-#include "scenarios/replay/machine.hpp"
 #include "scenarios/replay/replay.hpp"
 #include "scenarios/replay/schedule.hpp"
-#include "scenarios/replay/verify.hpp"
+#include "scenarios/vm/check_failed.hpp"
+#include "scenarios/vm/machine.hpp"
+#include "scenarios/vm/verify.hpp"
 #include "trace/profile.hpp"
 #include "vsp/storvsp/storvsp.h"
 
 namespace vmbsave::replay {
 namespace {
+
+using bench::CheckFailed;
+using bench::Checksums;
+using bench::difference;
+using bench::ExpectedChannels;
+using bench::gather;
+using bench::is_same;
+using bench::Machine;
 
 trace::Request request(std::uint64_t submit, std::uint64_t complete, std::uint16_t queue = 0) {
   return {.submit_ns = submit,
@@ -136,6 +146,18 @@ TEST(Replay, ShapesOfChannelsAndEpochs) {
   }
 }
 
+TEST(Replay, EveryPlanIsVerifiedAndRestored) {
+  const trace::Trace trace = small_trace();
+  for (const SavePlan plan : {SavePlan::kAuto, SavePlan::kExact, SavePlan::kFused}) {
+    Options options;
+    options.repeat = 3;
+    options.plan = plan;
+    const Result result = run(trace, *vmbs_vsp_storvsp(), options, no_progress);
+    EXPECT_TRUE(result.verified && result.restored) << plan_name(plan);
+    EXPECT_NE(result.plan, SavePlan::kAuto);
+  }
+}
+
 TEST(Replay, SaveAtAnInstant) {
   const trace::Trace trace = small_trace();
   Options options;
@@ -168,7 +190,7 @@ VMBS_VSP_REQUEST longest_request(std::uint64_t record) {
 
 TEST(Machine, RingsHaveRoomForTheWholeQuota) {
   for (const std::uint32_t quota : {1u, 46u, 47u, 4096u}) {
-    Machine machine(*vmbs_vsp_storvsp(), {1, 1}, {&quota, 1}, 1);
+    Machine machine(*vmbs_vsp_storvsp(), {1, 1}, {&quota, 1});
     machine.start();
     for (int round = 0; round < 2; ++round) {
       for (std::uint32_t i = 0; i < quota; ++i) machine.submit(0, longest_request(i));
@@ -181,7 +203,7 @@ TEST(Machine, RingsHaveRoomForTheWholeQuota) {
 
 TEST(Machine, OneRequestMoreThanTheQuotaIsAFailedCheck) {
   const std::uint32_t quota = 46;
-  Machine machine(*vmbs_vsp_storvsp(), {1, 1}, {&quota, 1}, 1);
+  Machine machine(*vmbs_vsp_storvsp(), {1, 1}, {&quota, 1});
   machine.start();
   for (std::uint32_t i = 0; i < quota; ++i) machine.submit(0, longest_request(i));
   EXPECT_THROW(machine.submit(0, longest_request(quota)), CheckFailed);
@@ -198,7 +220,7 @@ void expect_failed_checks(Complete complete) {
   };
   vsp.complete = complete;
   const std::uint32_t quota = 8;
-  Machine machine(vsp, {1, 1}, {&quota, 1}, 1);
+  Machine machine(vsp, {1, 1}, {&quota, 1});
   machine.start();
   for (std::uint64_t record = 0; record < 3; ++record) machine.submit(0, longest_request(record));
   EXPECT_THROW(machine.complete(1), CheckFailed);
@@ -237,11 +259,11 @@ TEST(Machine, SeesAPacketThatIsNoCompletion) {
 TEST(Machine, RestoredRequestsCompleteOverRingsOfTheirOwn) {
   const std::uint32_t quotas[] = {46, 47};
   const VMBS_VSP& vsp = *vmbs_vsp_storvsp();
-  Machine source(vsp, {1, 2}, quotas, 1);
+  Machine source(vsp, {1, 2}, quotas);
   source.start();
   for (std::uint32_t i = 0; i < 93; ++i) source.submit(i % 2 == 0 ? 1 : 0, longest_request(i));
-  Machine destination(vsp, {1, 2}, quotas, 1);
-  EXPECT_EQ(destination.restore(0, gather(source.save(0).image)).packets, 93u);
+  Machine destination(vsp, {1, 2}, quotas);
+  EXPECT_EQ(destination.restore(0, gather(source.save(0, {}).image), nullptr).packets, 93u);
   destination.start();
   EXPECT_EQ(destination.in_use(), 0u) << "nothing is re-issued yet";
   destination.reissue();
@@ -256,7 +278,7 @@ TEST(Machine, RestoredRequestsCompleteOverRingsOfTheirOwn) {
 TEST(Verify, SeesEveryDifference) {
   const VMBS_VSP& vsp = *vmbs_vsp_storvsp();
   const std::uint32_t quotas[] = {64};
-  Machine machine(vsp, {1, 1}, quotas, 1);
+  Machine machine(vsp, {1, 1}, quotas);
   machine.start();
   ExpectedChannels expected(1);
   for (std::uint64_t record = 0; record < 30; ++record) {
@@ -269,7 +291,7 @@ TEST(Verify, SeesEveryDifference) {
     machine.submit(0, r);
     expected[0].push_back(r);
   }
-  const std::vector<std::byte> image = gather(machine.save(0).image);
+  const std::vector<std::byte> image = gather(machine.save(0, {}).image);
   EXPECT_EQ(difference(image, expected, vsp), "");
   const auto changed = [&](auto&& change) {
     ExpectedChannels other = expected;
@@ -284,11 +306,61 @@ TEST(Verify, SeesEveryDifference) {
   EXPECT_NE(changed([](auto& c) { c[7].tag += 1; }), "");
   EXPECT_NE(changed([](auto& c) { c[7].operation = VMBS_VSP_READ; }), "");
   EXPECT_NE(changed([](auto& c) { c[29].record = 77; }), "");
+  EXPECT_NE(difference(image, expected, vsp, Checksums::kLeftOut), "") << "the image has checksums";
   std::vector<std::byte> damaged = image;
   damaged[damaged.size() / 2] ^= std::byte{1};
   EXPECT_NE(difference(damaged, expected, vsp), "");
   machine.complete_all();
   EXPECT_EQ(machine.delivered(), 30u);
+}
+
+TEST(Verify, ReadsImagesWithoutChecksumsWhenToldTo) {
+  const VMBS_VSP& vsp = *vmbs_vsp_storvsp();
+  const std::uint32_t quotas[] = {64, 64};
+  Machine machine(vsp, {1, 2}, quotas);
+  machine.start();
+  ExpectedChannels expected(2);
+  for (std::uint64_t record = 0; record < 30; ++record) {
+    machine.submit(record % 2, longest_request(record));
+    expected[record % 2].push_back(longest_request(record));
+  }
+  const std::vector<std::byte> image = gather(machine.save(0, {.checksum = false}).image);
+  EXPECT_EQ(difference(image, expected, vsp, Checksums::kLeftOut), "");
+  EXPECT_NE(difference(image, expected, vsp), "") << "a zero is no checksum";
+  const auto streams = std::span(image).subspan(128, image.size() - 128 - 64);
+  EXPECT_EQ(bench::streams_difference(streams, expected, vsp, Checksums::kLeftOut), "");
+  EXPECT_NE(bench::streams_difference(image, expected, vsp, Checksums::kLeftOut), "");
+  EXPECT_NE(bench::streams_difference(std::span(image).subspan(128), expected, vsp, Checksums::kLeftOut), "");
+  std::vector<std::byte> damaged = image;
+  damaged[damaged.size() / 2] ^= std::byte{1};
+  EXPECT_NE(difference(damaged, expected, vsp, Checksums::kLeftOut), "");
+}
+
+TEST(Machine, KnowsItsPackets) {
+  const std::uint32_t quotas[] = {64, 64, 64, 64};
+  Machine machine(*vmbs_vsp_storvsp(), {2, 2}, quotas);
+  machine.start();
+  machine.submit(3, longest_request(0));
+  ASSERT_EQ(machine.channels().size(), 4u);
+  EXPECT_EQ(VmbPacketGetChannel(machine.packet(1)), machine.channels()[3]);
+  EXPECT_EQ(&machine.vm(1), machine.channels()[3]->vm);
+  EXPECT_NE(&machine.vm(0), &machine.vm(1));
+  EXPECT_THROW((void)machine.packet(2), CheckFailed);
+  machine.complete(1);
+  EXPECT_THROW((void)machine.packet(1), CheckFailed);
+}
+
+TEST(Images, AreComparedWhole) {
+  const std::uint32_t quota = 64;
+  Machine machine(*vmbs_vsp_storvsp(), {1, 1}, {&quota, 1});
+  machine.start();
+  machine.submit(0, longest_request(0));
+  const bench::SavedDomain saved = machine.save(0, {});
+  std::vector<std::byte> bytes = gather(saved.image);
+  EXPECT_TRUE(is_same(saved.image, bytes));
+  EXPECT_FALSE(is_same(saved.image, std::span(bytes).first(bytes.size() - 1)));
+  bytes.back() ^= std::byte{1};
+  EXPECT_FALSE(is_same(saved.image, bytes));
 }
 
 TEST(ImageFile, IsWholeOrNotThere) {

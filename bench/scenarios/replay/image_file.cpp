@@ -16,7 +16,7 @@ namespace vmbsave::replay {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, const char* what) {
-  throw std::runtime_error(fmt::format("cannot write image {}: {}: {}", path, what, std::strerror(errno)));
+  throw std::runtime_error(fmt::format("cannot write {}: {}: {}", path, what, std::strerror(errno)));
 }
 
 bool write_all(int file, std::span<const std::byte> bytes) {
@@ -35,19 +35,32 @@ std::string target_of(const std::string& path) {
   const std::filesystem::file_status status = std::filesystem::status(path, none);
   if (!std::filesystem::exists(status)) return path;
   if (!std::filesystem::is_regular_file(status)) {
-    throw std::runtime_error(fmt::format("cannot write image {}: it is there and no regular file", path));
+    throw std::runtime_error(fmt::format("cannot write {}: it is there and no regular file", path));
   }
   return std::filesystem::canonical(path).string();
 }
 
+// A fixed name: what a killed process leaves behind is named, and overwritten by the next one.
+std::string partial_of(const std::string& path) { return path + ".partial"; }
+
+int create_partial(const std::string& path) {
+  const int file = open(partial_of(path).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0) fail(path, "create");
+  return file;
+}
+
 }  // namespace
+
+void expect_writable(const std::string& file_path) {
+  const std::string path = target_of(file_path);
+  close(create_partial(path));
+  unlink(partial_of(path).c_str());
+}
 
 void write_file(const std::string& file_path, std::span<const std::byte> bytes) {
   const std::string path = target_of(file_path);
-  // A fixed name: what a killed process leaves behind is named, and overwritten by the next one.
-  const std::string partial = path + ".partial";
-  const int file = open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) fail(path, "create");
+  const std::string partial = partial_of(path);
+  const int file = create_partial(path);
   struct stat old {};
   if (stat(path.c_str(), &old) == 0) (void)fchmod(file, old.st_mode & 07777);
   const bool written = write_all(file, bytes);

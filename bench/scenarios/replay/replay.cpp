@@ -3,29 +3,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <stdexcept>
 
 #include "packet/vm.hpp"
 #include "scenarios/replay/image_file.hpp"
-#include "scenarios/replay/machine.hpp"
-#include "scenarios/replay/verify.hpp"
+#include "scenarios/vm/check_failed.hpp"
+#include "scenarios/vm/machine.hpp"
+#include "scenarios/vm/verify.hpp"
+#include "vmbsave/executor.hpp"
 
 namespace vmbsave::replay {
 namespace {
 
-constexpr std::uint32_t kDefaultQuota = 4096;
+using bench::CheckFailed;
+using bench::ExpectedChannels;
+using bench::Machine;
+using bench::SavedDomain;
+using bench::Topology;
 
-bool is_same(const save::ImageView& image, std::span<const std::byte> bytes) {
-  if (image.bytes() != bytes.size()) return false;
-  bool same = true;
-  image.for_each_piece([&](std::span<const std::byte> piece) {
-    same = same && std::memcmp(piece.data(), bytes.data(), piece.size()) == 0;
-    bytes = bytes.subspan(piece.size());
-  });
-  return same;
-}
+constexpr std::uint32_t kDefaultQuota = 4096;
 
 class Replay {
  public:
@@ -35,11 +32,12 @@ class Replay {
         progress_(progress),
         schedule_(trace, options.service_time_ns, options.replication),
         queue_index_(index_queues(trace)),
-        topology_(shape()) {}
+        topology_(shape()),
+        executor_(options.threads > 1 ? make_thread_executor(options.threads) : nullptr) {}
 
   Result run() {
     survey();
-    Machine source(vsp_, topology_, quotas_, options_.threads);
+    Machine source(vsp_, topology_, quotas_);
     source.start();
     play(source);
     expect();
@@ -137,8 +135,10 @@ class Replay {
     }
   }
 
+  SaveOptions save_options() const { return {.executor = executor_.get(), .plan = options_.plan}; }
+
   bool same(std::span<const std::byte> image, std::uint32_t domain) {
-    const std::string why = difference(image, expected_[domain], vsp_);
+    const std::string why = bench::difference(image, expected_[domain], vsp_);
     if (!why.empty()) result_.difference = fmt::format("epoch {}: {}", domain, why);
     return why.empty();
   }
@@ -147,8 +147,8 @@ class Replay {
   // saves.
   bool save_and_check(Machine& source) {
     for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
-      const SavedDomain saved = source.save(domain);
-      images_.push_back(gather(saved.image));
+      const SavedDomain saved = source.save(domain, save_options());
+      images_.push_back(bench::gather(saved.image));
       const std::vector<std::byte>& image = images_.back();
       result_.cold_save_ns += saved.save_ns;
       result_.image_bytes += image.size();
@@ -168,10 +168,11 @@ class Replay {
     std::uint64_t save_ns = 0;
     std::uint64_t phase_ns[kSavePhases] = {};
     for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
-      const SavedDomain saved = source.save(domain);
+      const SavedDomain saved = source.save(domain, save_options());
       save_ns += saved.save_ns;
       for (unsigned p = 0; p < kSavePhases; ++p) phase_ns[p] += saved.report.phase_ns[p];
-      if (!is_same(saved.image, images_[domain])) {
+      result_.plan = saved.report.plan;
+      if (!bench::is_same(saved.image, images_[domain])) {
         result_.difference = fmt::format("epoch {}: save {} differs from the first", domain, result_.save_ns.size());
         return false;
       }
@@ -185,11 +186,11 @@ class Replay {
   // completion.
   void restore_and_check() {
     progress_("restore", 0, topology_.domains);
-    Machine destination(vsp_, topology_, quotas_, options_.threads);
+    Machine destination(vsp_, topology_, quotas_);
     for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
-      result_.restore_ns += destination.restore(domain, images_[domain]).restore_ns;
-      const SavedDomain again = destination.save(domain);
-      if (!same(gather(again.image), domain)) return;
+      result_.restore_ns += destination.restore(domain, images_[domain], executor_.get()).restore_ns;
+      const SavedDomain again = destination.save(domain, save_options());
+      if (!same(bench::gather(again.image), domain)) return;
     }
     destination.start();
     destination.reissue();
@@ -213,6 +214,7 @@ class Replay {
   const Schedule schedule_;
   const std::vector<std::uint32_t> queue_index_;
   const Topology topology_;
+  const std::unique_ptr<Executor> executor_;  // of every save and restore; null: this thread alone
   std::vector<std::uint32_t> quotas_;
   std::vector<ExpectedChannels> expected_;      // by epoch
   std::vector<std::vector<std::byte>> images_;  // by epoch

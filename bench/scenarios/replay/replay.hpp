@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -22,6 +21,7 @@ struct Options {
   bool one_cut = false;                     // all VMs in one epoch, their queues dealt to the channels
   std::optional<std::uint64_t> save_at_ns;  // absent: at the peak
   unsigned threads = 1;
+  SavePlan plan = SavePlan::kAuto;
   std::uint32_t repeat = 1000;
   std::string image_file;  // empty: none is written
 };
@@ -34,6 +34,7 @@ struct Result {
   std::uint32_t epochs = 0;
   std::uint64_t save_at_ns = 0;
   std::uint64_t image_bytes = 0;
+  SavePlan plan = SavePlan::kExact;  // that the last save took
   bool verified = false;
   bool restored = false;
   std::string difference;          // why not, if not
@@ -43,15 +44,10 @@ struct Result {
   std::vector<std::uint64_t> phase_ns[kSavePhases];
 };
 
-// Something that must hold does not: a call of the engine failed, a packet was lost.
-class CheckFailed : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 // Told which long step runs, and how much of it is done.
 using Progress = std::function<void(const char* step, std::uint64_t done, std::uint64_t total)>;
 
-// Throws CheckFailed, or std::runtime_error for input that cannot be replayed; one clear line each.
+// Throws bench::CheckFailed, or std::runtime_error for input that cannot be replayed; one clear line each.
 Result run(const trace::Trace& trace, const VMBS_VSP& vsp, const Options& options, const Progress& progress);
 
 }  // namespace vmbsave::replay

@@ -46,11 +46,23 @@ class Implementation {
   virtual const SaveReport* report() const { return nullptr; }
 };
 
-// All made by their files of the same names. The rig outlives them.
+// All made by their files of the same names. The rig outlives them. Options of a C face are the VM's: of several on one
+// rig, the last one made sets them.
 std::unique_ptr<Implementation> make_engine(Rig& rig, const RunOptions& options);  // the C++ session
 std::unique_ptr<Implementation> make_c_face(Rig& rig, const RunOptions& options);  // kmcl.h
 std::unique_ptr<Implementation> make_documented_sequential(Rig& rig,
                                                            const RunOptions& options);  // the documented calls
 std::unique_ptr<Implementation> make_copy_floor(Rig& rig, const RunOptions& options);   // a copy of the bytes
+
+// How far ahead a copy floor fetches packets into the cache.
+inline constexpr unsigned kFloorPrefetchPackets = 8;
+inline constexpr unsigned kFloorPrefetchBytes = 1024;  // the processor fetches the rest of a longer packet by itself
+struct FloorPrefetch {
+  unsigned packets = kFloorPrefetchPackets;
+  unsigned bytes = kFloorPrefetchBytes;  // of each packet; 0: no prefetch
+};
+// For a search of the best distance; make_copy_floor takes what it found.
+std::unique_ptr<Implementation> make_tuned_copy_floor(Rig& rig, const RunOptions& options,
+                                                      const FloorPrefetch& prefetch);
 
 }  // namespace vmbsave::bench

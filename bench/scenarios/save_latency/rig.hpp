@@ -30,11 +30,14 @@ class Rig {
   // The packets in use on a channel, in order of arrival, and the requests that they came from.
   std::span<const VMBPACKET> packets(std::uint32_t channel) const noexcept;
   std::span<const VMBS_VSP_REQUEST> requests(std::uint32_t channel) const noexcept;
+  const std::vector<std::vector<VMBS_VSP_REQUEST>>& requests() const noexcept { return requests_; }  // by channel
 
   // The memory that packet objects and their states lie in: what has to leave the caches before a cold save.
   std::vector<std::span<const std::byte>> packet_memory() const;
 
  private:
+  void put_in_use();
+
   const Point point_;
   const VMBS_VSP& vsp_;
   std::unique_ptr<Machine> machine_;

@@ -16,7 +16,6 @@ struct PacketContext {
   std::uint32_t range_words;  // 64-bit words of `range` in use: 1 + pages, or 0 for a request without data
   ScsiRequest request;        // length 0: the guest's packet was malformed, no request is behind it
   GpaRange range;
-  VMBPACKET next_restored;  // links the restored packets of a channel until they are handed to the backend
 };
 static_assert(offsetof(PacketContext, range) == 64);
 

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "vmbsave/kmcl_ext.h"
+#include "vsp/restored_packets.hpp"
 #include "vsp/storvsp/guest.hpp"
 #include "vsp/storvsp/reference.hpp"
 #include "vsp/storvsp/request.hpp"
@@ -11,32 +12,9 @@
 namespace vmbsave::storvsp {
 namespace {
 
-// Packets restored on a channel, in restore order, until they are re-issued. Linked through their contexts; used by one
-// thread at a time, as RestorePacket runs serially within a channel.
-class RestoredPackets {
- public:
-  void append(VMBPACKET packet) {
-    context_of(packet).next_restored = nullptr;
-    (first_ == nullptr ? first_ : context_of(last_).next_restored) = packet;
-    last_ = packet;
-  }
-
-  VMBPACKET pop() {
-    const VMBPACKET packet = first_;
-    if (packet != nullptr) first_ = context_of(packet).next_restored;
-    return packet;
-  }
-
-  void clear() { first_ = nullptr; }
-
- private:
-  VMBPACKET first_ = nullptr;
-  VMBPACKET last_ = nullptr;  // while first_ is not
-};
-
 struct StorvspChannel {
   VMBS_VSP_BACKEND backend;
-  RestoredPackets restored;
+  bench::RestoredPackets restored;
 };
 
 StorvspChannel& storvsp_channel(VMBCHANNEL channel) {
@@ -94,35 +72,18 @@ NTSTATUS save_packet(VMBCHANNEL, VMBPACKET packet, PVOID save_buf, UINT32 save_b
   return STATUS_SUCCESS;
 }
 
-// A packet saved without state keeps the zeroes of VmbPacketAllocate: no request, to be refused when re-issued.
-NTSTATUS restore_into(VMBPACKET packet, PVOID lib_buf, UINT32 lib_buf_size, PVOID save_buf, UINT32 save_buf_size) {
-  if (save_buf_size != 0 && !read_state(save_buf, save_buf_size, context_of(packet))) return STATUS_INVALID_PARAMETER;
-  return VmbPacketRestore(packet, lib_buf, lib_buf_size);
-}
-
 // The library and the VSP each saved the id: a difference means that their states were mixed up.
 bool is_own_state(VMBPACKET packet) {
   const PacketContext& context = context_of(packet);
   return !has_request(context) || context.transaction_id == VmbsPacketGetTransactionId(packet);
 }
 
-NTSTATUS restore_one(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, PVOID save_buf, UINT32 save_buf_size) {
-  const VMBPACKET packet = VmbPacketAllocate(channel);
-  if (packet == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-  const NTSTATUS status = restore_into(packet, lib_buf, lib_buf_size, save_buf, save_buf_size);
-  if (!NT_SUCCESS(status)) {
-    VmbPacketFree(packet);
-    return status;
-  }
-  if (!is_own_state(packet)) return STATUS_INVALID_PARAMETER;  // in use by now: the library takes it back
-  storvsp_channel(channel).restored.append(packet);
-  return STATUS_SUCCESS;
-}
-
+// A packet saved without state keeps the zeroes of VmbPacketAllocate: no request, to be refused when re-issued.
 NTSTATUS restore_packet(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, PVOID save_buf, UINT32 save_buf_size) {
-  const NTSTATUS status = restore_one(channel, lib_buf, lib_buf_size, save_buf, save_buf_size);
-  if (!NT_SUCCESS(status)) storvsp_channel(channel).restored.clear();  // the library empties the channel
-  return status;
+  const auto read = [&](VMBPACKET packet) {
+    return save_buf_size == 0 || read_state(save_buf, save_buf_size, context_of(packet));
+  };
+  return storvsp_channel(channel).restored.restore(channel, lib_buf, lib_buf_size, read, is_own_state);
 }
 
 // ---- life of a channel -------------------------------------------------------------------------------------------

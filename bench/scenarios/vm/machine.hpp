@@ -10,14 +10,20 @@
 #include <vector>
 
 #include "save/image_view.hpp"
-#include "vmbsave/executor.hpp"
 #include "vmbsave/guest.hpp"
 #include "vmbsave/kmcl_ext.h"
 #include "vmbsave/restore.hpp"
 #include "vmbsave/save.hpp"
 #include "vsp/vsp.h"
 
-namespace vmbsave::replay {
+namespace vmbsave {
+class Executor;
+namespace kmcl {
+class Vm;
+}
+}  // namespace vmbsave
+
+namespace vmbsave::bench {
 
 // Which channels there are: each belongs to a domain, the channels that one cut describes.
 struct Topology {
@@ -35,11 +41,13 @@ struct SavedDomain {
 
 // The image in one piece.
 std::vector<std::byte> gather(const save::ImageView& image);
+// Whether the image has exactly these bytes.
+bool is_same(const save::ImageView& image, std::span<const std::byte> bytes);
 
 class Machine {
  public:
   // quotas: packets that each channel may have in use. Throws std::runtime_error with the status if a call fails.
-  Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas, unsigned threads);
+  Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas);
   ~Machine();
   Machine(const Machine&) = delete;
 
@@ -55,14 +63,20 @@ class Machine {
   void complete(std::uint64_t transaction_id);
   void complete_all();
 
-  // begin, save, end(resume) of one domain.
-  SavedDomain save(std::uint32_t domain);
-  // Into channels that have not started; throws if it fails.
-  RestoreReport restore(std::uint32_t domain, std::span<const std::byte> image);
+  // begin, save, end(resume) of one domain; throws CheckFailed if one fails.
+  SavedDomain save(std::uint32_t domain, const SaveOptions& options);
+  // Into channels that have not started; throws CheckFailed if it fails. executor: nullptr for this thread alone.
+  RestoreReport restore(std::uint32_t domain, std::span<const std::byte> image, Executor* executor);
   // Restored requests go to the backing store again.
   void reissue();
 
   const Topology& topology() const noexcept { return topology_; }
+  // All channels, those of one domain behind each other.
+  std::span<const VMBCHANNEL> channels() const noexcept { return channels_; }
+  // The virtual machine that a domain's channels form.
+  kmcl::Vm& vm(std::uint32_t domain) const;
+  // A packet that the backing store has; throws CheckFailed if it has none with that id.
+  VMBPACKET packet(std::uint64_t transaction_id) const;
   std::uint64_t in_use() const noexcept { return in_use_.size(); }
   // Completions that the guest has seen; each of its requests once, or an error was thrown.
   std::uint64_t delivered() const noexcept { return delivered_; }
@@ -75,8 +89,7 @@ class Machine {
   const VMBS_VSP& vsp_;
   const Topology topology_;
   const VMBS_VSP_BACKEND backend_;
-  std::unique_ptr<Executor> executor_;  // of every domain's saves; null: this thread alone
-  std::vector<char> parents_;           // their addresses identify the domains' parent devices
+  std::vector<char> parents_;  // their addresses identify the domains' parent devices
   std::vector<VMBCHANNEL> channels_;
   std::unordered_map<VMBCHANNEL, std::unique_ptr<guest::Guest>> guests_;
   std::unordered_map<std::uint64_t, VMBPACKET> in_use_;  // by transaction id; nullptr: not with the backing store yet
@@ -84,4 +97,4 @@ class Machine {
   std::uint64_t unexpected_ = 0;  // what the guests received that was no completion of a request in use
 };
 
-}  // namespace vmbsave::replay
+}  // namespace vmbsave::bench

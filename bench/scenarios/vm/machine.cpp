@@ -1,16 +1,17 @@
-#include "scenarios/replay/machine.hpp"
+#include "scenarios/vm/machine.hpp"
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <stdexcept>
 
 #include "base/clock.hpp"
 #include "kmcl/channel.hpp"
 #include "restore/image_restore.hpp"
-#include "scenarios/replay/replay.hpp"
+#include "scenarios/vm/check_failed.hpp"
 #include "vsp/guest_send.hpp"
 
-namespace vmbsave::replay {
+namespace vmbsave::bench {
 namespace {
 
 void require(NTSTATUS status, const char* what) {
@@ -57,9 +58,18 @@ std::vector<std::byte> gather(const save::ImageView& image) {
   return bytes;
 }
 
-Machine::Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas, unsigned threads)
+bool is_same(const save::ImageView& image, std::span<const std::byte> bytes) {
+  if (image.bytes() != bytes.size()) return false;
+  bool same = true;
+  image.for_each_piece([&](std::span<const std::byte> piece) {
+    same = same && std::memcmp(piece.data(), bytes.data(), piece.size()) == 0;
+    bytes = bytes.subspan(piece.size());
+  });
+  return same;
+}
+
+Machine::Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas)
     : vsp_(vsp), topology_(topology), backend_{this, on_submit}, parents_(topology.domains) {
-  if (threads > 1) executor_ = make_thread_executor(threads);
   channels_.reserve(topology.channels());
   for (std::uint32_t number = 0; number < topology.channels(); ++number) {
     allocate_channel(number, quotas[number]);
@@ -103,7 +113,7 @@ void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
   }
   guest::Guest& guest = *guests_.at(channels_[channel]);
   const std::uint64_t transaction_id = request.record + 1;
-  if (!bench::send(guest, transaction_id, packet)) {
+  if (!send(guest, transaction_id, packet)) {
     throw CheckFailed(fmt::format("transaction {} does not go into the ring to the host", transaction_id));
   }
   in_use_[transaction_id] = nullptr;
@@ -112,13 +122,10 @@ void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
 }
 
 void Machine::complete(std::uint64_t transaction_id) {
-  const auto found = in_use_.find(transaction_id);
-  if (found == in_use_.end() || found->second == nullptr) {
-    throw CheckFailed(fmt::format("transaction {} is to be completed but is not in use", transaction_id));
-  }
-  guest::Guest& guest = *guests_.at(VmbPacketGetChannel(found->second));
+  const VMBPACKET in_use = packet(transaction_id);
+  guest::Guest& guest = *guests_.at(VmbPacketGetChannel(in_use));
   const std::uint64_t before = delivered_;
-  vsp_.complete(found->second, STATUS_SUCCESS);
+  vsp_.complete(in_use, STATUS_SUCCESS);
   receive(guest);
   if (delivered_ != before + 1 || unexpected_ != 0 || in_use_.contains(transaction_id)) {
     throw CheckFailed(fmt::format("transaction {} was not delivered to the guest exactly once", transaction_id));
@@ -140,11 +147,20 @@ void Machine::receive(guest::Guest& guest) {
   if (guest.malformed()) ++unexpected_;
 }
 
-SavedDomain Machine::save(std::uint32_t domain) {
-  kmcl::Vm& vm = *channels_[domain * topology_.channels_per_domain]->vm;
-  save::SaveSession& session = vm.session();
+kmcl::Vm& Machine::vm(std::uint32_t domain) const { return *channels_[domain * topology_.channels_per_domain]->vm; }
+
+VMBPACKET Machine::packet(std::uint64_t transaction_id) const {
+  const auto found = in_use_.find(transaction_id);
+  if (found == in_use_.end() || found->second == nullptr) {
+    throw CheckFailed(fmt::format("transaction {} is not in use", transaction_id));
+  }
+  return found->second;
+}
+
+SavedDomain Machine::save(std::uint32_t domain, const SaveOptions& options) {
+  save::SaveSession& session = vm(domain).session();
   const std::uint64_t start = base::now_ns();
-  Status status = session.begin({.executor = executor_.get()});
+  Status status = session.begin(options);
   if (status != Status::kSuccess) require(session.report(), status);
   status = session.save();
   const std::uint64_t save_ns = base::now_ns() - start;
@@ -153,9 +169,8 @@ SavedDomain Machine::save(std::uint32_t domain) {
   return {session.image(), save_ns, session.report()};
 }
 
-RestoreReport Machine::restore(std::uint32_t domain, std::span<const std::byte> image) {
-  kmcl::Vm& vm = *channels_[domain * topology_.channels_per_domain]->vm;
-  const RestoreReport report = restore::restore_image(vm.channels(), image, {.executor = executor_.get()});
+RestoreReport Machine::restore(std::uint32_t domain, std::span<const std::byte> image, Executor* executor) {
+  const RestoreReport report = restore::restore_image(vm(domain).channels(), image, {.executor = executor});
   if (report.status != Status::kSuccess) {
     throw CheckFailed(fmt::format("restore failed: {} (0x{:08X}) at channel {}, image offset {}",
                                   status_name(report.status), static_cast<std::uint32_t>(report.status), report.channel,
@@ -172,4 +187,4 @@ VOID Machine::on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id) 
   static_cast<Machine*>(context)->in_use_[transaction_id] = packet;
 }
 
-}  // namespace vmbsave::replay
+}  // namespace vmbsave::bench

@@ -1,0 +1,39 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+
+#include "cli/commands.hpp"
+
+namespace vmbsave::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Gives the process to vmbsave-bench, which lies beside this program.
+int run(std::vector<std::string> arguments) {
+  const fs::path bench = fs::read_symlink("/proc/self/exe").parent_path() / "vmbsave-bench";
+  arguments.insert(arguments.begin(), bench.string());
+  std::vector<char*> words;
+  for (std::string& argument : arguments) words.push_back(argument.data());
+  words.push_back(nullptr);
+  execv(bench.c_str(), words.data());
+  throw std::runtime_error(fmt::format("cannot run {}: {} (it is built where Google Benchmark is installed)",
+                                       bench.string(), std::strerror(errno)));
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Command& chosen) {
+  CLI::App* const command =
+      app.add_subcommand("bench", "Runs vmbsave-bench, with all that follows: vmbsave bench --help.");
+  command->set_help_flag();
+  command->prefix_command();
+  command->callback([command, &chosen] { chosen = [command] { return run(command->remaining()); }; });
+}
+
+}  // namespace vmbsave::cli

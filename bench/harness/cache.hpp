@@ -1,0 +1,13 @@
+// cache.hpp: memory that is to be cold.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace vmbsave::bench {
+
+// Drives these bytes out of the caches of all cores. Where the processor has no instruction for it, by filling the
+// caches with something else.
+void flush_from_caches(std::span<const std::span<const std::byte>> memory);
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,126 @@
+#include "latency/latency_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+#include "harness/allocation_counter.hpp"
+#include "harness/cache.hpp"
+#include "harness/hiccup.hpp"
+#include "harness/page_faults.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+// Enough of the slow neighbour for an interval, not more.
+constexpr std::uint64_t kMostSequentialSaves = 64;
+constexpr std::uint64_t kMostCountedSaves = 21;  // as few as have a median
+constexpr std::uint64_t kMostHiccupWindows = 1000;
+constexpr std::chrono::milliseconds kColdPause{2};  // workers fall asleep, too
+
+double ratio(std::uint64_t a, std::uint64_t b) {
+  return static_cast<double>(a) / static_cast<double>(std::max<std::uint64_t>(b, 1));
+}
+
+std::uint64_t middle(std::vector<std::uint64_t> values) {
+  const auto half = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), half, values.end());
+  return *half;
+}
+
+void expect_no_difference_of(const Implementation& implementation) {
+  const std::string difference = implementation.difference();
+  if (!difference.empty()) throw std::runtime_error(fmt::format("{}: {}", implementation.name(), difference));
+}
+
+}  // namespace
+
+LatencyRun::LatencyRun(Contestants contestants, std::uint64_t saves, bool cold)
+    : contestants_(std::move(contestants)),
+      saves_(saves),
+      sequential_every_(std::max<std::uint64_t>((saves + kMostSequentialSaves - 1) / kMostSequentialSaves, 1)),
+      cold_(cold) {
+  samples_.first_save_ns = contestants_.subject->save();
+  contestants_.floor->save();
+  contestants_.sequential->save();
+  expect_no_difference();
+  samples_.image_bytes = contestants_.subject->image_bytes();
+  samples_.save_ns.reserve(saves);
+  samples_.page_faults.reserve(saves);
+  samples_.ratio_to_floor.reserve(saves);
+  samples_.times_faster_than_documented_sequential.reserve(kMostSequentialSaves);
+  if (contestants_.subject->report() == nullptr) return;
+  for (auto& phase : samples_.phase_ns) phase.reserve(saves);
+}
+
+void LatencyRun::cool(const Implementation& implementation) const {
+  if (!cold_) return;
+  flush_from_caches(contestants_.packet_memory);
+  flush_from_caches(implementation.image_memory());
+  std::this_thread::sleep_for(kColdPause);
+}
+
+std::uint64_t LatencyRun::run_neighbour(Implementation& implementation) const {
+  cool(implementation);
+  return implementation.save();
+}
+
+std::uint64_t LatencyRun::run_subject() {
+  cool(*contestants_.subject);
+  const std::uint64_t faults = page_faults();
+  const std::uint64_t ns = contestants_.subject->save();
+  samples_.page_faults.push_back(page_faults() - faults);
+  samples_.save_ns.push_back(ns);
+  note_report();
+  return ns;
+}
+
+void LatencyRun::note_report() {
+  const SaveReport* const report = contestants_.subject->report();
+  if (report == nullptr) return;
+  samples_.plan = report->plan;
+  samples_.threads_taken = report->threads;
+  for (unsigned p = 0; p < kSavePhases; ++p) samples_.phase_ns[p].push_back(report->phase_ns[p]);
+}
+
+std::uint64_t LatencyRun::save() {
+  const bool floor_first = (order_() & 1) != 0;
+  const bool with_sequential = samples_.save_ns.size() % sequential_every_ == 0;
+  std::uint64_t floor_ns = 0;
+  if (floor_first) floor_ns = run_neighbour(*contestants_.floor);
+  const std::uint64_t ns = run_subject();
+  if (!floor_first) floor_ns = run_neighbour(*contestants_.floor);
+  samples_.ratio_to_floor.push_back(ratio(ns, floor_ns));
+  if (with_sequential) {
+    samples_.times_faster_than_documented_sequential.push_back(ratio(run_neighbour(*contestants_.sequential), ns));
+  }
+  return ns;
+}
+
+void LatencyRun::expect_no_difference() const {
+  expect_no_difference_of(*contestants_.subject);
+  expect_no_difference_of(*contestants_.floor);
+  expect_no_difference_of(*contestants_.sequential);
+}
+
+void LatencyRun::count_allocator_calls() {
+  if (!counts_allocator_calls()) return;
+  for (std::uint64_t i = 0; i < std::min(saves_, kMostCountedSaves); ++i) {
+    start_counting();
+    contestants_.subject->save();
+    samples_.allocator_calls.push_back(stop_counting());
+  }
+}
+
+report::RowSamples LatencyRun::finish() {
+  expect_no_difference();
+  count_allocator_calls();
+  const std::size_t windows = std::min<std::uint64_t>(samples_.save_ns.size(), kMostHiccupWindows);
+  if (windows != 0) samples_.hiccup_ns = largest_gaps(middle(samples_.save_ns), windows);
+  return std::move(samples_);
+}
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,53 @@
+// latency_run.hpp: the saves of one row, beside those that they are compared with.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "report/bench_report.hpp"
+#include "scenarios/save_latency/implementation.hpp"
+
+namespace vmbsave::bench {
+
+// All over the same packets.
+struct Contestants {
+  std::unique_ptr<Implementation> subject;     // what the row is about
+  std::unique_ptr<Implementation> floor;       // a copy of the bytes, by the same executor
+  std::unique_ptr<Implementation> sequential;  // the documented protocol
+  std::vector<std::span<const std::byte>> packet_memory;
+};
+
+class LatencyRun {
+ public:
+  // Each contestant saves once, and each image is compared with the reference packets: throws std::runtime_error, in
+  // one line, if one is not as it must be. `saves`: how often save() will be called.
+  LatencyRun(Contestants contestants, std::uint64_t saves, bool cold);
+
+  // One timed save, in nanoseconds, and its neighbours.
+  std::uint64_t save();
+
+  // Looks at the images again, as the constructor does, counts what is not counted while time is taken, and listens to
+  // the machine's own hiccups. Once, after the last save().
+  report::RowSamples finish();
+
+ private:
+  void cool(const Implementation& implementation) const;  // in a cold row
+  std::uint64_t run_neighbour(Implementation& implementation) const;
+  std::uint64_t run_subject();
+  void note_report();
+  void expect_no_difference() const;
+  void count_allocator_calls();
+
+  const Contestants contestants_;
+  const std::uint64_t saves_;
+  const std::uint64_t sequential_every_;
+  const bool cold_;
+  std::minstd_rand order_;  // of the neighbours: always seeded alike
+  report::RowSamples samples_;
+};
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,79 @@
+// vmbsave-bench: save latency at scale. `vmbsave-bench --help` lists its flags.
+#include <benchmark/benchmark.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "harness/executors.hpp"
+#include "latency/options.hpp"
+#include "latency/run_suite.hpp"
+#include "latency/stage.hpp"
+#include "latency/suites.hpp"
+#include "report/bench_report.hpp"
+#include "report/build_info.hpp"
+#include "report/machine.hpp"
+#include "scenarios/replay/image_file.hpp"
+
+namespace {
+
+using namespace vmbsave;
+using Json = nlohmann::ordered_json;
+
+constexpr int kBadInput = 2;
+
+Json context() {
+  Json json;
+  report::add_context(json);
+  json["libraries"]["google_benchmark"] = VMBSAVE_GOOGLE_BENCHMARK;
+  return json;
+}
+
+// "machine.cpu: ...": Google Benchmark knows no nested context.
+void show(const Json& context) {
+  const auto text = [](const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); };
+  for (const auto& [block, values] : context.items()) {
+    if (!values.is_object()) {
+      benchmark::AddCustomContext(block, text(values));
+      continue;
+    }
+    for (const auto& [key, value] : values.items()) benchmark::AddCustomContext(block + "." + key, text(value));
+  }
+}
+
+void write(const std::string& path, const Json& json) {
+  const std::string text = json.dump(1) + "\n";
+  replay::write_file(path, std::as_bytes(std::span(text)));
+}
+
+int run(const bench::Options& options) {
+  if (!options.out.empty()) replay::expect_writable(options.out);
+  const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  const Json where = context();
+  show(where);
+  bench::Stage stage;
+  bench::RowLog log;
+  const bench::MakeContestants make = [&](const bench::RowSpec& spec) { return stage.contestants(spec); };
+  bench::register_rows(bench::suite_rows(options.suite, bench::usable_cpus(), report::available_memory().value_or(0)),
+                       options.fixed_saves, make, log);
+  const int code = bench::run_registered(options.list_only, log);
+  if (!options.out.empty() && !log.rows().empty()) {
+    write(options.out, report::bench_json(options.suite, started, where, log.rows()));
+  }
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(bench::parse_options(argc, argv));
+  } catch (const std::exception& error) {
+    std::fputs(fmt::format("vmbsave-bench: {}\n", error.what()).c_str(), stderr);
+    return kBadInput;
+  }
+}

@@ -1,0 +1,92 @@
+#include "latency/options.hpp"
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "latency/suites.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+constexpr int kBadInput = 2;
+
+[[noreturn]] void fail(const std::string& what) {
+  std::fputs(fmt::format("vmbsave-bench: {}; see vmbsave-bench --help\n", what).c_str(), stderr);
+  std::exit(kBadInput);
+}
+
+constexpr const char* kHelp =
+    "Measures the save latency at scale: how long a VM with many packets in use is saved, by the engine through C++\n"
+    "and through C, beside the documented protocol and beside a plain copy of the same bytes. What was saved is\n"
+    "compared with the packets before it is timed.\n\n"
+    "vmbsave-bench [--suite=smoke|quick|full|long]   which rows; default: quick\n"
+    "              [--out=FILE]                      every save of every row as JSON; see 'vmbsave table FILE'\n"
+    "              [flags of Google Benchmark]\n\n"
+    "smoke: 64 packets and 20 saves a row, to see that it works. quick: 65536 packets on 16 channels, 1000 saves a\n"
+    "row. full: quick, and one factor at a time around it. long: the largest saves that there can be, 20 a row.\n"
+    "With --benchmark_min_time the time decides how many saves a row has.\n"
+    "Exit codes: 0 all rows were measured, 1 a row failed or nothing was measured, 2 the command line is not "
+    "usable.\n\n"
+    "Flags of Google Benchmark:\n";
+
+bool help_wanted = false;
+
+// Google Benchmark calls this for --help, and for values of its flags that it does not know.
+void print_help() {
+  if (!help_wanted) fail("a --benchmark flag has a value that Google Benchmark does not know");
+  std::fputs(kHelp, stdout);
+  benchmark::PrintDefaultHelp();
+}
+
+// What a flag was given, on the command line or in the environment, as Google Benchmark reads it: "" for a bare flag,
+// nullptr if it was not given.
+const char* google_flag(int argc, char** argv, std::string_view name, const char* variable) {
+  const char* value = std::getenv(variable);
+  for (int i = 1; i < argc; ++i) {
+    std::string_view argument = argv[i];
+    if (!argument.starts_with("--") || !argument.substr(2).starts_with(name)) continue;
+    argument.remove_prefix(2 + name.size());
+    if (argument.empty()) value = "";
+    if (argument.starts_with('=')) value = argument.data() + 1;
+  }
+  return value;
+}
+
+// As Google Benchmark has it: true unless it says no.
+bool is_true(const char* value) {
+  if (value == nullptr) return false;
+  for (const char* const no :
+       {"0", "f", "F", "n", "N", "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"}) {
+    if (std::strcmp(value, no) == 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Options parse_options(int argc, char** argv) {
+  Options options;
+  options.fixed_saves = google_flag(argc, argv, "benchmark_min_time", "BENCHMARK_MIN_TIME") == nullptr;
+  options.list_only = is_true(google_flag(argc, argv, "benchmark_list_tests", "BENCHMARK_LIST_TESTS"));
+  help_wanted = google_flag(argc, argv, "help", "") != nullptr;
+  benchmark::Initialize(&argc, argv, print_help);
+
+  CLI::App app;
+  app.set_help_flag();
+  app.add_option("--suite", options.suite)->check(CLI::IsMember(suite_names()));
+  app.add_option("--out", options.out);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    fail(error.what());
+  }
+  return options;
+}
+
+}  // namespace vmbsave::bench

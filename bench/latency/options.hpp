@@ -1,0 +1,19 @@
+// options.hpp: the command line of vmbsave-bench: its own flags, and Google Benchmark's.
+#pragma once
+
+#include <string>
+
+namespace vmbsave::bench {
+
+struct Options {
+  std::string suite = "quick";
+  std::string out;          // empty: no JSON of ours
+  bool fixed_saves = true;  // --benchmark_min_time was not given
+  bool list_only = false;   // --benchmark_list_tests
+};
+
+// Hands Google Benchmark its flags. Ends the process after --help (0) and, with one line on standard error, for what it
+// does not understand (2).
+Options parse_options(int argc, char** argv);
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,27 @@
+#include "latency/row_spec.hpp"
+
+#include <fmt/format.h>
+
+namespace vmbsave::bench {
+
+const char* kind_name(Kind kind) noexcept {
+  switch (kind) {
+    case Kind::kDocumentedSequential:
+      return "documented_sequential";
+    case Kind::kCopyFloor:
+      return "copy_floor";
+    case Kind::kEngine:
+      return "engine";
+    case Kind::kCFace:
+      return "c_face";
+  }
+  return "";
+}
+
+std::string row_name(const RowSpec& spec) {
+  const std::string plan = spec.plan == SavePlan::kAuto ? "" : fmt::format("/{}", plan_name(spec.plan));
+  return fmt::format("save/{}{}/{}/threads:{}{}{}", kind_name(spec.kind), plan, point_name(spec.point), spec.threads,
+                     spec.checksum ? "/checksum" : "", spec.cold ? "/cold" : "");
+}
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,29 @@
+// row_spec.hpp: one row of a suite: what is saved, by what, and how often.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "scenarios/save_latency/point.hpp"
+#include "vmbsave/save.hpp"
+
+namespace vmbsave::bench {
+
+enum class Kind : std::uint8_t { kDocumentedSequential, kCopyFloor, kEngine, kCFace };
+
+const char* kind_name(Kind kind) noexcept;
+
+struct RowSpec {
+  Kind kind = Kind::kEngine;
+  SavePlan plan = SavePlan::kAuto;  // kAuto: the row does not choose one, and its name says none
+  Point point = {};
+  unsigned threads = 1;
+  bool checksum = false;
+  bool cold = false;
+  unsigned saves = 1000;  // timed ones, unless --benchmark_min_time decides
+};
+
+// "save/engine/fused/channels:16/packets:65536/state:32-272/threads:2/checksum/cold".
+std::string row_name(const RowSpec& spec);
+
+}  // namespace vmbsave::bench

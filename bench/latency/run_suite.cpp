@@ -1,0 +1,85 @@
+#include "latency/run_suite.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "report/intervals.hpp"
+#include "report/percentiles.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+template <class T>
+void set(benchmark::State& state, const char* name, const std::optional<T>& value) {
+  if (value) state.counters[name] = static_cast<double>(*value);
+}
+
+// What there are too few samples for is not shown.
+void set_counters(benchmark::State& state, const RowSpec& spec, const report::RowSamples& samples) {
+  using benchmark::Counter;
+  const report::Percentiles save = report::percentiles(samples.save_ns);
+  const double packets = spec.point.packets;
+  state.counters["packets/s"] = Counter(packets, Counter::kIsIterationInvariantRate);
+  if (save.p50) state.counters["ns/packet"] = static_cast<double>(*save.p50) / packets;
+  state.counters["image_bytes"] = static_cast<double>(samples.image_bytes);
+  set(state, "ratio_to_floor", report::median(samples.ratio_to_floor).p50);
+  set(state, "times_faster_than_sequential", report::median(samples.times_faster_than_documented_sequential).p50);
+  set(state, "p50_ns", save.p50);
+  set(state, "p99_ns", save.p99);
+  set(state, "max_ns", save.max);
+  set(state, "page_faults", report::percentiles(samples.page_faults).p50);
+  set(state, "allocator_calls", report::percentiles(samples.allocator_calls).p50);
+}
+
+void fail(benchmark::State& state, const RowSpec& spec, RowLog& log, const char* error) {
+  log.fail(spec, error);
+  state.SkipWithError(error);
+}
+
+void run_row(benchmark::State& state, const RowSpec& spec, const MakeContestants& make, RowLog& log) {
+  try {
+    LatencyRun run(make(spec), static_cast<std::uint64_t>(state.max_iterations), spec.cold);
+    for ([[maybe_unused]] const auto& iteration : state) {
+      state.SetIterationTime(static_cast<double>(run.save()) * 1e-9);
+    }
+    report::RowSamples samples = run.finish();
+    set_counters(state, spec, samples);
+    log.add(spec, std::move(samples));
+  } catch (const std::bad_alloc&) {
+    fail(state, spec, log, "not enough memory");
+  } catch (const std::exception& error) {
+    fail(state, spec, log, error.what());
+  }
+}
+
+}  // namespace
+
+void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log) {
+  for (const RowSpec& spec : rows) {
+    auto* const row = benchmark::RegisterBenchmark(
+        row_name(spec).c_str(), [spec, &make, &log](benchmark::State& state) { run_row(state, spec, make, log); });
+    row->UseManualTime()->Unit(benchmark::kMillisecond);
+    if (fixed_saves) row->Iterations(spec.saves);
+  }
+}
+
+int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter) {
+  benchmark::RunSpecifiedBenchmarks(reporter);
+  if (list_only) return 0;
+  std::size_t failed = 0;
+  for (const report::BenchRow& row : log.rows()) {
+    if (row.error.empty()) continue;
+    ++failed;
+    std::fputs(fmt::format("vmbsave-bench: failed: {}: {}\n", row.name, row.error).c_str(), stderr);
+  }
+  if (log.rows().empty()) {
+    std::fputs("vmbsave-bench: nothing was measured; see --benchmark_filter and --suite\n", stderr);
+  }
+  return failed == 0 && !log.rows().empty() ? 0 : 1;
+}
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,26 @@
+// run_suite.hpp: rows as benchmarks of Google Benchmark.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <functional>
+#include <vector>
+
+#include "latency/latency_run.hpp"
+#include "latency/row_log.hpp"
+#include "latency/row_spec.hpp"
+
+namespace vmbsave::bench {
+
+// Makes what a row runs. Throws std::runtime_error in one line if that cannot be.
+using MakeContestants = std::function<Contestants(const RowSpec& spec)>;
+
+// Registers each row under its name. With `fixed_saves` a row runs as often as it says, else Google Benchmark decides.
+// What was passed must live until the benchmarks have run.
+void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log);
+
+// Runs what the flags select, names each failed row on standard error, and gives the exit code: 0, or 1 if a row failed
+// or nothing was measured, though more was wanted than a list. Without a reporter the flags choose one.
+int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter = nullptr);
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,86 @@
+#include "latency/stage.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "report/machine.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+std::unique_ptr<Implementation> make(Rig& rig, const RowSpec& spec, Executor& executor) {
+  const RunOptions options{.executor = &executor, .plan = spec.plan, .checksum = spec.checksum};
+  switch (spec.kind) {
+    case Kind::kDocumentedSequential:
+      return make_documented_sequential(rig, options);
+    case Kind::kCopyFloor:
+      return make_copy_floor(rig, options);
+    case Kind::kEngine:
+      return make_engine(rig, options);
+    case Kind::kCFace:
+      return make_c_face(rig, options);
+  }
+  throw std::logic_error("no such implementation");
+}
+
+// A machine that starts to swap, or to kill, measures nothing.
+void expect_memory(std::uint64_t bytes) {
+  const std::optional<std::uint64_t> available = report::available_memory();
+  if (!available || *available >= bytes) return;
+  throw std::runtime_error(
+      fmt::format("needs about {} MiB of memory more, {} MiB are available", bytes >> 20, *available >> 20));
+}
+
+}  // namespace
+
+std::uint64_t rig_bytes(const Point& point) {
+  constexpr std::uint64_t kBesideTheState = 1024;  // packet object, request, its place in the rings
+  constexpr std::uint64_t kChannel = 64u << 10;
+  return point.packets * (point.state_max_bytes + kBesideTheState) + point.channels * kChannel;
+}
+
+std::uint64_t image_bytes(const Point& point) {
+  constexpr std::uint64_t kBesideTheState = 192;  // record header, LibBuf, share of block and directory
+  return point.packets * (point.state_max_bytes + kBesideTheState);
+}
+
+void RigPool::make_room(std::uint64_t bytes) {
+  const auto used = [&] {
+    std::uint64_t sum = bytes;
+    for (const auto& rig : rigs_) sum += rig_bytes(rig->point());
+    return sum;
+  };
+  while (!rigs_.empty() && used() > limit_bytes_) rigs_.pop_back();
+}
+
+Rig& RigPool::at(const Point& point) {
+  const auto found = std::find_if(rigs_.begin(), rigs_.end(), [&](const auto& rig) { return rig->point() == point; });
+  if (found != rigs_.end()) {
+    rigs_.splice(rigs_.begin(), rigs_, found);
+  } else {
+    make_room(rig_bytes(point));
+    expect_memory(rig_bytes(point));
+    rigs_.push_front(std::make_unique<Rig>(point));
+  }
+  return *rigs_.front();
+}
+
+Contestants Stage::contestants(const RowSpec& spec) {
+  Executor& executor = executors_.with_threads(spec.threads);
+  constexpr unsigned kImages = 3;
+  Rig& rig = rigs_.at(spec.point);
+  expect_memory(kImages * image_bytes(spec.point));
+  RowSpec reference = spec;
+  Contestants contestants;
+  contestants.subject = make(rig, spec, executor);
+  reference.kind = Kind::kCopyFloor;
+  contestants.floor = make(rig, reference, executor);
+  reference.kind = Kind::kDocumentedSequential;
+  contestants.sequential = make(rig, reference, executor);
+  contestants.packet_memory = rig.packet_memory();
+  return contestants;
+}
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,47 @@
+// stage.hpp: the packets and the executors that rows share, and what a row runs on them.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+
+#include "harness/executors.hpp"
+#include "latency/latency_run.hpp"
+#include "latency/row_spec.hpp"
+#include "scenarios/save_latency/rig.hpp"
+
+namespace vmbsave::bench {
+
+// Estimates, on the safe side.
+std::uint64_t rig_bytes(const Point& point);
+std::uint64_t image_bytes(const Point& point);
+
+// Rigs of the last points, up to a number of bytes: rows of several points may take turns.
+class RigPool {
+ public:
+  explicit RigPool(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
+
+  // Valid until the next call. At least this one is kept, whatever its size.
+  Rig& at(const Point& point);
+
+  std::size_t size() const noexcept { return rigs_.size(); }
+
+ private:
+  void make_room(std::uint64_t bytes);
+
+  const std::uint64_t limit_bytes_;
+  std::list<std::unique_ptr<Rig>> rigs_;  // the last used first
+};
+
+class Stage {
+ public:
+  // What it gives must be gone before the next call.
+  Contestants contestants(const RowSpec& spec);
+
+ private:
+  static constexpr std::uint64_t kRigBytes = std::uint64_t{3} << 30;
+  RigPool rigs_{kRigBytes};
+  Executors executors_;
+};
+
+}  // namespace vmbsave::bench

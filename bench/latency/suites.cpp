@@ -1,0 +1,121 @@
+#include "latency/suites.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace vmbsave::bench {
+namespace {
+
+using Rows = std::vector<RowSpec>;
+constexpr auto kExact = SavePlan::kExact;
+constexpr auto kFused = SavePlan::kFused;
+
+// Every implementation at one point, warm and cold, with and without the checksum, with `many` threads and with one.
+void add_all(Rows& rows, const Point& point, unsigned many, unsigned saves) {
+  const auto add = [&](RowSpec row) {
+    row.point = point;
+    row.saves = saves;
+    rows.push_back(row);
+  };
+  add({.kind = Kind::kDocumentedSequential});
+  for (const unsigned threads : {1u, many}) add({.kind = Kind::kCopyFloor, .threads = threads});
+  for (const unsigned threads : {1u, many}) add({.plan = kExact, .threads = threads});
+  for (const unsigned threads : {1u, many}) add({.plan = kFused, .threads = threads});
+  for (const unsigned threads : {1u, many}) add({.plan = kFused, .threads = threads, .checksum = true});
+  for (const unsigned threads : {1u, many}) add({.kind = Kind::kCFace, .threads = threads});
+  add({.kind = Kind::kDocumentedSequential, .cold = true});
+  add({.kind = Kind::kCopyFloor, .threads = many, .cold = true});
+  add({.plan = kExact, .threads = many, .cold = true});
+  add({.plan = kFused, .threads = many, .cold = true});
+}
+
+// 90 % of the packets on one channel: it is saved in parallel only if its callbacks may run concurrently.
+void add_skew(Rows& rows, Point point, unsigned many, unsigned saves) {
+  point.skew_percent = 90;
+  for (const bool concurrent : {true, false}) {
+    point.concurrent_callbacks = concurrent;
+    rows.push_back({.plan = kFused, .point = point, .threads = many, .saves = saves});
+  }
+}
+
+void add_both_plans(Rows& rows, const Point& point, unsigned threads, unsigned saves) {
+  for (const SavePlan plan : {kExact, kFused}) {
+    rows.push_back({.plan = plan, .point = point, .threads = threads, .saves = saves});
+  }
+}
+
+constexpr unsigned kSaves = 1000;
+constexpr unsigned kSavesAtTheLimits = 20;  // of a second or so each
+
+void add_quick(Rows& rows, unsigned many) {
+  add_all(rows, {}, many, kSaves);
+  add_skew(rows, {}, many, kSaves);
+}
+
+// One factor at a time around the point of the quick suite.
+void add_factors(Rows& rows, unsigned many, unsigned cpus, std::uint64_t memory_bytes) {
+  for (const std::uint32_t channels : {1u, 4u, 64u, 256u, 1023u}) {
+    add_both_plans(rows, {.channels = channels}, many, kSaves);
+  }
+  for (const std::uint32_t packets : {64u, 1024u, 16'384u, 262'144u, 1'048'576u}) {
+    add_both_plans(rows, {.packets = packets}, many, kSaves);
+  }
+  for (const std::uint32_t state : {32u, 624u}) {
+    add_both_plans(rows, {.state_min_bytes = state, .state_max_bytes = state}, many, kSaves);
+  }
+  constexpr std::uint64_t kEnoughForLargeStates = std::uint64_t{4} << 30;
+  const std::uint32_t packets = memory_bytes >= kEnoughForLargeStates ? Point{}.packets : 16'384;
+  add_both_plans(rows, {.packets = packets, .state_min_bytes = 4096, .state_max_bytes = 4096}, many, kSaves);
+  for (unsigned threads = 4; threads <= cpus; threads *= 2) add_both_plans(rows, {}, threads, kSaves);
+  add_both_plans(rows, {}, cpus, kSaves);
+}
+
+void add_limits(Rows& rows, unsigned many) {
+  constexpr std::uint32_t kMostPackets = 1u << 20;
+  for (const Point& point : {Point{.packets = kMostPackets}, Point{.channels = 2047, .packets = 2047 * 512},
+                             Point{.packets = kMostPackets, .state_min_bytes = 4224, .state_max_bytes = 4224}}) {
+    add_both_plans(rows, point, many, kSavesAtTheLimits);
+  }
+}
+
+void add_smoke(Rows& rows, unsigned many) {
+  constexpr Point kSmall{.channels = 2, .packets = 64};
+  constexpr unsigned kFew = 20;
+  add_all(rows, kSmall, many, kFew);
+  add_skew(rows, kSmall, many, kFew);
+}
+
+// On one CPU, many threads are one.
+void drop_repeated(Rows& rows) {
+  Rows unique;
+  for (const RowSpec& row : rows) {
+    const auto same = [&](const RowSpec& other) { return row_name(other) == row_name(row); };
+    if (std::none_of(unique.begin(), unique.end(), same)) unique.push_back(row);
+  }
+  rows = std::move(unique);
+}
+
+}  // namespace
+
+std::vector<std::string> suite_names() { return {"smoke", "quick", "full", "long"}; }
+
+Rows suite_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes) {
+  const unsigned many = std::min(2u, cpus);
+  Rows rows;
+  if (name == "smoke") {
+    add_smoke(rows, many);
+  } else if (name == "quick") {
+    add_quick(rows, many);
+  } else if (name == "full") {
+    add_quick(rows, many);
+    add_factors(rows, many, cpus, memory_bytes);
+  } else if (name == "long") {
+    add_limits(rows, many);
+  } else {
+    throw std::invalid_argument("no suite '" + name + "'");
+  }
+  drop_repeated(rows);
+  return rows;
+}
+
+}  // namespace vmbsave::bench

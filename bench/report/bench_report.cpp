@@ -1,0 +1,88 @@
+#include "report/bench_report.hpp"
+
+#include "report/intervals.hpp"
+#include "report/json_values.hpp"
+
+namespace vmbsave::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json median_json(const std::vector<double>& samples) {
+  const Median m = median(samples);
+  return {{"p50", or_null(m.p50)}, {"low", or_null(m.low)}, {"high", or_null(m.high)}};
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json phases_json(const RowSamples& samples) {
+  Json json = Json::object();
+  for (unsigned p = 0; p < kSavePhases; ++p) {
+    if (samples.phase_ns[p].empty()) continue;
+    json[phase_name(static_cast<SavePhase>(p))] = percentiles_json(samples.phase_ns[p]);
+  }
+  return json;
+}
+
+Json ns_per_packet(const BenchRow& row) {
+  const std::optional<std::uint64_t> p50 = percentiles(row.samples.save_ns).p50;
+  if (!p50 || row.point.packets == 0) return nullptr;
+  return static_cast<double>(*p50) / static_cast<double>(row.point.packets);
+}
+
+void add_identity(Json& json, const BenchRow& row) {
+  json["name"] = row.name;
+  json["implementation"] = row.implementation;
+  json["face"] = text_or_null(row.face);
+  json["plan"] = row.samples.plan ? Json(plan_name(*row.samples.plan)) : Json(nullptr);
+  json["executor"] = row.executor;
+  json["threads"] = row.threads;
+  json["threads_taken"] = or_null(row.samples.threads_taken);
+  json["point"] = row.point_name;
+  json["channels"] = row.point.channels;
+  json["packets"] = row.point.packets;
+  json["state_min_bytes"] = row.point.state_min_bytes;
+  json["state_max_bytes"] = row.point.state_max_bytes;
+  json["skew_percent"] = row.point.skew_percent;
+  json["concurrent_callbacks"] = row.point.concurrent_callbacks;
+  json["checksum"] = row.checksum;
+  json["cache"] = row.cold ? "cold" : "warm";
+}
+
+Json row_json(const BenchRow& row) {
+  const RowSamples& samples = row.samples;
+  Json json;
+  add_identity(json, row);
+  json["verified"] = row.verified;
+  json["error"] = text_or_null(row.error);
+  json["saves"] = samples.save_ns.size();
+  json["image_bytes"] = samples.image_bytes;
+  json["first_save_ns"] = samples.first_save_ns;
+  json["save_ns"] = percentiles_json(samples.save_ns);
+  json["hiccup_windows"] = samples.hiccup_ns.size();
+  json["hiccup_ns"] = percentiles_json(samples.hiccup_ns);
+  json["ns_per_packet"] = ns_per_packet(row);
+  json["ratio_to_floor"] = median_json(samples.ratio_to_floor);
+  json["times_faster_than_documented_sequential"] = median_json(samples.times_faster_than_documented_sequential);
+  json["page_faults_p50"] = or_null(percentiles(samples.page_faults).p50);
+  json["allocator_calls_p50"] = or_null(percentiles(samples.allocator_calls).p50);
+  json["phases_ns"] = phases_json(samples);
+  json["samples_ns"] = samples.save_ns;
+  return json;
+}
+
+}  // namespace
+
+Json bench_json(const std::string& suite, const std::string& started_utc, const Json& context,
+                const std::vector<BenchRow>& rows) {
+  Json json;
+  json["schema"] = "vmbsave-bench-1";
+  json["started_utc"] = started_utc;
+  json["suite"] = suite;
+  json.update(context);
+  json["rows"] = Json::array();
+  for (const BenchRow& row : rows) json["rows"].push_back(row_json(row));
+  return json;
+}
+
+}  // namespace vmbsave::report

@@ -1,0 +1,50 @@
+// bench_report.hpp: what vmbsave-bench measured, row by row, and its JSON.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scenarios/save_latency/point.hpp"
+#include "vmbsave/save.hpp"
+
+namespace vmbsave::report {
+
+// Of all saves of a row, one value a save where nothing else is said.
+struct RowSamples {
+  std::uint64_t first_save_ns = 0;  // maps what was not mapped yet; no sample
+  std::uint64_t image_bytes = 0;
+  std::optional<SavePlan> plan;           // that was taken; absent for what has no plans
+  std::optional<unsigned> threads_taken;  // 1 below the crossover; absent likewise
+  std::vector<std::uint64_t> save_ns;
+  std::vector<std::uint64_t> page_faults;
+  std::vector<std::uint64_t> allocator_calls;  // of saves that were not timed; empty where nothing counts them
+  std::vector<std::uint64_t> hiccup_ns;        // the largest gap of each window
+  std::vector<double> ratio_to_floor;          // to the copy beside it
+  std::vector<double> times_faster_than_documented_sequential;   // than the one beside it
+  std::array<std::vector<std::uint64_t>, kSavePhases> phase_ns;  // empty for what has no phases
+};
+
+struct BenchRow {
+  std::string name;
+  std::string implementation;
+  std::string face;  // "c++", "c"; empty for what does not use the engine
+  std::string executor;
+  unsigned threads = 1;
+  bench::Point point;
+  std::string point_name;
+  bool checksum = false;
+  bool cold = false;
+  bool verified = false;  // every image that was looked at held the reference packets
+  std::string error;      // why the row failed; its samples are then empty
+  RowSamples samples;
+};
+
+// `context`: what add_context adds.
+nlohmann::ordered_json bench_json(const std::string& suite, const std::string& started_utc,
+                                  const nlohmann::ordered_json& context, const std::vector<BenchRow>& rows);
+
+}  // namespace vmbsave::report

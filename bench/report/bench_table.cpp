@@ -1,0 +1,98 @@
+#include "report/bench_table.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+namespace vmbsave::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kLine = "{:<22}{:>6}{:>8}{:>6}{:>9}{:>9}{:>10}  {:>17}  {:>17}{:>7}{:>8}{:>9}\n";
+
+// Three digits are all that a median's interval supports.
+std::string number(const Json& value) {
+  if (value.is_null()) return "-";
+  const double v = value.get<double>();
+  if (v < 9.995) return fmt::format("{:.2f}", v);
+  return v < 99.95 ? fmt::format("{:.1f}", v) : fmt::format("{:.0f}", v);
+}
+
+std::string with_interval(const Json& median) {
+  if (median.at("p50").is_null()) return "-";
+  return fmt::format("{} [{}, {}]", number(median.at("p50")), number(median.at("low")), number(median.at("high")));
+}
+
+std::string milliseconds(const Json& ns) {
+  if (ns.is_null()) return "-";
+  const double ms = ns.get<double>() / 1e6;
+  return ms < 1000 ? fmt::format("{:.3f}", ms) : fmt::format("{:.1f}", ms);
+}
+
+std::string count(const Json& value) { return value.is_null() ? "-" : fmt::format("{}", value.get<std::uint64_t>()); }
+
+std::string text(const Json& value) { return value.is_null() ? "-" : value.get<std::string>(); }
+
+std::string implementation(const Json& row) {
+  return text(row.at("implementation")) + (row.at("checksum").get<bool>() ? "+checksum" : "");
+}
+
+std::string heading() {
+  return fmt::format(kLine, "implementation", "plan", "threads", "cache", "ms", "p99 ms", "ns/packet", "x floor [95 %]",
+                     "x faster than seq", "faults", "allocs", "verified");
+}
+
+std::string line(const Json& row) {
+  return fmt::format(kLine, implementation(row), text(row.at("plan")), row.at("threads").get<unsigned>(),
+                     text(row.at("cache")), milliseconds(row.at("save_ns").at("p50")),
+                     milliseconds(row.at("save_ns").at("p99")), number(row.at("ns_per_packet")),
+                     with_interval(row.at("ratio_to_floor")),
+                     with_interval(row.at("times_faster_than_documented_sequential")), count(row.at("page_faults_p50")),
+                     count(row.at("allocator_calls_p50")), row.at("verified").get<bool>() ? "yes" : "NO");
+}
+
+std::string cleanness(const Json& clean) {
+  if (clean.is_null()) return "not known whether clean";
+  return clean.get<bool>() ? "clean" : "with changes";
+}
+
+std::string context(const Json& run) {
+  const Json& build = run.at("build");
+  const Json& machine = run.at("machine");
+  return fmt::format(
+      "suite {}, {}\n{}, {} CPUs, hypervisor: {}; {}, allocator {}\ncommit {} ({})\n", text(run.at("suite")),
+      text(run.at("started_utc")), text(machine.at("cpu")), count(machine.at("cpus_allowed")),
+      machine.at("hypervisor").is_null() ? "none seen" : text(machine.at("hypervisor")), text(build.at("compiler")),
+      text(run.at("allocator")), text(build.at("commit")), cleanness(build.at("clean")));
+}
+
+// Rows by their heading, headings in the order in which they first come.
+using Groups = std::vector<std::pair<std::string, std::vector<const Json*>>>;
+
+Groups group(const Json& rows) {
+  Groups groups;
+  for (const Json& row : rows) {
+    const std::string name = text(row.at("point")) + ", " + text(row.at("cache"));
+    auto found = groups.begin();
+    while (found != groups.end() && found->first != name) ++found;
+    if (found == groups.end()) found = groups.insert(groups.end(), {name, {}});
+    found->second.push_back(&row);
+  }
+  return groups;
+}
+
+}  // namespace
+
+std::string bench_table(const Json& run) {
+  std::string table = context(run);
+  for (const auto& [name, rows] : group(run.at("rows"))) {
+    table += "\n" + name + "\n" + heading();
+    for (const Json* const row : rows) table += line(*row);
+  }
+  return table;
+}
+
+}  // namespace vmbsave::report

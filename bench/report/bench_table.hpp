@@ -1,0 +1,13 @@
+// bench_table.hpp: the JSON of vmbsave-bench as a table for people.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace vmbsave::report {
+
+// The machine in one line, then a table a point, warm and cold apart; at most 132 columns. Throws what reading JSON
+// throws if a key is missing.
+std::string bench_table(const nlohmann::ordered_json& run);
+
+}  // namespace vmbsave::report

@@ -1,0 +1,28 @@
+// intervals.hpp: how well a median is known.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+namespace vmbsave::report {
+
+// 1-based ranks among the sorted samples.
+struct Ranks {
+  std::size_t low;
+  std::size_t high;
+  bool operator==(const Ranks&) const = default;
+};
+
+// The closest symmetric pair of samples that encloses the median of what they were drawn from with a probability of
+// 95 % or more, whatever its distribution (exact binomial). Absent below 6 samples, whose extremes do not.
+std::optional<Ranks> median_ranks(std::size_t samples);
+
+struct Median {
+  std::optional<double> p50;  // absent with fewer than 10 samples beyond it
+  std::optional<double> low;  // the interval: absent where median_ranks is
+  std::optional<double> high;
+};
+Median median(std::vector<double> samples);
+
+}  // namespace vmbsave::report

@@ -1,0 +1,23 @@
+// json_values.hpp: how samples stand in JSON.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "report/percentiles.hpp"
+
+namespace vmbsave::report {
+
+template <class T>
+nlohmann::ordered_json or_null(const std::optional<T>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+}
+
+inline nlohmann::ordered_json percentiles_json(const std::vector<std::uint64_t>& samples) {
+  const Percentiles p = percentiles(samples);
+  return {{"min", or_null(p.min)}, {"p50", or_null(p.p50)}, {"p99", or_null(p.p99)}, {"max", or_null(p.max)}};
+}
+
+}  // namespace vmbsave::report

@@ -1,0 +1,61 @@
+#include "scenarios/save_latency/check.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "scenarios/save_latency/rig.hpp"
+#include "scenarios/vm/machine.hpp"
+#include "scenarios/vm/verify.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+constexpr Checksums checksums(bool checksum) { return checksum ? Checksums::kChecked : Checksums::kLeftOut; }
+
+// Takes the record off the front of `records`.
+std::string next_difference(std::span<const std::byte>& records, const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp,
+                            std::vector<UINT8>& scratch) {
+  image::LibBuf lib;
+  if (records.size() < sizeof lib) return "ends early";
+  std::memcpy(&lib, records.data(), sizeof lib);
+  if (lib.payload_bytes != 0 || lib.record_bytes != image::record_bytes(0, lib.save_bytes) ||
+      lib.record_bytes > records.size()) {
+    return fmt::format("transaction {}: lengths of its record", lib.transaction_id);
+  }
+  const auto room = records.subspan(sizeof lib, lib.record_bytes - sizeof lib);
+  records = records.subspan(lib.record_bytes);
+  if (std::string why = record_difference(lib, room, request, vsp, scratch); !why.empty()) return why;
+  for (const std::byte padding : room.subspan(lib.save_bytes)) {
+    if (padding != std::byte{0}) return fmt::format("transaction {}: padding is not zero", lib.transaction_id);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string image_difference(const Rig& rig, std::span<const std::byte> image, bool checksum) {
+  return difference(image, rig.requests(), rig.vsp(), checksums(checksum));
+}
+
+std::string image_difference(const Rig& rig, const save::ImageView& image, bool checksum) {
+  const std::span<const std::byte> whole = image.contiguous();
+  return whole.empty() ? image_difference(rig, gather(image), checksum) : image_difference(rig, whole, checksum);
+}
+
+std::string streams_difference(const Rig& rig, std::span<const std::byte> streams, bool checksum) {
+  return streams_difference(streams, rig.requests(), rig.vsp(), checksums(checksum));
+}
+
+std::string records_difference(const Rig& rig, std::span<const std::byte> records) {
+  std::vector<UINT8> scratch;
+  for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
+    for (const VMBS_VSP_REQUEST& request : rig.requests(c)) {
+      std::string why = next_difference(records, request, rig.vsp(), scratch);
+      if (!why.empty()) return fmt::format("channel {}: {}", c, why);
+    }
+  }
+  return records.empty() ? "" : fmt::format("{} bytes after the last record", records.size());
+}
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,29 @@
+#include "scenarios/save_latency/point.hpp"
+
+#include <fmt/format.h>
+
+namespace vmbsave::bench {
+namespace {
+
+// Packets of `all` dealt one by one to `places`: how many come to `place`.
+constexpr std::uint32_t dealt(std::uint32_t all, std::uint32_t places, std::uint32_t place) {
+  return all / places + (place < all % places ? 1 : 0);
+}
+
+}  // namespace
+
+std::string point_name(const Point& point) {
+  std::string name = fmt::format("channels:{}/packets:{}/state:{}-{}", point.channels, point.packets,
+                                 point.state_min_bytes, point.state_max_bytes);
+  if (point.skew_percent != 0) name += fmt::format("/skew:{}", point.skew_percent);
+  if (!point.concurrent_callbacks) name += "/serial_callbacks";
+  return name;
+}
+
+std::uint32_t packets_on(const Point& point, std::uint32_t channel) {
+  if (point.skew_percent == 0) return dealt(point.packets, point.channels, channel);
+  const auto on_first = static_cast<std::uint32_t>(std::uint64_t{point.packets} * point.skew_percent / 100);
+  return channel == 0 ? on_first : dealt(point.packets - on_first, point.channels - 1, channel - 1);
+}
+
+}  // namespace vmbsave::bench

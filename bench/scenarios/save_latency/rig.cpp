@@ -1,0 +1,121 @@
+#include "scenarios/save_latency/rig.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+#include <stdexcept>
+
+#include "image/format.hpp"
+#include "kmcl/vm.hpp"
+#include "scenarios/vm/machine.hpp"
+#include "vsp/blob/blob.h"
+
+namespace vmbsave::bench {
+namespace {
+
+constexpr std::uint32_t kSizeStep = 8;
+constexpr std::uint32_t kLeastQuota = 256;
+
+void require(bool holds, const Point& point, const std::string& expected) {
+  if (!holds) throw std::runtime_error(fmt::format("{} cannot be: {}", point_name(point), expected));
+}
+
+const Point& checked(const Point& point) {
+  require(point.channels >= 1 && point.channels <= packet::kMaxChannels, point,
+          fmt::format("a VM has 1 to {} channels", packet::kMaxChannels));
+  require(point.packets >= 1 && point.packets <= image::kMaxPackets, point,
+          fmt::format("a save has 1 to {} packets", image::kMaxPackets));
+  require(point.state_min_bytes != 0 && point.state_min_bytes % kSizeStep == 0 &&
+              point.state_max_bytes % kSizeStep == 0 && point.state_min_bytes <= point.state_max_bytes,
+          point, fmt::format("states are multiples of {} bytes, the smaller one first", kSizeStep));
+  require(vmbs_vsp_blob(point.state_max_bytes, 1) != nullptr, point, "no VSP has such large states");
+  require(point.skew_percent <= 100 && (point.skew_percent == 0 || point.channels > 1), point,
+          "a skew is 1 to 100 percent of the packets on the first of several channels");
+  return point;
+}
+
+// splitmix64 with a fixed seed: every rig of a point is the same.
+constexpr std::uint64_t mix(std::uint64_t record) {
+  std::uint64_t x = (record + 0x5341564531303031u) * 0x9E3779B97F4A7C15u;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+VMBS_VSP_REQUEST request_of(const Point& point, std::uint64_t record) {
+  const std::uint64_t sizes = (point.state_max_bytes - point.state_min_bytes) / kSizeStep + 1;
+  VMBS_VSP_REQUEST request{};
+  request.record = record;
+  request.bytes = point.state_min_bytes + kSizeStep * static_cast<std::uint32_t>(mix(record) % sizes);
+  return request;
+}
+
+// A skewed channel gets its packets first.
+std::uint32_t channel_of(const Point& point, std::uint32_t packet) {
+  if (point.skew_percent == 0) return packet % point.channels;
+  const std::uint32_t on_first = packets_on(point, 0);
+  return packet < on_first ? 0 : 1 + (packet - on_first) % (point.channels - 1);
+}
+
+std::vector<std::uint32_t> quotas(const Point& point) {
+  std::vector<std::uint32_t> quotas(point.channels);
+  for (std::uint32_t c = 0; c < point.channels; ++c) quotas[c] = std::max(kLeastQuota, packets_on(point, c));
+  return quotas;
+}
+
+}  // namespace
+
+Rig::Rig(const Point& point)
+    : point_(checked(point)), vsp_(*vmbs_vsp_blob(point.state_max_bytes, point.concurrent_callbacks ? 1 : 0)) {
+  try {
+    packets_.resize(point_.channels);
+    requests_.resize(point_.channels);
+    machine_ = std::make_unique<Machine>(vsp_, Topology{1, point_.channels}, quotas(point_));
+    machine_->start();
+    put_in_use();
+  } catch (const std::bad_alloc&) {
+    throw std::runtime_error(fmt::format("no memory for {}: take fewer packets, or smaller ones", point_name(point_)));
+  }
+}
+
+Rig::~Rig() = default;
+
+void Rig::put_in_use() {
+  for (std::uint32_t c = 0; c < point_.channels; ++c) {
+    packets_[c].reserve(packets_on(point_, c));
+    requests_[c].reserve(packets_on(point_, c));
+  }
+  for (std::uint32_t i = 0; i < point_.packets; ++i) {
+    const VMBS_VSP_REQUEST request = request_of(point_, i);
+    const std::uint32_t channel = channel_of(point_, i);
+    machine_->submit(channel, request);
+    packets_[channel].push_back(machine_->packet(request.record + 1));
+    requests_[channel].push_back(request);
+  }
+}
+
+std::span<const VMBPACKET> Rig::packets(std::uint32_t channel) const noexcept { return packets_[channel]; }
+
+std::span<const VMBS_VSP_REQUEST> Rig::requests(std::uint32_t channel) const noexcept { return requests_[channel]; }
+
+std::vector<std::span<const std::byte>> Rig::packet_memory() const {
+  std::vector<std::span<const std::byte>> runs;
+  for (std::uint32_t c = 0; c < point_.channels; ++c) {
+    const packet::Channel& channel = *machine_->vm(0).channels().channels()[c];
+    const std::size_t bytes = packet::packet_stride(channel.config().context_bytes);
+    std::vector<const std::byte*> packets;
+    for (const VMBPACKET packet : packets_[c]) packets.push_back(reinterpret_cast<const std::byte*>(packet));
+    std::sort(packets.begin(), packets.end());
+    for (const std::byte* const packet : packets) {
+      if (!runs.empty() && runs.back().data() + runs.back().size() == packet) {
+        runs.back() = {runs.back().data(), runs.back().size() + bytes};
+      } else {
+        runs.push_back({packet, bytes});
+      }
+    }
+  }
+  return runs;
+}
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,13 @@
+// check_failed.hpp: what the bench throws when its subject is at fault, and not its input.
+#pragma once
+
+#include <stdexcept>
+
+namespace vmbsave::bench {
+
+// Something that must hold does not: a call of the engine failed, a packet was lost.
+class CheckFailed : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,127 @@
+#include "scenarios/vm/verify.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "image/chunk_reader.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+using image::Chunk;
+using image::ChunkKind;
+
+// Walks the chunks of an image from front to back.
+class Walk {
+ public:
+  Walk(std::span<const std::byte> image, Checksums checksums) : rest_(image), checksums_(checksums) {}
+
+  // Empty, or why the next chunk is not what is expected.
+  std::string next(ChunkKind kind, Chunk& chunk) {
+    if (const Status status = read(chunk); status != Status::kSuccess) {
+      return fmt::format("chunk {}: {}", number_, status_name(status));
+    }
+    if (chunk.kind() != kind) {
+      return fmt::format("chunk {} is of kind {}, expected {}", number_, chunk.header.kind, static_cast<int>(kind));
+    }
+    rest_ = rest_.subspan(chunk.bytes.size());
+    ++number_;
+    return {};
+  }
+
+  // Empty, or that there is more.
+  std::string end() const { return rest_.empty() ? "" : fmt::format("{} bytes after the end", rest_.size()); }
+
+ private:
+  Status read(Chunk& chunk) const {
+    if (checksums_ == Checksums::kChecked) return image::read_chunk(rest_, chunk);
+    const Status status = image::read_unchecked_chunk(rest_, chunk);
+    return status == Status::kSuccess && chunk.header.checksum != 0 ? Status::kCrcError : status;
+  }
+
+  std::span<const std::byte> rest_;
+  const Checksums checksums_;
+  std::size_t number_ = 0;
+};
+
+std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& expected, const VMBS_VSP& vsp) {
+  Chunk chunk;
+  if (std::string why = walk.next(ChunkKind::kChannel, chunk); !why.empty()) return why;
+  image::ChannelBody body;
+  if (image::read_body(chunk, body) != Status::kSuccess) return "short channel chunk";
+  if (body.packets != expected.size()) return fmt::format("{} packets, expected {}", body.packets, expected.size());
+  std::vector<Chunk> blocks(body.blocks);
+  for (Chunk& block : blocks) {
+    if (std::string why = walk.next(ChunkKind::kBlock, block); !why.empty()) return why;
+  }
+  std::vector<UINT8> scratch;
+  std::size_t i = 0;
+  std::uint64_t last_sequence = 0;
+  for (std::uint32_t d = 0; d < body.directory_chunks; ++d) {
+    if (std::string why = walk.next(ChunkKind::kDirectory, chunk); !why.empty()) return why;
+    for (std::size_t at = 0; at < chunk.body().size(); at += sizeof(image::DirectoryEntry), ++i) {
+      image::DirectoryEntry entry;
+      std::memcpy(&entry, chunk.body().data() + at, sizeof entry);
+      if (i == expected.size() || entry.ordinal == 0 || entry.ordinal > blocks.size()) return "directory out of range";
+      const Chunk& block = blocks[entry.ordinal - 1];
+      image::Record record;
+      if (image::read_record(block, entry.offset, record) != Status::kSuccess) return "record out of range";
+      if (i != 0 && record.lib.sequence <= last_sequence) return "sequence numbers do not rise";
+      last_sequence = record.lib.sequence;
+      const auto room = block.bytes.subspan(static_cast<std::size_t>(record.save_offset));
+      std::string why = record_difference(record.lib, room, expected[i], vsp, scratch);
+      if (!why.empty()) return why;
+    }
+  }
+  return i == expected.size() ? "" : "directory ends early";
+}
+
+std::string channels_difference(Walk& walk, const ExpectedChannels& expected, const VMBS_VSP& vsp) {
+  for (std::size_t c = 0; c < expected.size(); ++c) {
+    if (std::string why = channel_difference(walk, expected[c], vsp); !why.empty()) {
+      return fmt::format("channel {}: {}", c, why);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string record_difference(const image::LibBuf& lib, std::span<const std::byte> room,
+                              const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, std::vector<UINT8>& scratch) {
+  if (lib.transaction_id != request.record + 1) {
+    return fmt::format("transaction {} where {} is expected", lib.transaction_id, request.record + 1);
+  }
+  if (lib.direction != 0 || lib.flags != image::kLibBufCompletionRequested) return "direction or flags";
+  scratch.resize(vsp.max_state_bytes);
+  const UINT32 bytes = vsp.reference_state(&request, scratch.data());
+  if (lib.save_bytes != bytes || room.size() < bytes) {
+    return fmt::format("transaction {}: {} bytes of state, expected {}", request.record + 1, lib.save_bytes, bytes);
+  }
+  for (UINT32 i = 0; i < bytes; ++i) {
+    if (std::to_integer<UINT8>(room[i]) != scratch[i]) {
+      return fmt::format("transaction {}: byte {} of its state differs", request.record + 1, i);
+    }
+  }
+  return {};
+}
+
+std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
+                       Checksums checksums) {
+  Walk walk(image, checksums);
+  Chunk chunk;
+  if (std::string why = walk.next(ChunkKind::kImage, chunk); !why.empty()) return why;
+  if (std::string why = channels_difference(walk, expected, vsp); !why.empty()) return why;
+  if (std::string why = walk.next(ChunkKind::kEnd, chunk); !why.empty()) return why;
+  return walk.end();
+}
+
+std::string streams_difference(std::span<const std::byte> streams, const ExpectedChannels& expected,
+                               const VMBS_VSP& vsp, Checksums checksums) {
+  Walk walk(streams, checksums);
+  if (std::string why = channels_difference(walk, expected, vsp); !why.empty()) return why;
+  return walk.end();
+}
+
+}  // namespace vmbsave::bench

@@ -1,0 +1,35 @@
+// verify.hpp: compares an image, byte for byte in every packet's state, with the requests that must be in it. Reads it
+// with the engine's reader of chunks; what must be there comes from the requests alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "image/format.hpp"
+#include "vsp/vsp.h"
+
+namespace vmbsave::bench {
+
+// The requests in use on each channel of a domain, in order of arrival.
+using ExpectedChannels = std::vector<std::vector<VMBS_VSP_REQUEST>>;
+
+// kLeftOut: of a save without them, whose checksum fields must then be zero.
+enum class Checksums { kChecked, kLeftOut };
+
+// Empty if the image holds exactly the expected packets in the expected order; else the first difference, in one line.
+std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
+                       Checksums checksums = Checksums::kChecked);
+
+// The same for the channels' streams one behind the other, without the image's own chunks.
+std::string streams_difference(std::span<const std::byte> streams, const ExpectedChannels& expected,
+                               const VMBS_VSP& vsp, Checksums checksums);
+
+// The same for one record: what the library kept of the packet, and `room` bytes from where the VSP's state lies.
+// scratch: memory that is used again.
+std::string record_difference(const image::LibBuf& lib, std::span<const std::byte> room,
+                              const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, std::vector<UINT8>& scratch);
+
+}  // namespace vmbsave::bench

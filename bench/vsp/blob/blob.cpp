@@ -1,0 +1,215 @@
+#include "vsp/blob/blob.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "vmbsave/kmcl_ext.h"
+#include "vsp/blob/reference.hpp"
+#include "vsp/blob/wire.hpp"
+#include "vsp/restored_packets.hpp"
+
+namespace vmbsave::blob {
+namespace {
+
+// At the start of a packet's client context; the state follows. Written before the request goes to the backend and only
+// read from then on, so that a save may look at it while the backend completes the packet.
+struct Context {
+  std::uint64_t transaction_id;
+  std::uint32_t bytes;  // of state; 0: the guest's packet was malformed, no request is behind it
+  std::uint32_t reserved;
+
+  std::byte* state() { return reinterpret_cast<std::byte*>(this + 1); }
+  const std::byte* state() const { return reinterpret_cast<const std::byte*>(this + 1); }
+};
+static_assert(sizeof(Context) == VMBS_BLOB_STATE_OFFSET);
+
+struct BlobChannel {
+  VMBS_VSP_BACKEND backend;
+  std::uint32_t capacity;
+  bench::RestoredPackets restored;
+};
+
+Context& context_of(VMBPACKET packet) { return *static_cast<Context*>(VmbsPacketGetClientContext(packet)); }
+
+BlobChannel& blob_channel(VMBCHANNEL channel) { return *static_cast<BlobChannel*>(VmbChannelGetPointer(channel)); }
+
+constexpr bool is_size(std::uint32_t bytes, std::uint32_t capacity) { return bytes != 0 && bytes <= capacity; }
+
+// f(offset, word, bytes of it) for each word of a state.
+template <class Function>
+void for_each_word(std::uint64_t record, std::uint32_t bytes, Function&& f) {
+  for (std::uint32_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
+    f(at, state_word(record, at / sizeof(std::uint64_t)), std::min<std::size_t>(bytes - at, sizeof(std::uint64_t)));
+  }
+}
+
+// ---- completion --------------------------------------------------------------------------------------------------
+
+// The last use of a packet: its context may belong to another request as soon as this returns.
+void complete(VMBPACKETCOMPLETION packet, NTSTATUS status) {
+  Reply reply{status, context_of(packet).bytes};
+  VmbChannelPacketComplete(packet, &reply, sizeof(reply));
+}
+
+void start(const BlobChannel& self, VMBPACKET packet) {
+  const Context& context = context_of(packet);
+  if (context.bytes != 0) {
+    self.backend.submit(self.backend.context, packet, context.transaction_id);
+  } else {
+    complete(packet, STATUS_INVALID_PARAMETER);
+  }
+}
+
+// ---- callbacks ---------------------------------------------------------------------------------------------------
+
+// Bytes of state that a guest's packet asks for; 0: it is malformed.
+std::uint32_t requested_bytes(const Context& context, const void* buffer, UINT32 length, UINT32 flags,
+                              std::uint32_t capacity) {
+  Request request;
+  if (length != sizeof(request) || (flags & VMBUS_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA) != 0) return 0;
+  std::memcpy(&request, buffer, sizeof(request));
+  const bool valid = request.reserved == 0 && request.record + 1 == context.transaction_id;
+  return valid && is_size(request.bytes, capacity) ? request.bytes : 0;
+}
+
+void process_packet(VMBCHANNEL channel, VMBPACKETCOMPLETION packet, PVOID buffer, UINT32 length, UINT32 flags) {
+  const BlobChannel& self = blob_channel(channel);
+  Context& context = context_of(packet);
+  context.transaction_id = VmbsPacketGetTransactionId(packet);
+  context.bytes = requested_bytes(context, buffer, length, flags, self.capacity);
+  for_each_word(context.transaction_id - 1, context.bytes,
+                [&](std::uint32_t at, std::uint64_t word, std::size_t bytes) {
+                  std::memcpy(context.state() + at, &word, bytes);
+                });
+  start(self, packet);
+}
+
+// The hot path of a save. A malformed packet, whose answer is on its way, has no state.
+NTSTATUS save_packet(VMBCHANNEL, VMBPACKET packet, PVOID save_buf, UINT32 save_buf_size, PUINT32 bytes_needed) {
+  const Context& context = context_of(packet);
+  *bytes_needed = context.bytes;
+  if (context.bytes > save_buf_size) return STATUS_BUFFER_TOO_SMALL;
+  std::memcpy(save_buf, context.state(), context.bytes);
+  return STATUS_SUCCESS;
+}
+
+// Transaction id and state say the same record: a difference means that states were mixed up or damaged.
+bool is_own_state(const Context& context) {
+  bool own = true;
+  for_each_word(context.transaction_id - 1, context.bytes,
+                [&](std::uint32_t at, std::uint64_t word, std::size_t bytes) {
+                  own = own && std::memcmp(context.state() + at, &word, bytes) == 0;
+                });
+  return own;
+}
+
+NTSTATUS restore_packet(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, PVOID save_buf, UINT32 save_buf_size) {
+  BlobChannel& self = blob_channel(channel);
+  const auto read = [&](VMBPACKET packet) {
+    Context& context = context_of(packet);
+    if (save_buf_size > self.capacity) return false;
+    context.bytes = save_buf_size;
+    std::memcpy(context.state(), save_buf, save_buf_size);
+    return true;
+  };
+  const auto is_own = [](VMBPACKET packet) {
+    Context& context = context_of(packet);
+    context.transaction_id = VmbsPacketGetTransactionId(packet);
+    return is_own_state(context);
+  };
+  return self.restored.restore(channel, lib_buf, lib_buf_size, read, is_own);
+}
+
+// ---- life of a channel -------------------------------------------------------------------------------------------
+
+// No packet comes with external data; 0 is not a size that the library takes.
+constexpr std::uint32_t kLeastExternalBytes = 1;
+
+NTSTATUS init_channel(VMBCHANNEL channel, std::uint32_t capacity, bool concurrent) {
+  constexpr auto set_save_restore = VmbServerChannelInitSetSaveRestorePacketCallbacks;
+  const auto context_bytes = static_cast<UINT32>(sizeof(Context)) + capacity;
+  NTSTATUS status = VmbChannelInitSetClientContextSize(channel, context_bytes);
+  if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumPacketSize(channel, sizeof(Request));
+  if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumExternalData(channel, kLeastExternalBytes, 1);
+  if (NT_SUCCESS(status)) status = VmbsChannelInitSetMaximumSends(channel, 0);  // it only ever answers
+  if (NT_SUCCESS(status)) status = VmbChannelInitSetProcessPacketCallbacks(channel, process_packet, nullptr);
+  if (NT_SUCCESS(status)) status = set_save_restore(channel, save_packet, restore_packet);
+  if (NT_SUCCESS(status)) status = VmbsChannelInitSetConcurrentCallbacks(channel, concurrent ? 1 : 0);
+  return status;
+}
+
+template <std::uint32_t kCapacity, bool kConcurrent>
+NTSTATUS configure(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
+  auto* self = new (std::nothrow) BlobChannel{*backend, kCapacity, {}};
+  if (self == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+  const NTSTATUS status = init_channel(channel, kCapacity, kConcurrent);
+  if (!NT_SUCCESS(status)) {
+    delete self;
+    return status;
+  }
+  VmbChannelSetPointer(channel, self);
+  return STATUS_SUCCESS;
+}
+
+// Each packet leaves the list before it starts: when start returns, its context may be another request's.
+void reissue(VMBCHANNEL channel) {
+  BlobChannel& self = blob_channel(channel);
+  for (VMBPACKET packet = self.restored.pop(); packet != nullptr; packet = self.restored.pop()) start(self, packet);
+}
+
+void release(VMBCHANNEL channel) {
+  delete &blob_channel(channel);
+  VmbChannelSetPointer(channel, nullptr);
+}
+
+// ---- the guest's side --------------------------------------------------------------------------------------------
+
+template <std::uint32_t kCapacity>
+NTSTATUS encode(const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet) {
+  if (!is_size(request->bytes, kCapacity)) return STATUS_INVALID_PARAMETER;
+  const Request blob{request->record, request->bytes, 0};
+  std::memcpy(packet->bytes, &blob, sizeof(blob));
+  packet->length = sizeof(blob);
+  packet->byte_count = 0;
+  packet->byte_offset = 0;
+  packet->page_count = 0;
+  return STATUS_SUCCESS;
+}
+
+template <std::uint32_t kCapacity>
+UINT32 reference_state(const VMBS_VSP_REQUEST* request, UINT8* out) {
+  if (!is_size(request->bytes, kCapacity)) return 0;
+  write_reference(*request, out);
+  return request->bytes;
+}
+
+template <std::uint32_t kCapacity, bool kConcurrent>
+constexpr VMBS_VSP kBlob{
+    .version = VMBS_VSP_VERSION,
+    .size = sizeof(VMBS_VSP),
+    .name = "blob",
+    .max_state_bytes = kCapacity,
+    .concurrent_callbacks = kConcurrent ? 1 : 0,
+    .configure = configure<kCapacity, kConcurrent>,
+    .complete = complete,
+    .reissue = reissue,
+    .release = release,
+    .encode = encode<kCapacity>,
+    .reference_state = reference_state<kCapacity>,
+};
+
+template <bool kConcurrent>
+constexpr const VMBS_VSP* kBlobs[] = {&kBlob<32, kConcurrent>,   &kBlob<272, kConcurrent>,  &kBlob<624, kConcurrent>,
+                                      &kBlob<4096, kConcurrent>, &kBlob<4224, kConcurrent>, &kBlob<16384, kConcurrent>};
+
+}  // namespace
+}  // namespace vmbsave::blob
+
+const VMBS_VSP* vmbs_vsp_blob(UINT32 max_state_bytes, int concurrent_callbacks) {
+  using vmbsave::blob::kBlobs;
+  for (const VMBS_VSP* vsp : concurrent_callbacks != 0 ? kBlobs<true> : kBlobs<false>) {
+    if (vsp->max_state_bytes >= max_state_bytes) return vsp;
+  }
+  return nullptr;
+}

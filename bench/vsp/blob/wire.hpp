@@ -1,0 +1,34 @@
+// What travels between guest and blob, and what the state of a request is.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace vmbsave::blob {
+
+static_assert(std::endian::native == std::endian::little, "packets are read and written in place");
+
+struct Request {
+  std::uint64_t record;
+  std::uint32_t bytes;  // of state
+  std::uint32_t reserved;
+};
+static_assert(sizeof(Request) == 16);
+
+struct Reply {
+  std::int32_t status;  // NTSTATUS
+  std::uint32_t bytes;  // of state
+};
+static_assert(sizeof(Reply) == 8);
+
+// A record's state is these words, little-endian, as far as its size goes. splitmix64, seeded by the record: each bit
+// of record and index reaches each bit of the word.
+constexpr std::uint64_t state_word(std::uint64_t record, std::uint64_t index) {
+  std::uint64_t x = (record * 4096 + index + 1) * 0x9E3779B97F4A7C15u;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+}  // namespace vmbsave::blob

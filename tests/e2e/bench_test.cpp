@@ -1,0 +1,223 @@
+// vmbsave-bench as people use it: Google Benchmark's flags and its own, exit codes, the JSON and the table made from
+// it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "e2e/program.hpp"
+#include "json_schema.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using vmbsave::tests::Outcome;
+
+Outcome bench(const std::string& arguments) { return vmbsave::tests::run(VMBSAVE_BENCH_PROGRAM, arguments); }
+
+// The smallest suite, without what Google Benchmark writes to standard error.
+Outcome smoke(const std::string& arguments) { return bench("--suite=smoke " + arguments + " 2>/dev/null"); }
+
+long lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
+
+class Bench : public testing::Test {
+ protected:
+  Bench() { fs::remove(out_); }
+  ~Bench() override { fs::remove(out_); }
+
+  std::string out_flag() const { return "--out='" + out_.string() + "' "; }
+
+  nlohmann::json read_out() const {
+    std::ifstream in(out_);
+    return nlohmann::json::parse(in);
+  }
+
+  const fs::path out_ =
+      fs::path(testing::TempDir()) /
+      (std::string("bench_") + testing::UnitTest::GetInstance()->current_test_info()->name() + ".json");
+};
+
+TEST_F(Bench, EveryRowOfTheSmallestSuiteIsMeasuredAndVerified) {
+  const Outcome outcome = bench("--suite=smoke " + out_flag());
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
+  const nlohmann::json json = read_out();
+  vmbsave::tests::Schema(VMBSAVE_SCHEMAS "/bench.schema.json").expect_matches(json);
+  const std::string list = smoke("--benchmark_list_tests").out;
+  EXPECT_EQ(static_cast<long>(json.at("rows").size()), lines(list));
+  for (const nlohmann::json& row : json.at("rows")) {
+    EXPECT_EQ(row.at("verified"), true) << row.at("name");
+    EXPECT_EQ(row.at("saves"), 20) << row.at("name");
+    EXPECT_EQ(row.at("samples_ns").size(), 20u) << row.at("name");
+    EXPECT_EQ(row.at("packets"), 64) << row.at("name");
+    EXPECT_GT(row.at("image_bytes"), 64 * 32) << row.at("name");
+    EXPECT_EQ(row.at("hiccup_windows"), 20) << row.at("name");
+    EXPECT_NE(list.find(row.at("name").get<std::string>() + "/"), std::string::npos) << row.at("name");
+  }
+}
+
+TEST_F(Bench, PlansAndAllocatorCallsAreWhatTheRowsSay) {
+  ASSERT_EQ(bench("--suite=smoke " + out_flag()).exit_code, 0);
+  const nlohmann::json json = read_out();
+  const bool counted = json.at("build").at("sanitizer").is_null();
+  for (const nlohmann::json& row : json.at("rows")) {
+    const std::string name = row.at("name");
+    const nlohmann::json& calls = row.at("allocator_calls_p50");
+    if (name.starts_with("save/engine/")) {
+      const std::string plan = name.substr(12, 5);
+      EXPECT_EQ(row.at("plan"), plan);
+      EXPECT_EQ(row.at("face"), "c++");
+      EXPECT_EQ(row.at("phases_ns").size(), 8u);
+    }
+    if (!counted) {
+      EXPECT_TRUE(calls.is_null()) << name;
+    } else if (row.at("implementation") == "documented_sequential") {
+      EXPECT_GE(calls, 2 * 64) << "a heap buffer a packet";
+    } else {
+      EXPECT_EQ(calls, 0) << name;
+    }
+  }
+}
+
+TEST_F(Bench, ListsWithoutMeasuring) {
+  const Outcome outcome = smoke("--benchmark_list_tests " + out_flag());
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.out.find("save/engine/fused/channels:2/packets:64/state:32-272/threads:1"), std::string::npos);
+  EXPECT_FALSE(fs::exists(out_));
+  EXPECT_GT(lines(smoke("--benchmark_list_tests=true").out), 10);
+  EXPECT_GT(lines(bench("--benchmark_list_tests 2>/dev/null").out), 10) << "the default suite";
+}
+
+TEST_F(Bench, AFilterThatMatchesNothingIsAFailure) {
+  const Outcome outcome = bench("--suite=smoke --benchmark_filter=nothing " + out_flag());
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.out.find("vmbsave-bench: nothing was measured"), std::string::npos) << outcome.out;
+  EXPECT_FALSE(fs::exists(out_));
+}
+
+TEST_F(Bench, GoogleBenchmarksJsonHoldsMachineAndCounters) {
+  const Outcome outcome = smoke("--benchmark_format=json --benchmark_filter=engine/fused.*threads:1/iter");
+  ASSERT_EQ(outcome.exit_code, 0);
+  const nlohmann::json json = nlohmann::json::parse(outcome.out);
+  for (const char* const key : {"machine.cpu", "machine.cpus_allowed", "build.commit", "build.compiler",
+                                "libraries.google_benchmark", "allocator"}) {
+    EXPECT_TRUE(json.at("context").contains(key)) << key;
+  }
+  ASSERT_EQ(json.at("benchmarks").size(), 1u);
+  const nlohmann::json& row = json.at("benchmarks").at(0);
+  EXPECT_EQ(row.at("iterations"), 20);
+  for (const char* const counter : {"packets/s", "ns/packet", "image_bytes", "ratio_to_floor",
+                                    "times_faster_than_sequential", "p50_ns", "max_ns", "page_faults"}) {
+    EXPECT_TRUE(row.contains(counter)) << counter;
+  }
+  EXPECT_FALSE(row.contains("p99_ns")) << "20 saves do not make a 99th percentile";
+}
+
+TEST_F(Bench, OtherFormatsAndOutputFilesWork) {
+  const Outcome csv = smoke("--benchmark_format=csv --benchmark_filter=c_face.*threads:1/iter");
+  EXPECT_EQ(csv.exit_code, 0);
+  EXPECT_NE(csv.out.find("name,iterations,real_time"), std::string::npos) << csv.out;
+  const Outcome tabular =
+      smoke("--benchmark_counters_tabular=true --benchmark_filter=c_face.*threads:1/iter --benchmark_out='" +
+            out_.string() + "' --benchmark_out_format=json");
+  EXPECT_EQ(tabular.exit_code, 0);
+  EXPECT_NE(tabular.out.find("ratio_to_floor"), std::string::npos);
+  EXPECT_EQ(read_out().at("benchmarks").size(), 1u);
+}
+
+TEST_F(Bench, RepetitionsAreOneLongRow) {
+  const Outcome outcome = smoke("--benchmark_repetitions=3 --benchmark_enable_random_interleaving=true " + out_flag() +
+                                "--benchmark_filter='engine/.*/threads:1/iter'");
+  ASSERT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.out.find("_mean"), std::string::npos) << outcome.out;
+  const nlohmann::json json = read_out();
+  ASSERT_EQ(json.at("rows").size(), 2u);
+  for (const nlohmann::json& row : json.at("rows")) {
+    EXPECT_EQ(row.at("saves"), 60);
+    EXPECT_EQ(row.at("samples_ns").size(), 60u);
+  }
+}
+
+TEST_F(Bench, MinTimeDecidesHowManySaves) {
+  const Outcome outcome =
+      smoke("--benchmark_min_time=0.002 --benchmark_filter='c_face.*threads:1/manual' " + out_flag());
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
+  const nlohmann::json row = read_out().at("rows").at(0);
+  EXPECT_GT(row.at("saves"), 1);
+  EXPECT_EQ(row.at("samples_ns").size(), row.at("saves"));
+}
+
+TEST_F(Bench, WhatItDoesNotUnderstandIsOneLineAndExitCode2) {
+  for (const char* const arguments :
+       {"--bogus", "--suite=huge", "--suite", "word", "--benchmark_formt=json", "--benchmark_format=xml",
+        "--benchmark_repetitions=many", "--suite=smoke --out=/no/such/folder/out.json", "--suite=smoke --out=/"}) {
+    const Outcome outcome = bench(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments << "\n" << outcome.out;
+    EXPECT_TRUE(outcome.out.find("vmbsave-bench: ") != std::string::npos) << outcome.out;
+    EXPECT_LE(lines(outcome.out), 1 + std::string(arguments).starts_with("--benchmark_rep")) << outcome.out;
+  }
+}
+
+TEST_F(Bench, HelpShowsAllFlags) {
+  const Outcome outcome = bench("--help");
+  EXPECT_EQ(outcome.exit_code, 0);
+  for (const char* const flag : {"--suite=", "--out=", "--benchmark_filter", "--benchmark_repetitions"}) {
+    EXPECT_NE(outcome.out.find(flag), std::string::npos) << flag;
+  }
+}
+
+TEST_F(Bench, TheToolRunsItAndMakesTheTable) {
+  const Outcome ran = vmbsave::tests::run(
+      VMBSAVE_TOOL, "bench --suite=smoke " + out_flag() + "--benchmark_filter=engine/fused --benchmark_format=csv");
+  ASSERT_EQ(ran.exit_code, 0) << ran.out;
+  const Outcome table = vmbsave::tests::run(VMBSAVE_TOOL, "table '" + out_.string() + "'");
+  ASSERT_EQ(table.exit_code, 0) << table.out;
+  EXPECT_NE(table.out.find("\nchannels:2/packets:64/state:32-272, warm\nimplementation "), std::string::npos)
+      << table.out;
+  EXPECT_NE(table.out.find("\nchannels:2/packets:64/state:32-272, cold\n"), std::string::npos);
+  EXPECT_EQ(table.out.find("NO\n"), std::string::npos);
+  const Outcome help = vmbsave::tests::run(VMBSAVE_TOOL, "bench --help");
+  EXPECT_NE(help.out.find("--suite="), std::string::npos) << help.out;
+  EXPECT_EQ(vmbsave::tests::run(VMBSAVE_TOOL, "bench --bogus").exit_code, 2);
+}
+
+TEST_F(Bench, TheToolSaysWhenItIsNotThere) {
+  const fs::path folder = fs::path(testing::TempDir()) / "tool_alone";
+  fs::create_directories(folder);
+  fs::copy_file(VMBSAVE_TOOL, folder / "vmbsave", fs::copy_options::overwrite_existing);
+  const Outcome outcome = vmbsave::tests::run((folder / "vmbsave").string(), "bench");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_EQ(lines(outcome.out), 1) << outcome.out;
+  EXPECT_NE(outcome.out.find("vmbsave: cannot run "), std::string::npos) << outcome.out;
+  fs::remove_all(folder);
+}
+
+TEST_F(Bench, ReplaysAndBenchmarksShareATable) {
+  const fs::path replay = out_.string() + ".replay";
+  ASSERT_EQ(
+      vmbsave::tests::run(VMBSAVE_TOOL, "replay --profile cloudphysics --repeat 1 --json >'" + replay.string() + "'")
+          .exit_code,
+      0);
+  ASSERT_EQ(smoke("--benchmark_filter=c_face.*threads:1/iter " + out_flag()).exit_code, 0);
+  const Outcome table = vmbsave::tests::run(VMBSAVE_TOOL, "table '" + out_.string() + "' '" + replay.string() + "'");
+  EXPECT_EQ(table.exit_code, 0) << table.out;
+  EXPECT_NE(table.out.find("cloudphysics"), std::string::npos);
+  EXPECT_NE(table.out.find("c_face"), std::string::npos);
+  fs::remove(replay);
+}
+
+#ifdef VMBSAVE_BENCH_MIMALLOC
+TEST_F(Bench, TheOtherProgramRunsOnMimalloc) {
+  const std::string arguments = "--suite=smoke --benchmark_filter=documented_seq.*threads:1/iter " + out_flag();
+  ASSERT_EQ(vmbsave::tests::run(VMBSAVE_BENCH_MIMALLOC, arguments).exit_code, 0);
+  EXPECT_EQ(read_out().at("allocator").get<std::string>().substr(0, 9), "mimalloc ");
+  EXPECT_GE(read_out().at("rows").at(0).at("allocator_calls_p50"), 2 * 64);
+  ASSERT_EQ(bench(arguments).exit_code, 0);
+  EXPECT_EQ(read_out().at("allocator"), "glibc");
+}
+#endif
+
+}  // namespace

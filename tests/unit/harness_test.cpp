@@ -1,0 +1,77 @@
+// The harness around a timed save: what it reads, and that it leaves alone what it may not touch. No times are tested.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "harness/cache.hpp"
+#include "harness/executors.hpp"
+#include "harness/hiccup.hpp"
+#include "harness/page_faults.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+TEST(Hiccups, HaveOneGapAWindow) {
+  constexpr std::uint64_t kWindowNs = 20'000;
+  const std::uint64_t start = base::now_ns();
+  const std::vector<std::uint64_t> gaps = largest_gaps(kWindowNs, 50);
+  const std::uint64_t all = base::now_ns() - start;
+  ASSERT_EQ(gaps.size(), 50u);
+  EXPECT_GE(all, 50 * kWindowNs);
+  for (const std::uint64_t gap : gaps) {
+    EXPECT_GT(gap, 0u);
+    EXPECT_LE(gap, all);
+  }
+  EXPECT_TRUE(largest_gaps(kWindowNs, 0).empty());
+  EXPECT_EQ(largest_gaps(0, 3).size(), 3u);
+}
+
+TEST(PageFaults, AreCounted) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  constexpr std::size_t kPages = 64;
+  void* const memory = mmap(nullptr, kPages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  madvise(memory, kPages * page, MADV_NOHUGEPAGE);
+  const std::uint64_t before = page_faults();
+  std::memset(memory, 1, kPages * page);
+  const std::uint64_t first = page_faults() - before;
+  std::memset(memory, 2, kPages * page);
+  EXPECT_GE(first, kPages);
+  EXPECT_LT(page_faults() - before - first, kPages) << "touched before";
+  munmap(memory, kPages * page);
+}
+
+// Lines beside the memory may not be mapped: a page is flushed that has none before and behind it.
+TEST(Flush, TouchesOnlyTheMemoryThatItIsGiven) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  auto* const pages = static_cast<std::byte*>(mmap(nullptr, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(static_cast<void*>(pages), MAP_FAILED);
+  ASSERT_EQ(mprotect(pages + page, page, PROT_READ | PROT_WRITE), 0);
+  const std::span<std::byte> memory(pages + page, page);
+  std::fill(memory.begin(), memory.end(), std::byte{7});
+  const std::span<const std::byte> spans[] = {memory,         memory.subspan(1),     memory.first(1),
+                                              memory.last(1), memory.subspan(63, 2), {}};
+  flush_from_caches(spans);
+  EXPECT_EQ(std::count(memory.begin(), memory.end(), std::byte{7}), static_cast<std::ptrdiff_t>(page));
+  munmap(pages, 3 * page);
+}
+
+TEST(Executors, AreSharedByTheRowsOfAThreadCount) {
+  Executors executors;
+  Executor& one = executors.with_threads(1);
+  Executor& two = executors.with_threads(2);
+  EXPECT_EQ(one.concurrency(), 1u);
+  EXPECT_EQ(two.concurrency(), 2u);
+  EXPECT_EQ(&executors.with_threads(1), &one);
+  EXPECT_EQ(&executors.with_threads(2), &two);
+  EXPECT_EQ(Executors::name_of(1), "serial");
+  EXPECT_GE(usable_cpus(), 1u);
+}
+
+}  // namespace
+}  // namespace vmbsave::bench

@@ -1,0 +1,73 @@
+// What may be said of samples: percentiles, and how well a median is known.
+#include "report/intervals.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "report/percentiles.hpp"
+
+namespace vmbsave::report {
+namespace {
+
+TEST(Percentiles, KnowTheSmallestSample) {
+  EXPECT_EQ(percentiles({7, 3, 9}).min, 3u);
+  EXPECT_EQ(percentiles({7, 3, 9}).max, 9u);
+  EXPECT_EQ(percentiles({}).min, std::nullopt);
+}
+
+TEST(Percentiles, RanksAreTheNearest) {
+  EXPECT_EQ(percentile_rank(20, 0.5), 10u);
+  EXPECT_EQ(percentile_rank(21, 0.5), 11u);
+  EXPECT_EQ(percentile_rank(19, 0.5), std::nullopt);
+  EXPECT_EQ(percentile_rank(1000, 0.99), 990u);
+  EXPECT_EQ(percentile_rank(999, 0.99), std::nullopt);
+}
+
+// From the tables of the sign test: the interval leaves out at most 2.5 % on each side.
+TEST(MedianRanks, AreThoseOfTheBinomialDistribution) {
+  const auto ranks = [](std::size_t n) { return median_ranks(n).value_or(Ranks{0, 0}); };
+  EXPECT_EQ(ranks(6), (Ranks{1, 6}));
+  EXPECT_EQ(ranks(8), (Ranks{1, 8}));
+  EXPECT_EQ(ranks(9), (Ranks{2, 8}));
+  EXPECT_EQ(ranks(10), (Ranks{2, 9}));
+  EXPECT_EQ(ranks(15), (Ranks{4, 12}));
+  EXPECT_EQ(ranks(20), (Ranks{6, 15}));
+  EXPECT_EQ(ranks(25), (Ranks{8, 18}));
+  EXPECT_EQ(ranks(50), (Ranks{18, 33}));
+  EXPECT_EQ(ranks(100), (Ranks{40, 61}));
+  EXPECT_EQ(ranks(1000), (Ranks{469, 532}));
+}
+
+TEST(MedianRanks, AreAbsentBelowSixSamples) {
+  for (std::size_t n = 0; n < 6; ++n) EXPECT_EQ(median_ranks(n), std::nullopt) << n;
+}
+
+TEST(MedianRanks, HoldForManySamples) {
+  const Ranks ranks = median_ranks(1'000'001).value();
+  EXPECT_EQ(ranks.low + ranks.high, 1'000'002u);
+  EXPECT_NEAR(static_cast<double>(ranks.low), 500'000.5 - 1.96 * 500, 3);
+}
+
+TEST(Median, IsTheSampleAtItsRank) {
+  std::vector<double> samples(20);
+  std::iota(samples.begin(), samples.end(), 1);
+  std::reverse(samples.begin(), samples.end());
+  const Median m = median(samples);
+  EXPECT_EQ(m.p50, 10.0);
+  EXPECT_EQ(m.low, 6.0);
+  EXPECT_EQ(m.high, 15.0);
+}
+
+TEST(Median, SaysLessOfFewerSamples) {
+  const Median few = median({1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(few.p50, std::nullopt);
+  EXPECT_EQ(few.low, 1.0);
+  EXPECT_EQ(few.high, 6.0);
+  EXPECT_EQ(median({1, 2, 3, 4, 5}).low, std::nullopt);
+  EXPECT_EQ(median({}).high, std::nullopt);
+}
+
+}  // namespace
+}  // namespace vmbsave::report

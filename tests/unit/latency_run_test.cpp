@@ -1,0 +1,157 @@
+// One row of the bench, with implementations made up for it: what is compared with what, and when a row fails.
+#include "latency/latency_run.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
+#include "harness/allocation_counter.hpp"
+#include "unit/fake_implementation.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+using tests::contestants;
+using tests::Script;
+
+report::RowSamples run(Contestants row, std::uint64_t saves, bool cold = false) {
+  LatencyRun latency_run(std::move(row), saves, cold);
+  for (std::uint64_t i = 0; i < saves; ++i) latency_run.save();
+  return latency_run.finish();
+}
+
+TEST(LatencyRun, TakesASampleASaveAndTheFirstApart) {
+  Script script;
+  script.subject_ns = [](unsigned save) { return save == 0 ? 9000 : 1000 + save; };
+  const report::RowSamples samples = run(contestants(script), 100);
+  EXPECT_EQ(samples.first_save_ns, 9000u);
+  ASSERT_EQ(samples.save_ns.size(), 100u);
+  EXPECT_EQ(samples.save_ns.front(), 1001u);
+  EXPECT_EQ(samples.save_ns.back(), 1100u);
+  EXPECT_EQ(samples.page_faults.size(), 100u);
+  EXPECT_EQ(samples.image_bytes, 4096u);
+  EXPECT_EQ(samples.hiccup_ns.size(), 100u);
+}
+
+TEST(LatencyRun, RatiosAreOfNeighbours) {
+  Script script;
+  script.subject_ns = [](unsigned save) { return 1000 * (save + 1); };
+  script.floor_ns = [](unsigned save) { return 500 * (save + 1); };
+  script.sequential_ns = [](unsigned) { return 1'000'000; };
+  const report::RowSamples samples = run(contestants(script), 10);
+  EXPECT_EQ(samples.ratio_to_floor, std::vector<double>(10, 2.0));
+  ASSERT_EQ(samples.times_faster_than_documented_sequential.size(), 10u);
+  EXPECT_DOUBLE_EQ(samples.times_faster_than_documented_sequential[0], 500);
+  EXPECT_DOUBLE_EQ(samples.times_faster_than_documented_sequential[9], 1e6 / 11'000);
+}
+
+TEST(LatencyRun, TheFloorComesBeforeAndAfterInTurnsThatAreAlwaysTheSame) {
+  Script script, again;
+  (void)run(contestants(script), 200);
+  (void)run(contestants(again), 200);
+  EXPECT_EQ(*script.order, *again.order);
+  std::map<std::string, int> pairs;
+  for (std::size_t i = 3; i + 1 < script.order->size(); ++i) ++pairs[script.order->substr(i, 2)];
+  EXPECT_GT(pairs["fs"], 50) << *script.order;
+  EXPECT_GT(pairs["sf"], 50);
+}
+
+TEST(LatencyRun, TheSequentialNeighbourIsThereOftenEnoughAndNotMore) {
+  for (const std::uint64_t saves : {1u, 20u, 30u, 64u, 65u, 100u, 1000u, 5000u}) {
+    const std::size_t taken = run(contestants({}), saves).times_faster_than_documented_sequential.size();
+    EXPECT_GE(taken, std::min<std::uint64_t>(saves, 30)) << saves;
+    EXPECT_LE(taken, 64u) << saves;
+  }
+}
+
+TEST(LatencyRun, CountsSavesThatAreNotTimed) {
+  Script script;
+  const report::RowSamples samples = run(contestants(script), 50);
+  const auto saves = static_cast<std::size_t>(std::count(script.order->begin(), script.order->end(), 's'));
+  const std::size_t counted = counts_allocator_calls() ? 21 : 0;
+  EXPECT_EQ(samples.allocator_calls.size(), counted);
+  EXPECT_EQ(saves, 1 + 50 + counted);
+  EXPECT_EQ(run(contestants({}), 5).allocator_calls.size(), counted == 0 ? 0u : 5u);
+}
+
+TEST(LatencyRun, AllocatorCallsAreThoseOfASave) {
+  if (!counts_allocator_calls()) GTEST_SKIP() << "not counted in this build";
+  Script script;
+  script.allocations = 7;
+  const report::RowSamples samples = run(contestants(script), 30);
+  EXPECT_EQ(samples.allocator_calls, std::vector<std::uint64_t>(21, 14)) << "each is freed, too";
+}
+
+TEST(LatencyRun, PhasesComeFromTheReport) {
+  Script script;
+  SaveReport report;
+  report.plan = SavePlan::kFused;
+  report.threads = 2;
+  for (unsigned p = 0; p < kSavePhases; ++p) report.phase_ns[p] = 10 + p;
+  script.report = &report;
+  const report::RowSamples samples = run(contestants(script), 4);
+  EXPECT_EQ(samples.plan, SavePlan::kFused);
+  EXPECT_EQ(samples.threads_taken, 2u);
+  for (unsigned p = 0; p < kSavePhases; ++p) EXPECT_EQ(samples.phase_ns[p], std::vector<std::uint64_t>(4, 10 + p));
+  const report::RowSamples without = run(contestants({}), 4);
+  EXPECT_EQ(without.plan, std::nullopt);
+  EXPECT_TRUE(without.phase_ns[0].empty());
+}
+
+TEST(LatencyRun, ColdRowsAskWhereTheImageLiesBeforeEachSave) {
+  Script script;
+  (void)run(contestants(script), 5, true);
+  // The first three saves are checks. Then 'i' is the image that was flushed.
+  const std::string order = script.order->substr(3);
+  for (std::size_t i = 0; i < 15 * 2; i += 2) EXPECT_EQ(order[i], 'i') << order;
+  Script warm;
+  (void)run(contestants(warm), 5);
+  EXPECT_EQ(warm.order->find('i'), std::string::npos);
+}
+
+std::string failure(const Script& script, std::uint64_t saves = 3) {
+  try {
+    (void)run(contestants(script), saves);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(LatencyRun, AWrongImageFailsBeforeAnythingIsTimed) {
+  Script script;
+  script.subject_differs_from = 1;
+  EXPECT_EQ(failure(script), "subject: packet 3 differs");
+  EXPECT_EQ(*script.order, "sfd");
+}
+
+TEST(LatencyRun, AWrongImageOfANeighbourFailsToo) {
+  Script floor, sequential;
+  floor.floor_differs_from = 1;
+  sequential.sequential_differs_from = 1;
+  EXPECT_EQ(failure(floor), "floor: packet 3 differs");
+  EXPECT_EQ(failure(sequential), "sequential: packet 3 differs");
+}
+
+TEST(LatencyRun, AnImageThatGoesWrongMeanwhileFails) {
+  Script script;
+  script.subject_differs_from = 3;
+  EXPECT_EQ(failure(script), "subject: packet 3 differs");
+  script.order->clear();
+  script.subject_differs_from = 30;
+  EXPECT_EQ(failure(script), "");
+}
+
+TEST(LatencyRun, ASaveThatThrowsFails) {
+  Script script;
+  script.subject_ns = [](unsigned save) -> std::uint64_t {
+    if (save == 2) throw std::runtime_error("save failed: no memory");
+    return 1;
+  };
+  EXPECT_EQ(failure(script), "save failed: no memory");
+}
+
+}  // namespace
+}  // namespace vmbsave::bench

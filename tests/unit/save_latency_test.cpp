@@ -1,0 +1,384 @@
+// The scenario of save latency: its points and rigs, and that no implementation passes the check with anything but the
+// reference packets.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <new>
+#include <numeric>
+
+#include "image/chunk_reader.hpp"
+#include "kmcl/vm.hpp"
+#include "scenarios/save_latency/check.hpp"
+#include "scenarios/save_latency/implementation.hpp"
+#include "scenarios/save_latency/rig.hpp"
+#include "scenarios/vm/check_failed.hpp"
+#include "scenarios/vm/machine.hpp"
+#include "vsp/blob/blob.h"
+
+namespace {
+
+std::atomic<std::uint64_t> allocations;
+
+}  // namespace
+
+// Not inlined: the compiler would pair malloc with a delete that it does not know.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  allocations.fetch_add(1);
+  if (void* const memory = std::malloc(bytes)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace vmbsave::bench {
+
+void PrintTo(const Point& point, std::ostream* out) { *out << point_name(point); }
+
+namespace {
+
+// ---- points ------------------------------------------------------------------------------------------------------
+
+TEST(Point, NamesSayWhatDiffers) {
+  EXPECT_EQ(point_name({}), "channels:16/packets:65536/state:32-272");
+  EXPECT_EQ(point_name({.channels = 1, .packets = 22, .state_min_bytes = 8, .state_max_bytes = 8}),
+            "channels:1/packets:22/state:8-8");
+  EXPECT_EQ(point_name({.skew_percent = 90}), "channels:16/packets:65536/state:32-272/skew:90");
+  EXPECT_EQ(point_name({.skew_percent = 90, .concurrent_callbacks = false}),
+            "channels:16/packets:65536/state:32-272/skew:90/serial_callbacks");
+  EXPECT_EQ(point_name({.concurrent_callbacks = false}), "channels:16/packets:65536/state:32-272/serial_callbacks");
+}
+
+std::uint64_t packets_on_all(const Point& point) {
+  std::uint64_t sum = 0;
+  for (std::uint32_t c = 0; c < point.channels; ++c) sum += packets_on(point, c);
+  return sum;
+}
+
+TEST(Point, EveryPacketIsOnOneChannel) {
+  for (const std::uint32_t channels : {1u, 2u, 3u, 16u, 2047u}) {
+    for (const std::uint32_t packets : {1u, 2u, 22u, 500u, 65'536u, 1u << 20}) {
+      for (const std::uint32_t skew : {0u, 1u, 50u, 90u, 100u}) {
+        if (skew != 0 && channels == 1) continue;
+        const Point point{.channels = channels, .packets = packets, .skew_percent = skew};
+        EXPECT_EQ(packets_on_all(point), packets) << point_name(point);
+      }
+    }
+  }
+  EXPECT_EQ(packets_on({.channels = 3, .packets = 500}, 1), 167u);
+  EXPECT_EQ(packets_on({.channels = 3, .packets = 500}, 2), 166u);
+  EXPECT_EQ(packets_on({.channels = 3, .packets = 501, .skew_percent = 90}, 0), 450u);
+  EXPECT_EQ(packets_on({.channels = 3, .packets = 501, .skew_percent = 90}, 1), 26u);
+  EXPECT_EQ(packets_on({.channels = 3, .packets = 501, .skew_percent = 90}, 2), 25u);
+}
+
+// ---- rigs --------------------------------------------------------------------------------------------------------
+
+TEST(Rig, HoldsThePacketsOfItsPoint) {
+  for (const Point& point : {Point{.channels = 3, .packets = 500}, Point{.channels = 3, .packets = 1},
+                             Point{.channels = 3, .packets = 1000, .skew_percent = 90}}) {
+    Rig rig(point);
+    EXPECT_EQ(rig.machine().in_use(), point.packets);
+    std::vector<bool> seen(point.packets);
+    for (std::uint32_t c = 0; c < point.channels; ++c) {
+      ASSERT_EQ(rig.packets(c).size(), packets_on(point, c));
+      ASSERT_EQ(rig.requests(c).size(), packets_on(point, c));
+      for (std::size_t i = 0; i < rig.packets(c).size(); ++i) {
+        const VMBS_VSP_REQUEST& request = rig.requests(c)[i];
+        EXPECT_EQ(VmbPacketGetChannel(rig.packets(c)[i]), rig.machine().channels()[c]);
+        EXPECT_EQ(VmbsPacketGetTransactionId(rig.packets(c)[i]), request.record + 1);
+        EXPECT_TRUE(i == 0 || request.record > rig.requests(c)[i - 1].record) << "ascending";
+        EXPECT_FALSE(seen.at(request.record)) << "each once";
+        seen[request.record] = true;
+        EXPECT_TRUE(point.skew_percent != 0 || request.record % point.channels == c);
+      }
+    }
+    rig.machine().complete_all();
+    EXPECT_EQ(rig.machine().delivered(), point.packets);
+  }
+}
+
+TEST(Rig, SizesAreUniformAndTheSameForEveryRigOfAPoint) {
+  const Point point{.channels = 1, .packets = 10'000, .state_min_bytes = 32, .state_max_bytes = 272};
+  const Rig rig(point);
+  std::vector<unsigned> count(31);
+  for (const VMBS_VSP_REQUEST& request : rig.requests(0)) {
+    ASSERT_TRUE(request.bytes >= 32 && request.bytes <= 272 && request.bytes % 8 == 0) << request.bytes;
+    ++count[(request.bytes - 32) / 8];
+  }
+  for (const unsigned n : count) EXPECT_NEAR(n, 10'000 / 31.0, 100.0);
+  const Rig again(point);
+  for (std::size_t i = 0; i < 10'000; ++i) ASSERT_EQ(rig.requests(0)[i].bytes, again.requests(0)[i].bytes);
+  const Rig dealt({.channels = 2, .packets = 10'000});
+  EXPECT_EQ(dealt.requests(1)[7].bytes, rig.requests(0)[15].bytes) << "of the record, not of the channel";
+}
+
+TEST(Rig, AsManyChannelsAsAVmHas) {
+  Rig rig({.channels = 2047, .packets = 4096});
+  EXPECT_EQ(rig.machine().in_use(), 4096u);
+  const auto engine = make_engine(rig, {});
+  engine->save();
+  EXPECT_EQ(engine->difference(), "");
+}
+
+TEST(Rig, APointThatCannotBeIsOneClearLine) {
+  for (const Point& point :
+       {Point{.channels = 0}, Point{.channels = 2048}, Point{.packets = 0}, Point{.packets = (1u << 20) + 1},
+        Point{.state_min_bytes = 0}, Point{.state_min_bytes = 33}, Point{.state_max_bytes = 273},
+        Point{.state_min_bytes = 280}, Point{.state_max_bytes = 16'392}, Point{.skew_percent = 101},
+        Point{.channels = 1, .skew_percent = 90}}) {
+    try {
+      const Rig rig(point);
+      ADD_FAILURE() << point_name(point);
+    } catch (const std::runtime_error& error) {
+      const std::string what = error.what();
+      EXPECT_TRUE(what.starts_with(point_name(point) + " cannot be: ")) << what;
+      EXPECT_EQ(what.find('\n'), std::string::npos);
+    }
+  }
+}
+
+TEST(Rig, PacketMemoryIsEveryPacketAndItsContextOnce) {
+  const Point point{.channels = 3, .packets = 500};
+  Rig rig(point);
+  constexpr std::size_t kStride = 64 + 320;  // the packet, and 16 + 272 bytes of context in whole cache lines
+  const auto memory = rig.packet_memory();
+  EXPECT_EQ(memory.size(), 3u) << "side by side: one run a channel";
+  std::size_t bytes = 0;
+  for (const auto run : memory) bytes += run.size();
+  EXPECT_EQ(bytes, 500 * kStride);
+  for (std::uint32_t c = 0; c < point.channels; ++c) {
+    for (const VMBPACKET packet : rig.packets(c)) {
+      const auto* const first = reinterpret_cast<const std::byte*>(packet);
+      const auto holds = [&](std::span<const std::byte> run) {
+        return first >= run.data() && first + kStride <= run.data() + run.size();
+      };
+      EXPECT_EQ(std::count_if(memory.begin(), memory.end(), holds), 1);
+    }
+  }
+}
+
+// ---- implementations ---------------------------------------------------------------------------------------------
+
+using Make = std::unique_ptr<Implementation> (*)(Rig&, const RunOptions&);
+constexpr Make kAll[] = {make_engine, make_c_face, make_documented_sequential, make_copy_floor};
+
+std::vector<std::byte> bytes_of(const std::vector<std::span<const std::byte>>& pieces) {
+  std::vector<std::byte> bytes;
+  for (const auto piece : pieces) bytes.insert(bytes.end(), piece.begin(), piece.end());
+  return bytes;
+}
+
+const Point kPoints[] = {
+    {.channels = 1, .packets = 1},
+    {.channels = 3, .packets = 1},
+    {.channels = 1, .packets = 22},
+    {.channels = 3, .packets = 22},
+    {.channels = 1, .packets = 500},
+    {.channels = 3, .packets = 500},
+    {.channels = 1, .packets = 2500},
+    {.channels = 3, .packets = 500, .skew_percent = 90},
+    {.channels = 3, .packets = 500, .skew_percent = 100},
+    {.channels = 3, .packets = 500, .concurrent_callbacks = false},
+    {.channels = 3, .packets = 500, .skew_percent = 90, .concurrent_callbacks = false},
+    {.channels = 3, .packets = 500, .state_min_bytes = 8, .state_max_bytes = 8},
+    {.channels = 3, .packets = 100, .state_min_bytes = 4096, .state_max_bytes = 4096},
+    {.channels = 3, .packets = 100, .state_min_bytes = 8, .state_max_bytes = 16384},
+};
+
+class EveryPoint : public testing::TestWithParam<Point> {};
+
+std::string test_name(const testing::TestParamInfo<Point>& info) {
+  std::string name = point_name(info.param);
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(SaveLatency, EveryPoint, testing::ValuesIn(kPoints), test_name);
+
+TEST_P(EveryPoint, EveryImplementationSavesTheReferencePackets) {
+  Rig rig(GetParam());
+  const auto threads = make_thread_executor(2);
+  for (Executor* const executor : {static_cast<Executor*>(nullptr), threads.get()}) {
+    for (const SavePlan plan : {SavePlan::kAuto, SavePlan::kExact, SavePlan::kFused}) {
+      for (const bool checksum : {false, true}) {
+        for (const Make make : kAll) {
+          const auto implementation = make(rig, {executor, plan, checksum});
+          SCOPED_TRACE(implementation->name());
+          EXPECT_NE(implementation->difference(), "") << "nothing is saved yet";
+          for (int round = 0; round < 3; ++round) {
+            EXPECT_GT(implementation->save(), 0u);
+            EXPECT_EQ(implementation->difference(), "");
+          }
+          EXPECT_GE(implementation->image_bytes(), GetParam().packets * (32u + GetParam().state_min_bytes));
+        }
+      }
+    }
+  }
+  rig.machine().complete_all();
+  EXPECT_EQ(rig.machine().delivered(), GetParam().packets) << "no save has lost one";
+}
+
+// One byte of one packet's state, behind the reference's back.
+TEST_P(EveryPoint, EveryImplementationNamesThePacketThatDiffers) {
+  Rig rig(GetParam());
+  for (const Make make : kAll) {
+    const auto implementation = make(rig, {});
+    SCOPED_TRACE(implementation->name());
+    implementation->save();
+    for (std::uint32_t c = 0; c < GetParam().channels; ++c) {
+      if (rig.packets(c).empty()) continue;
+      for (const std::size_t i : {std::size_t{0}, rig.packets(c).size() - 1}) {
+        const VMBS_VSP_REQUEST& request = rig.requests(c)[i];
+        auto* const state =
+            static_cast<std::byte*>(VmbsPacketGetClientContext(rig.packets(c)[i])) + VMBS_BLOB_STATE_OFFSET;
+        for (const std::uint32_t at : {0u, request.bytes - 1}) {
+          state[at] ^= std::byte{1};
+          implementation->save();
+          EXPECT_EQ(implementation->difference(), "channel " + std::to_string(c) + ": transaction " +
+                                                      std::to_string(request.record + 1) + ": byte " +
+                                                      std::to_string(at) + " of its state differs");
+          state[at] ^= std::byte{1};
+        }
+      }
+    }
+    implementation->save();
+    EXPECT_EQ(implementation->difference(), "");
+  }
+}
+
+TEST_P(EveryPoint, TheFloorCopiesTheEnginesImage) {
+  Rig rig(GetParam());
+  const auto engine = make_engine(rig, {.plan = SavePlan::kExact});
+  const auto floor = make_copy_floor(rig, {});
+  engine->save();
+  floor->save();
+  EXPECT_EQ(floor->image_bytes(), engine->image_bytes());
+  EXPECT_TRUE(bytes_of(floor->image_memory()) == bytes_of(engine->image_memory())) << "byte for byte";
+}
+
+TEST_P(EveryPoint, TheCFaceHandsOutTheEnginesStreams) {
+  Rig rig(GetParam());
+  const auto engine = make_engine(rig, {.checksum = true});
+  const auto c_face = make_c_face(rig, {.checksum = true});
+  engine->save();
+  const auto image = bytes_of(engine->image_memory());
+  c_face->save();
+  const auto streams = std::span(image).subspan(image::kImageChunkBytes).first(c_face->image_bytes());
+  EXPECT_EQ(image.size(), streams.size() + image::kImageChunkBytes + image::kEndChunkBytes);
+  EXPECT_TRUE(std::ranges::equal(c_face->image_memory().at(0), streams));
+}
+
+// The bodies of all block chunks: the records, in order of slots, which is that of arrival in a new rig.
+std::vector<std::byte> records_of(std::span<const std::byte> image) {
+  std::vector<std::byte> records;
+  image::Chunk chunk;
+  for (; image::read_unchecked_chunk(image, chunk) == Status::kSuccess; image = image.subspan(chunk.bytes.size())) {
+    if (chunk.kind() != image::ChunkKind::kBlock) continue;
+    records.insert(records.end(), chunk.body().begin(), chunk.body().end());
+  }
+  EXPECT_TRUE(image.empty());
+  return records;
+}
+
+TEST_P(EveryPoint, DocumentedRecordsAreTheEngines) {
+  Rig rig(GetParam());
+  const auto engine = make_engine(rig, {});
+  const auto documented = make_documented_sequential(rig, {});
+  engine->save();
+  documented->save();
+  EXPECT_TRUE(bytes_of(documented->image_memory()) == records_of(bytes_of(engine->image_memory())));
+}
+
+// Checks of level 2 give each SavePacket a guarded buffer of its own: then only the floor is looked at.
+constexpr bool kEngineAllocates = VMBSAVE_CHECK >= 2;
+
+TEST(SaveLatency, AWarmSaveAllocatesNothing) {
+  for (const bool concurrent : {true, false}) {
+    Rig rig({.channels = 3, .packets = 5000, .concurrent_callbacks = concurrent});
+    const auto threads = make_thread_executor(2);
+    for (Executor* const executor : {static_cast<Executor*>(nullptr), threads.get()}) {
+      for (const Make make : {make_engine, make_copy_floor, make_c_face}) {
+        if (kEngineAllocates && make != make_copy_floor) continue;
+        const auto implementation = make(rig, {.executor = executor});
+        for (int warming = 0; warming < 3; ++warming) implementation->save();
+        const std::uint64_t before = allocations.load();
+        implementation->save();
+        EXPECT_EQ(allocations.load(), before) << implementation->name();
+      }
+    }
+  }
+}
+
+TEST(SaveLatency, AnyPrefetchGivesTheSameCopy) {
+  Rig rig({.channels = 3, .packets = 500});
+  for (const FloorPrefetch& prefetch :
+       {FloorPrefetch{0, 64}, FloorPrefetch{1, 0}, FloorPrefetch{7, 4096}, FloorPrefetch{0xFFFFFFFF, 0xFFFFFFFF}}) {
+    const auto floor = make_tuned_copy_floor(rig, {}, prefetch);
+    floor->save();
+    EXPECT_EQ(floor->difference(), "");
+  }
+}
+
+TEST(SaveLatency, WhatTheEngineDidIsReported) {
+  Rig rig({.channels = 3, .packets = 500});
+  for (const Make make : {make_engine, make_c_face}) {
+    const auto implementation = make(rig, {});
+    implementation->save();
+    ASSERT_NE(implementation->report(), nullptr);
+    EXPECT_EQ(implementation->report()->packets, 500u);
+    EXPECT_EQ(implementation->report()->channels, 3u);
+  }
+  EXPECT_EQ(make_copy_floor(rig, {})->report(), nullptr);
+  EXPECT_EQ(make_documented_sequential(rig, {})->report(), nullptr);
+}
+
+// The size that a packet claims is beyond what a save may hold.
+TEST(SaveLatency, AFailedSaveIsACheckThatFailedAndTheNextOneWorks) {
+  Rig rig({.channels = 3, .packets = 500});
+  auto* const context = static_cast<std::byte*>(VmbsPacketGetClientContext(rig.packets(1)[7]));
+  std::uint32_t bytes;
+  std::memcpy(&bytes, context + 8, sizeof bytes);
+  for (const Make make : {make_engine, make_c_face}) {
+    const auto implementation = make(rig, {});
+    constexpr std::uint32_t kTooMany = 0xFFFFFFFF;
+    std::memcpy(context + 8, &kTooMany, sizeof kTooMany);
+    EXPECT_THROW(implementation->save(), CheckFailed);
+    EXPECT_THROW((void)make_c_face(rig, {}), CheckFailed);
+    std::memcpy(context + 8, &bytes, sizeof bytes);
+    implementation->save();
+    EXPECT_EQ(implementation->difference(), "");
+  }
+}
+
+// ---- the check of records ----------------------------------------------------------------------------------------
+
+TEST(Check, SeesEveryDifferenceOfRecords) {
+  Rig rig({.channels = 2, .packets = 10, .state_min_bytes = 40, .state_max_bytes = 40});
+  const auto documented = make_documented_sequential(rig, {});
+  documented->save();
+  const std::vector<std::byte> records = bytes_of(documented->image_memory());
+  ASSERT_EQ(records.size(), 10 * (32u + 48u));
+  EXPECT_EQ(records_difference(rig, records), "");
+  EXPECT_NE(records_difference(rig, std::span(records).first(records.size() - 1)), "");
+  EXPECT_NE(records_difference(rig, std::span(records).first(800 - 80)), "");
+  std::vector<std::byte> longer = records;
+  longer.push_back(std::byte{0});
+  EXPECT_NE(records_difference(rig, longer), "");
+  for (std::size_t at = 80; at < 160; ++at) {
+    if (at >= 80 + 8 && at < 80 + 16) continue;    // the sequence number, which nobody but the engine gives a meaning
+    if (at == 80 + 30 || at == 80 + 31) continue;  // reserved
+    std::vector<std::byte> damaged = records;
+    damaged[at] ^= std::byte{1};
+    EXPECT_NE(records_difference(rig, damaged), "") << "byte " << at;
+  }
+  std::vector<std::byte> swapped = records;
+  std::swap_ranges(swapped.begin(), swapped.begin() + 80, swapped.begin() + 80);
+  EXPECT_NE(records_difference(rig, swapped), "");
+}
+
+}  // namespace
+}  // namespace vmbsave::bench

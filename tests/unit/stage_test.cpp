@@ -1,0 +1,76 @@
+// The rigs that rows share, and that each row gets what it names.
+#include "latency/stage.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace vmbsave::bench {
+namespace {
+
+constexpr Point kSmall{.channels = 2, .packets = 64};
+constexpr Point kOther{.channels = 3, .packets = 32};
+constexpr Point kThird{.channels = 1, .packets = 16};
+
+TEST(RigPool, KeepsTheRigOfAPoint) {
+  RigPool pool(rig_bytes(kSmall) + rig_bytes(kOther));
+  const Rig* const small = &pool.at(kSmall);
+  EXPECT_EQ(&pool.at(kSmall), small);
+  EXPECT_EQ(pool.at(kOther).point(), kOther);
+  EXPECT_EQ(&pool.at(kSmall), small) << "there is room for both";
+  EXPECT_EQ(pool.size(), 2u);
+}
+
+TEST(RigPool, DropsTheOneThatWasNotUsedForLongest) {
+  RigPool pool(rig_bytes(kSmall) + rig_bytes(kOther));
+  (void)pool.at(kOther);
+  const Rig* const small = &pool.at(kSmall);
+  (void)pool.at(kThird);
+  EXPECT_EQ(pool.size(), 2u);
+  EXPECT_EQ(&pool.at(kSmall), small);
+}
+
+TEST(RigPool, KeepsAtLeastOne) {
+  RigPool pool(1);
+  (void)pool.at(kSmall);
+  EXPECT_EQ(pool.at(kOther).point(), kOther);
+  EXPECT_EQ(pool.size(), 1u);
+}
+
+TEST(Stage, GivesEachRowWhatItNames) {
+  Stage stage;
+  for (const Kind kind : {Kind::kDocumentedSequential, Kind::kCopyFloor, Kind::kEngine, Kind::kCFace}) {
+    const Contestants row = stage.contestants({.kind = kind, .point = kSmall, .threads = 2});
+    EXPECT_EQ(row.subject->name(), std::string(kind_name(kind)));
+    EXPECT_EQ(row.floor->name(), std::string("copy_floor"));
+    EXPECT_EQ(row.sequential->name(), std::string("documented_sequential"));
+    EXPECT_FALSE(row.packet_memory.empty());
+  }
+}
+
+TEST(Stage, HandsOnPlanThreadsAndChecksum) {
+  Stage stage;
+  const auto report = [&](const RowSpec& spec) {
+    const Contestants row = stage.contestants(spec);
+    row.subject->save();
+    EXPECT_EQ(row.subject->difference(), "") << row_name(spec);
+    return *row.subject->report();
+  };
+  EXPECT_EQ(report({.plan = SavePlan::kExact, .point = kSmall}).plan, SavePlan::kExact);
+  EXPECT_EQ(report({.plan = SavePlan::kFused, .point = kSmall, .checksum = true}).plan, SavePlan::kFused);
+  EXPECT_EQ(report({.point = {.packets = 16'384}, .threads = 2}).packets, 16'384u);
+}
+
+TEST(Stage, SaysHowMuchMemoryARowLacks) {
+  Stage stage;
+  constexpr Point kHuge{.channels = 2047, .packets = 4'000'000'000, .state_min_bytes = 4224, .state_max_bytes = 4224};
+  try {
+    (void)stage.contestants({.point = kHuge});
+    FAIL() << "16 TiB";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("MiB of memory"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace vmbsave::bench

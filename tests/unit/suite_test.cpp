@@ -1,0 +1,217 @@
+// The rows of the suites, what is kept of their calls, and the exit code of a run.
+#include <benchmark/benchmark.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "latency/row_log.hpp"
+#include "latency/run_suite.hpp"
+#include "latency/suites.hpp"
+#include "unit/fake_implementation.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+constexpr std::uint64_t kMuch = std::uint64_t{64} << 30;
+
+std::vector<std::string> names(const std::string& suite, unsigned cpus, std::uint64_t memory = kMuch) {
+  std::vector<std::string> result;
+  for (const RowSpec& row : suite_rows(suite, cpus, memory)) result.push_back(row_name(row));
+  return result;
+}
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+TEST(Suites, NameEachRowOnce) {
+  for (const std::string& suite : suite_names()) {
+    for (const unsigned cpus : {1u, 2u, 6u, 64u}) {
+      const auto rows = names(suite, cpus);
+      EXPECT_FALSE(rows.empty());
+      EXPECT_EQ(std::set<std::string>(rows.begin(), rows.end()).size(), rows.size()) << suite << " " << cpus;
+    }
+  }
+  EXPECT_THROW((void)suite_rows("none", 2, kMuch), std::invalid_argument);
+}
+
+TEST(Suites, QuickIsTheMiddlePointInEveryWay) {
+  const auto rows = names("quick", 8);
+  const std::string point = "/channels:16/packets:65536/state:32-272";
+  EXPECT_EQ(rows.size(), 17u);
+  for (const char* const row :
+       {"save/documented_sequential@/threads:1", "save/copy_floor@/threads:1", "save/copy_floor@/threads:2",
+        "save/engine/exact@/threads:1", "save/engine/fused@/threads:2", "save/engine/fused@/threads:2/checksum",
+        "save/c_face@/threads:1", "save/documented_sequential@/threads:1/cold", "save/copy_floor@/threads:2/cold",
+        "save/engine/exact@/threads:2/cold", "save/engine/fused@/threads:2/cold",
+        "save/engine/fused@/skew:90/threads:2", "save/engine/fused@/skew:90/serial_callbacks/threads:2"}) {
+    std::string name = row;
+    name.replace(name.find('@'), 1, point);
+    EXPECT_TRUE(has(rows, name)) << name;
+  }
+}
+
+TEST(Suites, OneCpuMeansOneThread) {
+  for (const std::string& suite : suite_names()) {
+    for (const RowSpec& row : suite_rows(suite, 1, kMuch)) EXPECT_EQ(row.threads, 1u) << row_name(row);
+  }
+}
+
+TEST(Suites, FullAddsOneFactorAtATime) {
+  const auto rows = suite_rows("full", 6, kMuch);
+  const auto differs = [](const Point& p) {
+    const Point middle;
+    return int{p.channels != middle.channels} + int{p.packets != middle.packets} +
+           int{p.state_min_bytes != middle.state_min_bytes || p.state_max_bytes != middle.state_max_bytes} +
+           int{p.skew_percent != 0};
+  };
+  std::set<unsigned> threads;
+  for (const RowSpec& row : rows) {
+    EXPECT_LE(differs(row.point), 1) << row_name(row);
+    EXPECT_EQ(row.saves, 1000u);
+    threads.insert(row.threads);
+  }
+  EXPECT_EQ(threads, (std::set<unsigned>{1, 2, 4, 6}));
+  const auto all = names("full", 6);
+  for (const char* const point :
+       {"channels:1/packets:65536/state:32-272", "channels:1023/packets:65536/state:32-272",
+        "channels:16/packets:64/state:32-272", "channels:16/packets:1048576/state:32-272",
+        "channels:16/packets:65536/state:624-624", "channels:16/packets:65536/state:4096-4096"}) {
+    for (const char* const plan : {"exact", "fused"}) {
+      EXPECT_TRUE(has(all, std::string("save/engine/") + plan + "/" + point + "/threads:2")) << point;
+    }
+  }
+  EXPECT_TRUE(has(names("full", 2, 1 << 30), "save/engine/fused/channels:16/packets:16384/state:4096-4096/threads:2"));
+}
+
+TEST(Suites, LongGoesToTheLimits) {
+  std::uint64_t largest = 0;
+  std::uint32_t channels = 0;
+  for (const RowSpec& row : suite_rows("long", 2, kMuch)) {
+    EXPECT_LE(row.point.packets, 1u << 20);
+    EXPECT_EQ(row.saves, 20u);
+    largest = std::max(largest, std::uint64_t{row.point.packets} * row.point.state_min_bytes);
+    channels = std::max(channels, row.point.channels);
+  }
+  EXPECT_GT(largest, std::uint64_t{4} << 30);
+  EXPECT_EQ(channels, 2047u);
+}
+
+report::RowSamples samples(std::size_t saves, std::uint64_t ns) {
+  report::RowSamples samples;
+  samples.save_ns.assign(saves, ns);
+  samples.ratio_to_floor.assign(saves, 1.0);
+  samples.phase_ns[0].assign(saves, 1);
+  return samples;
+}
+
+TEST(RowLog, KeepsTheLongestCallsAndAppendsThoseOfOneLength) {
+  RowLog log;
+  const RowSpec spec;
+  log.add(spec, samples(1, 100));
+  log.add(spec, samples(10, 101));
+  log.add(spec, samples(10, 102));
+  log.add(spec, samples(3, 103));
+  ASSERT_EQ(log.rows().size(), 1u);
+  const report::BenchRow& row = log.rows()[0];
+  EXPECT_EQ(row.samples.save_ns.size(), 20u);
+  EXPECT_EQ(row.samples.save_ns.front(), 101u);
+  EXPECT_EQ(row.samples.save_ns.back(), 102u);
+  EXPECT_EQ(row.samples.ratio_to_floor.size(), 20u);
+  EXPECT_EQ(row.samples.phase_ns[0].size(), 20u);
+  EXPECT_TRUE(row.verified);
+}
+
+TEST(RowLog, ARowThatFailedOnceHasNoNumbers) {
+  RowLog log;
+  const RowSpec spec{.kind = Kind::kCFace};
+  log.add(spec, samples(10, 1));
+  log.fail(spec, "first");
+  log.fail(spec, "second");
+  log.add(spec, samples(20, 1));
+  const report::BenchRow& row = log.rows()[0];
+  EXPECT_EQ(row.error, "first");
+  EXPECT_FALSE(row.verified);
+  EXPECT_TRUE(row.samples.save_ns.empty());
+  EXPECT_EQ(row.face, "c");
+}
+
+// With a reporter of its own: Google Benchmark's default one serves a process only once.
+class Run : public testing::Test {
+ protected:
+  ~Run() override { benchmark::ClearRegisteredBenchmarks(); }
+
+  int run(const MakeContestants& make, bool list_only = false) {
+    const std::vector<RowSpec> rows = {{.plan = SavePlan::kExact, .saves = 20},
+                                       {.plan = SavePlan::kFused, .saves = 30}};
+    register_rows(rows, true, make, log_);
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    benchmark::ConsoleReporter reporter(benchmark::ConsoleReporter::OO_None);
+    const int code = run_registered(list_only, log_, &reporter);
+    out_ = testing::internal::GetCapturedStdout();
+    err_ = testing::internal::GetCapturedStderr();
+    return code;
+  }
+
+  RowLog log_;
+  std::string out_, err_;
+};
+
+TEST_F(Run, MeasuresEachRowAsOftenAsItSays) {
+  EXPECT_EQ(run([](const RowSpec&) { return tests::contestants({}); }), 0);
+  ASSERT_EQ(log_.rows().size(), 2u);
+  EXPECT_EQ(log_.rows()[0].samples.save_ns.size(), 20u);
+  EXPECT_EQ(log_.rows()[1].samples.save_ns.size(), 30u);
+  EXPECT_EQ(err_.find("vmbsave-bench"), std::string::npos) << err_;
+}
+
+TEST_F(Run, AWrongImageFailsItsRowAndTheRun) {
+  const int code = run([](const RowSpec& spec) {
+    tests::Script script;
+    if (spec.plan == SavePlan::kFused) script.subject_differs_from = 1;
+    return tests::contestants(script);
+  });
+  EXPECT_EQ(code, 1);
+  EXPECT_NE(err_.find("vmbsave-bench: failed: save/engine/fused/"), std::string::npos) << err_;
+  EXPECT_NE(err_.find("packet 3 differs"), std::string::npos) << err_;
+  ASSERT_EQ(log_.rows().size(), 2u);
+  EXPECT_TRUE(log_.rows()[0].verified) << "the other row is measured";
+  EXPECT_TRUE(log_.rows()[1].samples.save_ns.empty());
+  EXPECT_NE(out_.find("ERROR"), std::string::npos) << out_;
+}
+
+TEST_F(Run, AnImageThatGoesWrongInTheLoopFailsTheRun) {
+  tests::Script script;
+  script.subject_differs_from = 5;
+  EXPECT_EQ(run([&](const RowSpec&) { return tests::contestants(script); }), 1);
+}
+
+TEST_F(Run, ASaveThatThrowsInTheLoopFailsTheRun) {
+  tests::Script script;
+  script.subject_ns = [](unsigned save) -> std::uint64_t {
+    return save < 5 ? 1000 : throw std::runtime_error("save failed");
+  };
+  EXPECT_EQ(run([&](const RowSpec&) { return tests::contestants(script); }), 1);
+  EXPECT_NE(err_.find("save failed"), std::string::npos);
+}
+
+TEST_F(Run, ARowThatCannotBeMadeFailsTheRun) {
+  EXPECT_EQ(run([](const RowSpec&) -> Contestants { throw std::bad_alloc(); }), 1);
+  EXPECT_NE(err_.find("not enough memory"), std::string::npos);
+}
+
+TEST_F(Run, NothingMeasuredFailsUnlessAListWasWanted) {
+  benchmark::SetBenchmarkFilter("no such row");
+  EXPECT_EQ(run([](const RowSpec&) { return tests::contestants({}); }), 1);
+  EXPECT_NE(err_.find("nothing was measured"), std::string::npos);
+  EXPECT_EQ(run([](const RowSpec&) { return tests::contestants({}); }, true), 0);
+  benchmark::SetBenchmarkFilter("");
+}
+
+}  // namespace
+}  // namespace vmbsave::bench
