@@ -142,16 +142,16 @@ TEST(Blob, SlotsThatAreUsedAgainKeepNothing) {
   EXPECT_EQ(bench::difference(image, {{request(2, 9)}}, vsp), "");
 }
 
-// The image of one packet of 40 bytes: image chunk, channel chunk, and the block, whose first record begins behind its
-// header.
+// An image of packets of 32 bytes: image chunk, channel chunk, and the block, whose records begin behind its header.
 constexpr std::size_t kBlock = image::kImageChunkBytes + image::kChannelChunkBytes;
 constexpr std::size_t kRecord = kBlock + sizeof(image::ChunkHeader);
-constexpr std::size_t kState = kRecord + sizeof(image::LibBuf);
+constexpr std::size_t kSecondRecord = kRecord + sizeof(image::LibBuf) + 32;
+constexpr std::size_t kSecondState = kSecondRecord + sizeof(image::LibBuf);
 
 TEST(Blob, BadStateIsRefusedAndTheChannelStaysUsable) {
   const VMBS_VSP& vsp = *vmbs_vsp_blob(32, 1);
-  Source source(*vmbs_vsp_blob(272, 1), {request(0, 40)});
-  Source fitting(vsp, {request(0, 32)});
+  Source source(*vmbs_vsp_blob(272, 1), {request(0, 32), request(1, 40)});
+  Source fitting(vsp, {request(0, 32), request(1, 32)});
   const auto longer = bench::gather(source.machine.save(0, {}).image);
   const auto good = bench::gather(fitting.machine.save(0, {}).image);
   const auto damaged = [&](std::size_t at, std::uint8_t bits) {
@@ -160,8 +160,8 @@ TEST(Blob, BadStateIsRefusedAndTheChannelStaysUsable) {
     image::seal_chunk(image.data() + kBlock);
     return image;
   };
-  std::vector<std::vector<std::byte>> bad = {longer, damaged(kRecord, 2)};  // too long; another transaction's
-  for (std::size_t i = 0; i < 32; ++i) bad.push_back(damaged(kState + i, 1));
+  std::vector<std::vector<std::byte>> bad = {longer, damaged(kSecondRecord, 8)};  // too long; another transaction's
+  for (std::size_t i = 0; i < 32; ++i) bad.push_back(damaged(kSecondState + i, 1));
   for (const auto& image : bad) {
     Machine destination(vsp, {1, 1}, {&fitting.quota, 1});
     try {
@@ -170,11 +170,13 @@ TEST(Blob, BadStateIsRefusedAndTheChannelStaysUsable) {
     } catch (const bench::CheckFailed& error) {
       EXPECT_NE(std::string(error.what()).find("0xC000000D"), std::string::npos) << error.what();
     }
-    EXPECT_EQ(destination.restore(0, good, nullptr).packets, 1u);
+    destination.reissue();
+    EXPECT_EQ(destination.in_use(), 0u) << "of what failed, nothing is left";
+    EXPECT_EQ(destination.restore(0, good, nullptr).packets, 2u);
     destination.start();
     destination.reissue();
     destination.complete_all();
-    EXPECT_EQ(destination.delivered(), 1u);
+    EXPECT_EQ(destination.delivered(), 2u);
   }
 }
 

@@ -30,6 +30,10 @@ std::atomic<std::uint64_t> allocations;
   if (void* const memory = std::malloc(bytes)) return memory;
   throw std::bad_alloc();
 }
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  allocations.fetch_add(1);
+  return std::malloc(bytes);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
@@ -97,6 +101,18 @@ TEST(Rig, HoldsThePacketsOfItsPoint) {
     }
     rig.machine().complete_all();
     EXPECT_EQ(rig.machine().delivered(), point.packets);
+  }
+}
+
+TEST(Rig, ChannelsAreAsThePointSays) {
+  for (const bool concurrent : {true, false}) {
+    Rig rig({.channels = 2, .packets = 1000, .skew_percent = 90, .concurrent_callbacks = concurrent});
+    const auto& channels = rig.machine().vm(0).channels().channels();
+    ASSERT_EQ(channels.size(), 2u);
+    for (const packet::Channel* channel : channels) EXPECT_EQ(channel->config().concurrent_callbacks, concurrent);
+    EXPECT_EQ(channels[0]->config().capacity, 900u);
+    EXPECT_EQ(channels[1]->config().capacity, 256u);
+    EXPECT_EQ(channels[0]->config().sends, 0u);
   }
 }
 
@@ -272,6 +288,23 @@ TEST_P(EveryPoint, TheCFaceHandsOutTheEnginesStreams) {
   EXPECT_TRUE(std::ranges::equal(c_face->image_memory().at(0), streams));
 }
 
+// Nothing is left over from an earlier save, and nothing is spared: each save writes all of its image.
+TEST_P(EveryPoint, ASaveWritesEveryByteOfItsImage) {
+  Rig rig(GetParam());
+  for (const Make make : kAll) {
+    const auto implementation = make(rig, {.checksum = true});
+    SCOPED_TRACE(implementation->name());
+    implementation->save();
+    const auto image = bytes_of(implementation->image_memory());
+    for (const std::span<const std::byte> piece : implementation->image_memory()) {
+      std::memset(const_cast<std::byte*>(piece.data()), 0xEE, piece.size());
+    }
+    EXPECT_NE(implementation->difference(), "");
+    implementation->save();
+    EXPECT_TRUE(bytes_of(implementation->image_memory()) == image);
+  }
+}
+
 // The bodies of all block chunks: the records, in order of slots, which is that of arrival in a new rig.
 std::vector<std::byte> records_of(std::span<const std::byte> image) {
   std::vector<std::byte> records;
@@ -311,6 +344,32 @@ TEST(SaveLatency, AWarmSaveAllocatesNothing) {
       }
     }
   }
+}
+
+// Notes what it is asked for.
+class NotingExecutor final : public Executor {
+ public:
+  unsigned concurrency() const noexcept override { return 2; }
+  void wake() noexcept override { calls += "wake "; }
+  void run(Task task, void* context) noexcept override {
+    calls += "run ";
+    task(context);
+  }
+  void for_each(std::size_t count, std::size_t grain, Body body, void* context) noexcept override {
+    calls += std::to_string(count) + "/" + std::to_string(grain) + " ";
+    for (std::size_t i = count; i-- > 0;) body(context, i, i + 1);
+  }
+
+  std::string calls;
+};
+
+TEST(SaveLatency, TheFloorRunsOnTheExecutorBlockByBlock) {
+  Rig rig({.channels = 3, .packets = 500});
+  NotingExecutor executor;
+  const auto floor = make_copy_floor(rig, {.executor = &executor});
+  floor->save();
+  EXPECT_EQ(executor.calls, "wake run 24/4 3/1 ") << "167, 167 and 166 packets: 8 blocks a channel";
+  EXPECT_EQ(floor->difference(), "");
 }
 
 TEST(SaveLatency, AnyPrefetchGivesTheSameCopy) {

@@ -1,6 +1,7 @@
 #include "vsp/blob/blob.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 
@@ -200,8 +201,9 @@ constexpr VMBS_VSP kBlob{
 };
 
 template <bool kConcurrent>
-constexpr const VMBS_VSP* kBlobs[] = {&kBlob<32, kConcurrent>,   &kBlob<272, kConcurrent>,  &kBlob<624, kConcurrent>,
-                                      &kBlob<4096, kConcurrent>, &kBlob<4224, kConcurrent>, &kBlob<16384, kConcurrent>};
+constexpr std::array<const VMBS_VSP*, 6> kBlobs = {&kBlob<32, kConcurrent>,   &kBlob<272, kConcurrent>,
+                                                   &kBlob<624, kConcurrent>,  &kBlob<4096, kConcurrent>,
+                                                   &kBlob<4224, kConcurrent>, &kBlob<16384, kConcurrent>};
 
 }  // namespace
 }  // namespace vmbsave::blob
