@@ -9,9 +9,6 @@
 
 namespace vmbsave::bench {
 
-// Processors that this process may use.
-unsigned usable_cpus();
-
 class Executors {
  public:
   // What production uses for so many threads.

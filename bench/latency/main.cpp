@@ -58,7 +58,7 @@ int run(const bench::Options& options) {
   bench::Stage stage;
   bench::RowLog log;
   const bench::MakeContestants make = [&](const bench::RowSpec& spec) { return stage.contestants(spec); };
-  bench::register_rows(bench::suite_rows(options.suite, bench::usable_cpus(), report::available_memory().value_or(0)),
+  bench::register_rows(bench::suite_rows(options.suite, available_cpus(), report::available_memory().value_or(0)),
                        options.fixed_saves, make, log);
   const int code = bench::run_registered(options.list_only, log);
   if (!options.out.empty() && !log.rows().empty()) {

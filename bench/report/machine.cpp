@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "report/cpu_quota.hpp"
+#include "exec/cgroup_quota.hpp"
 #include "report/json_values.hpp"
 #include "report/system_files.hpp"
 
@@ -82,7 +82,7 @@ Json machine_json(const fs::path& root) {
   json["cpu"] = or_null(value_of(root / "proc/cpuinfo", "model name"));
   json["cpus_online"] = or_null(cpus_in_list(read_line(cpus / "online")));
   json["cpus_allowed"] = or_null(cpus_in_list(value_of(root / "proc/self/status", "Cpus_allowed_list")));
-  json["cpu_quota"] = or_null(cpu_quota(root));
+  json["cpu_quota"] = or_null(exec::cgroup_quota(root == "/" ? "" : root.string()));
   json["l1d_bytes"] = cache_bytes(root, "1");
   json["l2_bytes"] = cache_bytes(root, "2");
   json["l3_bytes"] = cache_bytes(root, "3");

@@ -12,9 +12,14 @@ namespace {
 
 constexpr UINT32 kMostThreads = 1024;
 
+static_assert(static_cast<UINT32>(vmbsave::SavePlan::kAuto) == VMBS_PLAN_AUTO &&
+              static_cast<UINT32>(vmbsave::SavePlan::kExact) == VMBS_PLAN_EXACT &&
+              static_cast<UINT32>(vmbsave::SavePlan::kFused) == VMBS_PLAN_FUSED &&
+              vmbsave::kCalibrated == VMBS_CALIBRATED);
+
 bool is_sound(const VMBS_SAVE_OPTIONS& options) noexcept {
-  return options.Size == sizeof options && options.Executor <= VMBS_EXECUTOR_THREADS && options.Threads >= 1 &&
-         options.Threads <= kMostThreads;
+  return options.Size == sizeof options && options.Executor <= VMBS_EXECUTOR_AUTO && options.Threads <= kMostThreads &&
+         options.Plan <= VMBS_PLAN_FUSED;
 }
 
 }  // namespace
@@ -23,8 +28,9 @@ VOID VMBS_SAVE_OPTIONS_INIT(VMBS_SAVE_OPTIONS* Options) {
   if (Options == nullptr) return;
   *Options = {};
   Options->Size = sizeof *Options;
-  Options->Threads = 1;
+  Options->Executor = VMBS_EXECUTOR_AUTO;
   Options->Checksum = 1;
+  Options->SerialBelow = VMBS_CALIBRATED;
 }
 
 NTSTATUS VmbsChannelSetSaveOptions(VMBCHANNEL Channel, const VMBS_SAVE_OPTIONS* Options) {
@@ -56,8 +62,11 @@ NTSTATUS VmbsChannelGetSaveStatistics(VMBCHANNEL Channel, VMBS_SAVE_STATISTICS* 
                  .SizeNs = phase(SavePhase::kSize),
                  .PlaceNs = phase(SavePhase::kPlace),
                  .SaveNs = phase(SavePhase::kSave),
+                 .PassNs = phase(SavePhase::kPass),
                  .SealNs = phase(SavePhase::kSeal),
-                 .EndNs = phase(SavePhase::kEnd)};
+                 .EndNs = phase(SavePhase::kEnd),
+                 .Plan = static_cast<UINT32>(report.plan),
+                 .Threads = report.threads};
   return STATUS_SUCCESS;
 }
 

@@ -14,6 +14,13 @@ Status caller_status(Status status) noexcept {
   return taken ? Status::kInvalidBufferSize : status;
 }
 
+// nullptr: the calling thread alone.
+std::unique_ptr<Executor> executor_for(const VMBS_SAVE_OPTIONS& options) {
+  if (options.Executor == VMBS_EXECUTOR_SERIAL) return nullptr;
+  if (options.Executor == VMBS_EXECUTOR_AUTO) return make_executor(options.Threads);
+  return make_thread_executor(options.Threads == 0 ? available_cpus() : options.Threads);
+}
+
 // If a VSP may still hold packets, they stay where they are until Cleanup, empty: it may complete them.
 void disable_now(VMBCHANNEL__& channel) noexcept {
   channel.disable_pending = false;
@@ -237,15 +244,18 @@ void Vm::end_change() noexcept {
 }
 
 Status Vm::set_options(const VMBS_SAVE_OPTIONS& options) {
-  const bool threads = options.Executor == VMBS_EXECUTOR_THREADS && options.Threads > 1;
   const std::lock_guard lock(mutex_);
   if (phase_ != Phase::kIdle) return Status::kDeviceBusy;
-  executor_ = threads ? make_thread_executor(options.Threads) : nullptr;
+  std::unique_ptr<Executor> executor = executor_for(options);
+  if (!session_.reserve(options.ReserveBytes)) return Status::kInsufficientResources;
+  executor_ = std::move(executor);
   options_ = {.executor = executor_.get(),
               .deadline_ns = options.DeadlineNs,
               .memory_budget = options.MemoryBudget,
               .growth_retries = options.GrowthRetries,
-              .checksum = options.Checksum != 0};
+              .checksum = options.Checksum != 0,
+              .plan = static_cast<SavePlan>(options.Plan),
+              .serial_below = options.SerialBelow};
   require_paused_ = options.RequirePaused != 0;
   return Status::kSuccess;
 }

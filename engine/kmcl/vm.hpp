@@ -52,7 +52,7 @@ class Vm {
   enum class Phase { kIdle, kBeginning, kBegun, kRunning, kRan, kEnding };
   class Hold;
 
-  explicit Vm(PDEVICE_OBJECT parent) noexcept : parent_(parent) {}
+  explicit Vm(PDEVICE_OBJECT parent) : parent_(parent) {}
   bool called_from_inside() const noexcept;
   void settle(std::unique_lock<std::mutex>& lock) noexcept;
   bool may_begin() const noexcept;
@@ -68,8 +68,8 @@ class Vm {
 
   packet::Vm channels_;
   save::SaveSession session_{channels_};
-  std::unique_ptr<Executor> executor_;
-  SaveOptions options_;  // the executor is the one above
+  std::unique_ptr<Executor> executor_ = make_executor();
+  SaveOptions options_{.executor = executor_.get()};
   bool require_paused_ = false;
 
   std::mutex mutex_;  // of what follows, and of the list of channels

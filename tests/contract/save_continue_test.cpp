@@ -1,9 +1,11 @@
 // SaveBegin, SaveContinue and SaveEnd as a caller drives them; one VM, one cut.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "contract/endpoint.hpp"
+#include "vmbsave/executor.hpp"
 
 namespace vmbsave::test {
 namespace {
@@ -331,17 +333,45 @@ TEST(SaveOptions, ThreadsGiveTheSameImage) {
     endpoint.fill(200);
     const Bytes serial = save_and_end(endpoint.channel);
     VMBS_SAVE_OPTIONS options = defaults();
-    options.Executor = VMBS_EXECUTOR_THREADS;
     options.Threads = 3;
-    ASSERT_EQ(VmbsChannelSetSaveOptions(endpoint.channel, &options), STATUS_SUCCESS);
-    EXPECT_EQ(save_and_end(endpoint.channel), serial);
+    options.SerialBelow = 0;
+    for (const int executor : {VMBS_EXECUTOR_SERIAL, VMBS_EXECUTOR_THREADS, VMBS_EXECUTOR_AUTO}) {
+      for (const int plan : {VMBS_PLAN_AUTO, VMBS_PLAN_EXACT, VMBS_PLAN_FUSED}) {
+        options.Executor = static_cast<UINT32>(executor);
+        options.Plan = static_cast<UINT8>(plan);
+        ASSERT_EQ(VmbsChannelSetSaveOptions(endpoint.channel, &options), STATUS_SUCCESS);
+        EXPECT_EQ(save_and_end(endpoint.channel), serial) << "executor " << executor << ", plan " << plan;
+        const VMBS_SAVE_STATISTICS s = statistics(endpoint.channel);
+        EXPECT_EQ(s.Plan, plan == VMBS_PLAN_EXACT ? UINT32{VMBS_PLAN_EXACT} : UINT32{VMBS_PLAN_FUSED});
+        EXPECT_EQ(s.Threads, executor == VMBS_EXECUTOR_SERIAL    ? 1u
+                             : executor == VMBS_EXECUTOR_THREADS ? 3u
+                                                                 : std::min(3u, available_cpus()));
+      }
+    }
   }
+}
+
+TEST(SaveOptions, MemoryIsReadyBeforeTheFirstSave) {
+  Endpoint endpoint;
+  endpoint.fill(200);
+  VMBS_SAVE_OPTIONS options = defaults();
+  options.Plan = VMBS_PLAN_FUSED;
+  options.ReserveBytes = UINT64_MAX / 2;
+  EXPECT_EQ(VmbsChannelSetSaveOptions(endpoint.channel, &options), STATUS_INSUFFICIENT_RESOURCES);
+  options.ReserveBytes = 1 << 20;
+  ASSERT_EQ(VmbsChannelSetSaveOptions(endpoint.channel, &options), STATUS_SUCCESS);
+  save_and_end(endpoint.channel);
+  EXPECT_EQ(statistics(endpoint.channel).SaveNs, 0u) << "one pass";
+  EXPECT_GT(statistics(endpoint.channel).PassNs, 0u);
 }
 
 TEST(SaveOptions, BadOnesAreRefused) {
   Endpoint endpoint;
   VMBS_SAVE_OPTIONS options = defaults();
-  options.Threads = 0;
+  options.Threads = 1025;
+  EXPECT_EQ(VmbsChannelSetSaveOptions(endpoint.channel, &options), STATUS_INVALID_PARAMETER_2);
+  options = defaults();
+  options.Plan = 3;
   EXPECT_EQ(VmbsChannelSetSaveOptions(endpoint.channel, &options), STATUS_INVALID_PARAMETER_2);
   options = defaults();
   options.Executor = 77;
@@ -409,7 +439,8 @@ TEST(SaveStatistics, SayWhatASaveDid) {
   EXPECT_GT(s.ImageBytes, image.size()) << "the channel's stream, image chunk and end chunk";
   EXPECT_EQ(s.DeferredDelivered, 1u);
   EXPECT_EQ(s.FailureStatus, STATUS_SUCCESS);
-  EXPECT_GT(s.SaveNs, 0u);
+  EXPECT_GT(s.PassNs, 0u);
+  EXPECT_EQ(s.Threads, 1u);
   VMBS_SAVE_STATISTICS wrong{};
   EXPECT_EQ(VmbsChannelGetSaveStatistics(endpoint.channel, &wrong), STATUS_INVALID_PARAMETER_2);
 }

@@ -66,11 +66,10 @@ TEST(Executors, AreSharedByTheRowsOfAThreadCount) {
   Executor& one = executors.with_threads(1);
   Executor& two = executors.with_threads(2);
   EXPECT_EQ(one.concurrency(), 1u);
-  EXPECT_EQ(two.concurrency(), 2u);
+  EXPECT_EQ(two.concurrency(), std::min(2u, available_cpus()));
   EXPECT_EQ(&executors.with_threads(1), &one);
   EXPECT_EQ(&executors.with_threads(2), &two);
   EXPECT_EQ(Executors::name_of(1), "serial");
-  EXPECT_GE(usable_cpus(), 1u);
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 
 #include "json_schema.hpp"
 #include "report/build_info.hpp"
-#include "report/cpu_quota.hpp"
 #include "report/system_files.hpp"
 
 namespace vmbsave::report {
@@ -112,27 +111,12 @@ TEST_F(Machine, OddFilesAreNull) {
   }
 }
 
-TEST_F(Machine, QuotaOfVersion2IsTheSmallestOnTheWayUp) {
-  put("proc/self/cgroup", "0::/a/b\n");
-  EXPECT_EQ(cpu_quota(root_), std::nullopt);
-  put("sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
-  EXPECT_EQ(cpu_quota(root_), std::nullopt);
+TEST_F(Machine, QuotaIsThatOfTheCgroups) {
+  put("proc/self/cgroup", "0::/a\n");
+  put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+  EXPECT_EQ(read().at("cpu_quota"), nullptr);
   put("sys/fs/cgroup/a/cpu.max", "150000 100000\n");
-  EXPECT_EQ(cpu_quota(root_), 1.5);
-  put("sys/fs/cgroup/a/b/cpu.max", "50000 100000\n");
-  EXPECT_EQ(cpu_quota(root_), 0.5);
-  put("sys/fs/cgroup/cpu.max", "20000 100000\n");
-  EXPECT_EQ(read().at("cpu_quota"), 0.2);
-}
-
-TEST_F(Machine, QuotaOfVersion1IsThatOfTheCpuController) {
-  put("proc/self/cgroup", "5:cpuset:/x\n3:cpu,cpuacct:/job\n0::/\n");
-  put("sys/fs/cgroup/cpuset/x/cpu.cfs_quota_us", "1");
-  put("sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us", "-1\n");
-  put("sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_period_us", "100000\n");
-  EXPECT_EQ(cpu_quota(root_), std::nullopt);
-  put("sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us", "250000\n");
-  EXPECT_EQ(cpu_quota(root_), 2.5);
+  EXPECT_EQ(read().at("cpu_quota"), 1.5);
 }
 
 TEST(SystemFiles, ListsOfCpusAreCounted) {

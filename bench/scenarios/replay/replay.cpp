@@ -33,7 +33,7 @@ class Replay {
         schedule_(trace, options.service_time_ns, options.replication),
         queue_index_(index_queues(trace)),
         topology_(shape()),
-        executor_(options.threads > 1 ? make_thread_executor(options.threads) : nullptr) {}
+        executor_(make_executor(options.threads)) {}
 
   Result run() {
     survey();

@@ -29,9 +29,10 @@ VMBS_SAVE_OPTIONS save_options(const RunOptions& run) {
   VMBS_SAVE_OPTIONS options;
   VMBS_SAVE_OPTIONS_INIT(&options);
   options.Checksum = run.checksum ? 1 : 0;
-  // All of a run's options that VMBS_SAVE_OPTIONS has: the kind of executor and the plan are the library's choice.
-  options.Executor = run.executor == nullptr ? VMBS_EXECUTOR_SERIAL : VMBS_EXECUTOR_THREADS;
+  // An executor of the library's own, of the kind that the run's is.
+  options.Executor = run.executor == nullptr ? VMBS_EXECUTOR_SERIAL : VMBS_EXECUTOR_AUTO;
   options.Threads = run.executor == nullptr ? 1 : run.executor->concurrency();
+  options.Plan = static_cast<UINT8>(run.plan);
   return options;
 }
 

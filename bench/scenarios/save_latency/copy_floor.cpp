@@ -17,7 +17,7 @@ namespace vmbsave::bench {
 namespace {
 
 // As many blocks as the engine gives to a thread at a time (save/session_impl.hpp).
-constexpr std::size_t kBlocksAtOnce = 4;
+constexpr std::size_t kBlocksAtOnce = 16;
 
 const std::byte* state_of(const packet::Packet& packet) {
   return reinterpret_cast<const std::byte*>(&packet + 1) + VMBS_BLOB_STATE_OFFSET;

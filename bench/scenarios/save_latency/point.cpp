@@ -17,6 +17,7 @@ std::string point_name(const Point& point) {
                                  point.state_min_bytes, point.state_max_bytes);
   if (point.skew_percent != 0) name += fmt::format("/skew:{}", point.skew_percent);
   if (!point.concurrent_callbacks) name += "/serial_callbacks";
+  if (point.in_order) name += "/in_order";
   return name;
 }
 

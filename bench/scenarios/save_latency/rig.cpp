@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::uint32_t kSizeStep = 8;
 constexpr std::uint32_t kLeastQuota = 256;
+constexpr std::uint64_t kReplacements = 3;  // a packet: one in twenty is still of the first ones
 
 void require(bool holds, const Point& point, const std::string& expected) {
   if (!holds) throw std::runtime_error(fmt::format("{} cannot be: {}", point_name(point), expected));
@@ -92,6 +93,26 @@ void Rig::put_in_use() {
     machine_->submit(channel, request);
     packets_[channel].push_back(machine_->packet(request.record + 1));
     requests_[channel].push_back(request);
+  }
+  if (!point_.in_order) replace(kReplacements * std::uint64_t{point_.packets});
+}
+
+// A channel at work: any of its packets completes, and another one comes in its place. Thus packets lie in memory in no
+// order, as they do when a VM is saved that has run for a while.
+void Rig::replace(std::uint64_t times) {
+  for (std::uint64_t i = 0; i < times; ++i) {
+    const std::uint64_t record = point_.packets + i;
+    const std::uint32_t channel = channel_of(point_, static_cast<std::uint32_t>(i % point_.packets));
+    VMBS_VSP_REQUEST& request = requests_[channel][mix(~record) % requests_[channel].size()];
+    machine_->complete(request.record + 1);
+    request = request_of(point_, record);
+    machine_->submit(channel, request);
+  }
+  for (std::uint32_t c = 0; c < point_.channels; ++c) {
+    const auto by_arrival = [](const VMBS_VSP_REQUEST& a, const VMBS_VSP_REQUEST& b) { return a.record < b.record; };
+    std::sort(requests_[c].begin(), requests_[c].end(), by_arrival);
+    std::transform(requests_[c].begin(), requests_[c].end(), packets_[c].begin(),
+                   [this](const VMBS_VSP_REQUEST& request) { return machine_->packet(request.record + 1); });
   }
 }
 

@@ -1,4 +1,5 @@
-// rig.hpp: a VM with the packets of a point in use on its channels, put there by guests over their rings.
+// rig.hpp: a VM with the packets of a point in use on its channels, put there by guests over their rings, after
+// some traffic.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +38,7 @@ class Rig {
 
  private:
   void put_in_use();
+  void replace(std::uint64_t times);
 
   const Point point_;
   const VMBS_VSP& vsp_;

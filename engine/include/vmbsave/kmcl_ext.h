@@ -152,19 +152,29 @@ NTSTATUS VmbsChannelProcessIncoming(VMBCHANNEL Channel, UINT32 MaximumPackets, P
 /* ---- virtual machine: all channels of one parent -------------------------------------------------------------------------------- */
 
 #define VMBS_EXECUTOR_SERIAL 0  /**< everything on the thread that calls SaveContinue */
-#define VMBS_EXECUTOR_THREADS 1 /**< that thread and Threads - 1 of the engine's own, which start with the first save */
+#define VMBS_EXECUTOR_THREADS 1 /**< that thread and Threads - 1 of the engine's own, which start with the first parallel save */
+#define VMBS_EXECUTOR_AUTO 2    /**< that thread and oneTBB's workers, if the engine was built with it; else as VMBS_EXECUTOR_THREADS */
+
+#define VMBS_PLAN_AUTO 0  /**< the faster one, as far as the engine knows */
+#define VMBS_PLAN_EXACT 1 /**< every packet's first call, then every packet's second one */
+#define VMBS_PLAN_FUSED 2 /**< both calls, block by block: the same image */
+
+#define VMBS_CALIBRATED 0xFFFFFFFFu /**< SerialBelow: found from the saves themselves */
 
 /** How a VM is saved. VMBS_SAVE_OPTIONS_INIT sets the defaults. */
 typedef struct VMBS_SAVE_OPTIONS {
   UINT32 Size;           /**< of this structure */
-  UINT32 Executor;       /**< VMBS_EXECUTOR_...; serial by default */
-  UINT32 Threads;        /**< 1 to 1,024; 1 by default */
+  UINT32 Executor;       /**< VMBS_EXECUTOR_...; VMBS_EXECUTOR_AUTO by default. SavePackets of different channels then run at once */
+  UINT32 Threads;        /**< at most 1,024; 0, the default: all that affinity and CPU quota allow. VMBS_EXECUTOR_AUTO never takes more */
   UINT32 GrowthRetries;  /**< how often the save pass may be run again because a packet's state grew; 0 by default */
   BOOLEAN RequirePaused; /**< not 0: SaveBegin refuses while a channel of the VM is active; off by default */
   BOOLEAN Checksum;      /**< 0: checksums are left out, and the image cannot be restored; on by default */
-  UINT8 Reserved[6];     /**< 0 */
+  UINT8 Plan;            /**< VMBS_PLAN_...; VMBS_PLAN_AUTO by default */
+  UINT8 Reserved;        /**< 0 */
+  UINT32 SerialBelow;    /**< saves of fewer packets run on the calling thread alone; VMBS_CALIBRATED by default */
   UINT64 DeadlineNs;     /**< nanoseconds from the cut after which the save fails with STATUS_IO_TIMEOUT; 0, the default: none */
   UINT64 MemoryBudget;   /**< most bytes of image; more fail SaveContinue with STATUS_QUOTA_EXCEEDED; 0, the default: no limit */
+  UINT64 ReserveBytes;   /**< memory for an image of so many bytes is made ready when the options are set; 0, the default: by the first save */
 } VMBS_SAVE_OPTIONS;
 
 /**
@@ -183,7 +193,7 @@ VOID VMBS_SAVE_OPTIONS_INIT(VMBS_SAVE_OPTIONS *Options);
  * @retval STATUS_INVALID_PARAMETER_1     no channel
  * @retval STATUS_INVALID_PARAMETER_2     no options, another size, or a value out of range
  * @retval STATUS_DEVICE_BUSY             a save of the VM runs
- * @retval STATUS_INSUFFICIENT_RESOURCES  no memory; the options are as they were
+ * @retval STATUS_INSUFFICIENT_RESOURCES  no memory, or not as much as ReserveBytes; the options are as they were
  */
 NTSTATUS VmbsChannelSetSaveOptions(VMBCHANNEL Channel, const VMBS_SAVE_OPTIONS *Options);
 
@@ -202,11 +212,14 @@ typedef struct VMBS_SAVE_STATISTICS {
   UINT64 DeferredDelivered;    /**< completions that SaveEnd gave to the guest */
   UINT64 CutNs;                /**< the cut: freezing what is in use */
   UINT64 TransitWaitNs;        /**< waiting for threads that were receiving or delivering a packet at the cut */
-  UINT64 SizeNs;               /**< first calls of SavePacket */
+  UINT64 SizeNs;               /**< first calls of SavePacket, in the exact plan */
   UINT64 PlaceNs;              /**< giving each chunk its place */
-  UINT64 SaveNs;               /**< second calls of SavePacket */
-  UINT64 SealNs;               /**< channel chunks and directories */
+  UINT64 SaveNs;               /**< second calls of SavePacket, in the exact plan; in the fused one, of what found no room at first */
+  UINT64 PassNs;               /**< both calls, in the fused plan */
+  UINT64 SealNs;               /**< what is left to be written when all packets are saved */
   UINT64 EndNs;                /**< SaveEnd: thawing and delivering */
+  UINT32 Plan;                 /**< the one taken: VMBS_PLAN_EXACT or VMBS_PLAN_FUSED */
+  UINT32 Threads;              /**< that could take part */
 } VMBS_SAVE_STATISTICS;
 
 /**
