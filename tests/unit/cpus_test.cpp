@@ -2,7 +2,6 @@
 #include "exec/cpus.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +12,7 @@
 #include <system_error>
 
 #include "exec/cgroup_quota.hpp"
+#include "unit/processes.hpp"
 #include "vmbsave/executor.hpp"
 
 namespace vmbsave::exec {
@@ -254,16 +254,6 @@ TEST(Cpus, OfThisProcess) {
   EXPECT_EQ(threads_for(1'000'000), available_cpus());
 }
 
-// Runs f in a child of its own; what it returns, or -1.
-template <class F>
-int in_child(F&& f) {
-  const pid_t child = fork();
-  if (child == 0) _exit(f());
-  int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
-  return WEXITSTATUS(status);
-}
-
 // A child cgroup of this process's own, with half a processor; empty if the system does not let us make one.
 class HalfACpu {
  public:
@@ -292,7 +282,7 @@ TEST(Cpus, QuotaOfARealCgroup) {
   constexpr int kCannotEnter = 77;
   const HalfACpu cgroup;
   if (!cgroup.exists()) GTEST_SKIP() << "no writable cgroup with the cpu controller";
-  const int result = in_child([&] {
+  const int result = test::in_child([&] {
     if (!cgroup.enter()) return kCannotEnter;
     if (cpu_limits().quota != 0.5) return 1;
     if (available_cpus() != 1) return 2;

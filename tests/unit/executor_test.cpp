@@ -3,14 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <mutex>
 #include <ostream>
 #include <set>
@@ -18,6 +15,7 @@
 #include <vector>
 
 #include "exec/standby.hpp"
+#include "unit/processes.hpp"
 
 namespace vmbsave {
 namespace {
@@ -333,14 +331,6 @@ TEST(Executor, Concurrency) {
 #endif
 }
 
-// Calls f in a process of its own, with no thread but its own; true if f returned true.
-bool in_child(const std::function<bool()>& f) {
-  const pid_t child = fork();
-  if (child == 0) _exit(f() ? 0 : 1);
-  int status = 0;
-  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 bool use_one_cpu() {
   cpu_set_t mask;
   CPU_ZERO(&mask);
@@ -362,23 +352,17 @@ bool save_like(Executor& executor) {
   return true;
 }
 
-TEST(Executor, OneCpu) {
-  EXPECT_TRUE(in_child([] {
-    if (!use_one_cpu() || available_cpus() != 1) return false;
-    const std::ptrdiff_t before = threads_here();
-    const auto executor = make_executor();
-    const auto tbb = make_tbb_executor(8);
-    return executor->concurrency() == 1 && save_like(*executor) &&
-           (tbb == nullptr || (tbb->concurrency() == 1 && save_like(*tbb))) && threads_here() == before;
-  }));
+bool works_on_one_cpu() {
+  if (!use_one_cpu() || available_cpus() != 1) return false;
+  const std::ptrdiff_t before = threads_here();
+  const auto executor = make_executor();
+  const auto tbb = make_tbb_executor(8);
+  return executor->concurrency() == 1 && save_like(*executor) &&
+         (tbb == nullptr || (tbb->concurrency() == 1 && save_like(*tbb))) && threads_here() == before;
 }
-
-// Runs the statement in a process that starts anew, so that no thread of an earlier test is missing in it.
-#define EXPECT_IN_A_FRESH_PROCESS(condition)                                   \
-  do {                                                                         \
-    GTEST_FLAG_SET(death_test_style, "threadsafe");                            \
-    EXPECT_EXIT(_exit((condition) ? 0 : 1), ::testing::ExitedWithCode(0), ""); \
-  } while (false)
+TEST(Executor, OneCpu) {
+  EXPECT_EQ(test::in_child([] { return works_on_one_cpu() ? 0 : 1; }), 0);
+}
 
 // The processors go after the executor was made: its workers stand in the caller's way, but not for long.
 bool processors_go() {
