@@ -31,7 +31,8 @@ TEST(LatencyRun, TakesASampleASaveAndTheFirstApart) {
   ASSERT_EQ(samples.save_ns.size(), 100u);
   EXPECT_EQ(samples.save_ns.front(), 1001u);
   EXPECT_EQ(samples.save_ns.back(), 1100u);
-  EXPECT_EQ(samples.page_faults.size(), 100u);
+  ASSERT_EQ(samples.page_faults.size(), 100u);
+  EXPECT_GT(std::count(samples.page_faults.begin(), samples.page_faults.end(), 0u), 50) << "each save's own";
   EXPECT_EQ(samples.image_bytes, 4096u);
   EXPECT_EQ(samples.hiccup_ns.size(), 100u);
 }
