@@ -25,11 +25,13 @@ bool has_clflushopt() noexcept {
 
 // Each line that holds a byte of the span, and no other: what lies beside may not be mapped.
 template <class FlushLine>
-void for_each_line(std::span<const std::byte> memory, FlushLine flush_line) {
-  if (memory.empty()) return;
+std::size_t for_each_line(std::span<const std::byte> memory, FlushLine flush_line) {
+  if (memory.empty()) return 0;
   const std::byte* const last = &memory.back();
   const std::byte* line = memory.data() - reinterpret_cast<std::uintptr_t>(memory.data()) % kLine;
-  for (; line <= last; line += kLine) flush_line(line);
+  std::size_t lines = 0;
+  for (; line <= last; line += kLine, ++lines) flush_line(line);
+  return lines;
 }
 
 [[gnu::target("clflushopt")]] void flush_line_weakly_ordered(const std::byte* line) {
@@ -38,20 +40,22 @@ void for_each_line(std::span<const std::byte> memory, FlushLine flush_line) {
 
 }  // namespace
 
-void flush_from_caches(std::span<const std::span<const std::byte>> memory) {
+std::size_t flush_from_caches(std::span<const std::span<const std::byte>> memory) {
+  std::size_t lines = 0;
   const bool weakly_ordered = has_clflushopt();
   _mm_mfence();  // what was written is written before it is flushed
   for (const std::span<const std::byte> span : memory) {
     if (weakly_ordered) {
-      for_each_line(span, flush_line_weakly_ordered);
+      lines += for_each_line(span, flush_line_weakly_ordered);
     } else {
-      for_each_line(span, [](const std::byte* line) { _mm_clflush(line); });
+      lines += for_each_line(span, [](const std::byte* line) { _mm_clflush(line); });
     }
   }
   _mm_mfence();  // and flushed before anything is timed
+  return lines;
 }
 #else
-void flush_from_caches(std::span<const std::span<const std::byte>>) {
+std::size_t flush_from_caches(std::span<const std::span<const std::byte>>) {
   constexpr std::size_t kUnknownCacheBytes = 64u << 20;
   const long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
   static std::vector<std::byte> other(2 * (l3 > 0 ? static_cast<std::size_t>(l3) : kUnknownCacheBytes));
@@ -59,6 +63,7 @@ void flush_from_caches(std::span<const std::span<const std::byte>>) {
     volatile std::byte* const byte = &other[i];
     *byte = *byte ^ std::byte{1};
   }
+  return 0;
 }
 #endif
 

@@ -1,6 +1,7 @@
 # cmake -DSOURCE=DIR -DTEMPLATE=FILE -DOUTPUT=FILE -P commit.cmake
 # Writes OUTPUT from TEMPLATE, and only if that changes it: the commit that SOURCE is at, and whether files differ from it
 # (new files too; ignored ones do not count). Without git, or where SOURCE is not the top of a work tree: unknown.
+cmake_minimum_required(VERSION 3.25)
 set(commit unknown)
 set(clean -1)
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
@@ -92,6 +93,13 @@ TEST(AllocationCounter, CountsNothingWhileItIsOff) {
   EXPECT_EQ(calls_of([] {}), 0u);
 }
 
+void allocate_and_free(std::uint64_t rounds) {
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    void* volatile memory = std::malloc(10);
+    std::free(memory);
+  }
+}
+
 TEST(AllocationCounter, CountsAllThreads) {
   constexpr unsigned kThreads = 80;  // more than the counter has lines
   constexpr std::uint64_t kRounds = 100;
@@ -100,10 +108,7 @@ TEST(AllocationCounter, CountsAllThreads) {
   for (unsigned t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       while (!go) std::this_thread::yield();
-      for (std::uint64_t i = 0; i < kRounds; ++i) {
-        void* volatile memory = std::malloc(10);
-        std::free(memory);
-      }
+      allocate_and_free(kRounds);
     });
   }
   start_counting();
@@ -112,6 +117,30 @@ TEST(AllocationCounter, CountsAllThreads) {
   const std::uint64_t calls = stop_counting();
   EXPECT_GE(calls, kThreads * kRounds * 2);
   EXPECT_LE(calls, kThreads * (kRounds * 2 + 10)) << "a thread's end frees a little of its own";
+}
+
+// Threads are given lines in turn: 64 threads after the first comes one that has the first one's.
+TEST(AllocationCounter, LosesNothingWhereThreadsShareALine) {
+  constexpr unsigned kLines = 64;
+  constexpr std::uint64_t kRounds = 300'000;
+  std::atomic<bool> has_line{false}, go{false};
+  const auto work = [&] {
+    allocate_and_free(1);
+    has_line = true;
+    while (!go) std::this_thread::yield();
+    allocate_and_free(kRounds);
+  };
+  start_counting();
+  std::thread first(work);
+  while (!has_line) std::this_thread::yield();
+  for (unsigned t = 1; t < kLines; ++t) std::thread([] { allocate_and_free(1); }).join();
+  has_line = false;
+  std::thread second(work);
+  while (!has_line) std::this_thread::yield();
+  go = true;
+  first.join();
+  second.join();
+  EXPECT_GE(stop_counting(), 2 * kRounds * 2 + 2 * (kLines + 1));
 }
 
 TEST(Wrappers, DoWhatTheyWrap) {

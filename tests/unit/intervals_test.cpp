@@ -32,8 +32,10 @@ TEST(MedianRanks, AreThoseOfTheBinomialDistribution) {
   EXPECT_EQ(ranks(8), (Ranks{1, 8}));
   EXPECT_EQ(ranks(9), (Ranks{2, 8}));
   EXPECT_EQ(ranks(10), (Ranks{2, 9}));
+  EXPECT_EQ(ranks(14), (Ranks{3, 12}));
   EXPECT_EQ(ranks(15), (Ranks{4, 12}));
   EXPECT_EQ(ranks(20), (Ranks{6, 15}));
+  EXPECT_EQ(ranks(22), (Ranks{6, 17}));
   EXPECT_EQ(ranks(25), (Ranks{8, 18}));
   EXPECT_EQ(ranks(50), (Ranks{18, 33}));
   EXPECT_EQ(ranks(100), (Ranks{40, 61}));

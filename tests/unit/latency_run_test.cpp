@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <regex>
 #include <stdexcept>
 
 #include "harness/allocation_counter.hpp"
@@ -30,7 +31,8 @@ TEST(LatencyRun, TakesASampleASaveAndTheFirstApart) {
   ASSERT_EQ(samples.save_ns.size(), 100u);
   EXPECT_EQ(samples.save_ns.front(), 1001u);
   EXPECT_EQ(samples.save_ns.back(), 1100u);
-  EXPECT_EQ(samples.page_faults.size(), 100u);
+  ASSERT_EQ(samples.page_faults.size(), 100u);
+  EXPECT_GT(std::count(samples.page_faults.begin(), samples.page_faults.end(), 0u), 50) << "each save's own";
   EXPECT_EQ(samples.image_bytes, 4096u);
   EXPECT_EQ(samples.hiccup_ns.size(), 100u);
 }
@@ -52,10 +54,11 @@ TEST(LatencyRun, TheFloorComesBeforeAndAfterInTurnsThatAreAlwaysTheSame) {
   (void)run(contestants(script), 200);
   (void)run(contestants(again), 200);
   EXPECT_EQ(*script.order, *again.order);
-  std::map<std::string, int> pairs;
-  for (std::size_t i = 3; i + 1 < script.order->size(); ++i) ++pairs[script.order->substr(i, 2)];
-  EXPECT_GT(pairs["fs"], 50) << *script.order;
-  EXPECT_GT(pairs["sf"], 50);
+  std::map<char, int> first;  // letters of an iteration: s and f, and then d in some
+  const std::string order = std::regex_replace(script.order->substr(3, 200 * 2 + 50), std::regex("d"), "");
+  for (std::size_t i = 0; i < 200 * 2; i += 2) ++first[order[i]];
+  EXPECT_GT(first['f'], 50) << order;
+  EXPECT_GT(first['s'], 50) << order;
 }
 
 TEST(LatencyRun, TheSequentialNeighbourIsThereOftenEnoughAndNotMore) {
