@@ -19,6 +19,7 @@ int run(std::vector<std::string> arguments) {
   const fs::path bench = fs::read_symlink("/proc/self/exe").parent_path() / "vmbsave-bench";
   arguments.insert(arguments.begin(), bench.string());
   std::vector<char*> words;
+  words.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
   execv(bench.c_str(), words.data());

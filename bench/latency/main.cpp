@@ -41,7 +41,8 @@ void show(const Json& context) {
       benchmark::AddCustomContext(block, text(values));
       continue;
     }
-    for (const auto& [key, value] : values.items()) benchmark::AddCustomContext(block + "." + key, text(value));
+    for (const auto& [key, value] : values.items())
+      benchmark::AddCustomContext(fmt::format("{}.{}", block, key), text(value));
   }
 }
 

@@ -38,11 +38,11 @@ void expect_memory(std::uint64_t bytes) {
 std::uint64_t rig_bytes(const Point& point) {
   constexpr std::uint64_t kBesideTheState = 1024;  // packet object, request, its place in the rings
   constexpr std::uint64_t kChannel = 64u << 10;
-  return point.packets * (point.state_max_bytes + kBesideTheState) + point.channels * kChannel;
+  return point.packets * (point.state_max_bytes + kBesideTheState) + point.channels * kChannel + image_bytes(point);
 }
 
 std::uint64_t image_bytes(const Point& point) {
-  constexpr std::uint64_t kBesideTheState = 192;  // record header, LibBuf, share of block and directory
+  constexpr std::uint64_t kBesideTheState = 64;  // record header, LibBuf, share of block and directory
   return point.packets * (point.state_max_bytes + kBesideTheState);
 }
 
@@ -55,8 +55,12 @@ void RigPool::make_room(std::uint64_t bytes) {
   while (!rigs_.empty() && used() > limit_bytes_) rigs_.pop_back();
 }
 
+RigPool::Rigs::iterator RigPool::find(const Point& point) {
+  return std::find_if(rigs_.begin(), rigs_.end(), [&](const auto& rig) { return rig->point() == point; });
+}
+
 Rig& RigPool::at(const Point& point) {
-  const auto found = std::find_if(rigs_.begin(), rigs_.end(), [&](const auto& rig) { return rig->point() == point; });
+  const auto found = find(point);
   if (found != rigs_.end()) {
     rigs_.splice(rigs_.begin(), rigs_, found);
   } else {
@@ -69,9 +73,11 @@ Rig& RigPool::at(const Point& point) {
 
 Contestants Stage::contestants(const RowSpec& spec) {
   Executor& executor = executors_.with_threads(spec.threads);
-  constexpr unsigned kImages = 3;
+  // Of the two neighbours, and one that the check gathers from pieces; the engine's is the rig's, once there was a
+  // save.
+  const unsigned images = rigs_.has(spec.point) ? 3 : 4;
   Rig& rig = rigs_.at(spec.point);
-  expect_memory(kImages * image_bytes(spec.point));
+  expect_memory(images * image_bytes(spec.point));
   RowSpec reference = spec;
   Contestants contestants;
   contestants.subject = make(rig, spec, executor);

@@ -12,7 +12,7 @@
 
 namespace vmbsave::bench {
 
-// Estimates, on the safe side.
+// Estimates, on the safe side. A rig keeps the memory of the image that the engine saved last.
 std::uint64_t rig_bytes(const Point& point);
 std::uint64_t image_bytes(const Point& point);
 
@@ -24,13 +24,17 @@ class RigPool {
   // Valid until the next call. At least this one is kept, whatever its size.
   Rig& at(const Point& point);
 
+  bool has(const Point& point) { return find(point) != rigs_.end(); }
   std::size_t size() const noexcept { return rigs_.size(); }
 
  private:
+  using Rigs = std::list<std::unique_ptr<Rig>>;
+
+  Rigs::iterator find(const Point& point);
   void make_room(std::uint64_t bytes);
 
   const std::uint64_t limit_bytes_;
-  std::list<std::unique_ptr<Rig>> rigs_;  // the last used first
+  Rigs rigs_;  // the last used first
 };
 
 class Stage {
