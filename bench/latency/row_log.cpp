@@ -22,12 +22,6 @@ void append(report::RowSamples& to, const report::RowSamples& from) {
   for (unsigned p = 0; p < kSavePhases; ++p) append(to.phase_ns[p], from.phase_ns[p]);
 }
 
-// The C face starts threads of its own.
-std::string executor(const RowSpec& spec) {
-  if (spec.kind == Kind::kCFace && spec.threads > 1) return "threads";
-  return Executors::name_of(spec.threads);
-}
-
 const char* face(Kind kind) {
   if (kind == Kind::kEngine) return "c++";
   return kind == Kind::kCFace ? "c" : "";
@@ -38,7 +32,7 @@ report::BenchRow empty_row(const RowSpec& spec) {
   row.name = row_name(spec);
   row.implementation = kind_name(spec.kind);
   row.face = face(spec.kind);
-  row.executor = executor(spec);
+  row.executor = Executors::name_of(spec.threads);
   row.threads = spec.threads;
   row.point = spec.point;
   row.point_name = point_name(spec.point);

@@ -73,9 +73,8 @@ Rig& RigPool::at(const Point& point) {
 
 Contestants Stage::contestants(const RowSpec& spec) {
   Executor& executor = executors_.with_threads(spec.threads);
-  // Of the two neighbours, and one that the check gathers from pieces; the engine's is the rig's, once there was a
-  // save.
-  const unsigned images = rigs_.has(spec.point) ? 3 : 4;
+  // Those of the two neighbours; the engine's is the rig's, once there was a save.
+  const unsigned images = rigs_.has(spec.point) ? 2 : 3;
   Rig& rig = rigs_.at(spec.point);
   expect_memory(images * image_bytes(spec.point));
   RowSpec reference = spec;

@@ -39,8 +39,9 @@ std::string image_difference(const Rig& rig, std::span<const std::byte> image, b
 }
 
 std::string image_difference(const Rig& rig, const save::ImageView& image, bool checksum) {
-  const std::span<const std::byte> whole = image.contiguous();
-  return whole.empty() ? image_difference(rig, gather(image), checksum) : image_difference(rig, whole, checksum);
+  Pieces pieces;
+  image.for_each_piece([&](std::span<const std::byte> piece) { pieces.push_back(piece); });
+  return difference(pieces, rig.requests(), rig.vsp(), checksums(checksum));
 }
 
 std::string streams_difference(const Rig& rig, std::span<const std::byte> streams, bool checksum) {

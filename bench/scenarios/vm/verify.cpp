@@ -15,7 +15,7 @@ using image::ChunkKind;
 // Walks the chunks of an image from front to back.
 class Walk {
  public:
-  Walk(std::span<const std::byte> image, Checksums checksums) : rest_(image), checksums_(checksums) {}
+  Walk(const Pieces& pieces, Checksums checksums) : pieces_(pieces), checksums_(checksums) { next_piece(); }
 
   // Empty, or why the next chunk is not what is expected.
   std::string next(ChunkKind kind, Chunk& chunk) {
@@ -26,6 +26,7 @@ class Walk {
       return fmt::format("chunk {} is of kind {}, expected {}", number_, chunk.header.kind, static_cast<int>(kind));
     }
     rest_ = rest_.subspan(chunk.bytes.size());
+    next_piece();
     ++number_;
     return {};
   }
@@ -40,6 +41,13 @@ class Walk {
     return status == Status::kSuccess && chunk.header.checksum != 0 ? Status::kCrcError : status;
   }
 
+  // A piece ends with a chunk.
+  void next_piece() {
+    while (rest_.empty() && taken_ != pieces_.size()) rest_ = pieces_[taken_++];
+  }
+
+  const Pieces& pieces_;
+  std::size_t taken_ = 0;  // pieces
   std::span<const std::byte> rest_;
   const Checksums checksums_;
   std::size_t number_ = 0;
@@ -109,6 +117,11 @@ std::string record_difference(const image::LibBuf& lib, std::span<const std::byt
 
 std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
                        Checksums checksums) {
+  return difference(Pieces{image}, expected, vsp, checksums);
+}
+
+std::string difference(const Pieces& image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
+                       Checksums checksums) {
   Walk walk(image, checksums);
   Chunk chunk;
   if (std::string why = walk.next(ChunkKind::kImage, chunk); !why.empty()) return why;
@@ -119,7 +132,8 @@ std::string difference(std::span<const std::byte> image, const ExpectedChannels&
 
 std::string streams_difference(std::span<const std::byte> streams, const ExpectedChannels& expected,
                                const VMBS_VSP& vsp, Checksums checksums) {
-  Walk walk(streams, checksums);
+  const Pieces pieces{streams};
+  Walk walk(pieces, checksums);
   if (std::string why = channels_difference(walk, expected, vsp); !why.empty()) return why;
   return walk.end();
 }

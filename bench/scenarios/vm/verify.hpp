@@ -19,8 +19,13 @@ using ExpectedChannels = std::vector<std::vector<VMBS_VSP_REQUEST>>;
 // kLeftOut: of a save without them, whose checksum fields must then be zero.
 enum class Checksums { kChecked, kLeftOut };
 
+// An image from front to back, in pieces of whole chunks.
+using Pieces = std::vector<std::span<const std::byte>>;
+
 // Empty if the image holds exactly the expected packets in the expected order; else the first difference, in one line.
 std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
+                       Checksums checksums = Checksums::kChecked);
+std::string difference(const Pieces& image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
                        Checksums checksums = Checksums::kChecked);
 
 // The same for the channels' streams one behind the other, without the image's own chunks.
