@@ -148,14 +148,14 @@ TEST(Cpus, QuotaOfVersionOne) {
 // Each controller of version 1 in a hierarchy of its own, version 2 beside them without controllers.
 TEST(Cpus, MixedHierarchies) {
   Machine machine;
-  machine.cgroup("9:name=systemd:/s\n3:cpuset:/x\n2:cpuacct:/x\n1:cpu:/c\n0::/u\n")
+  machine.cgroup("9:name=systemd:/s\n4:cpu:/c\n3:cpuset:/x\n2:cpuacct:/x\n0::/u\n")
       .mounts(
           "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
           "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
           "33 31 0:30 / /sys/fs/cgroup/cpuacct rw,relatime - cgroup cgroup rw,cpuacct\n"
           "34 31 0:31 / /sys/fs/cgroup/cpuset rw,relatime - cgroup cgroup rw,cpuset\n"
           "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n");
-  for (const char* other : {"/cpuacct/x", "/cpuset/x", "/cpu/x", "/cpu/u", "/cpu/s"}) {
+  for (const char* other : {"/cpuacct/x", "/cpuacct/c", "/cpuset/x", "/cpuset/c", "/cpu/x", "/cpu/u", "/cpu/s"}) {
     machine.v1(std::string("/sys/fs/cgroup") + other, "10000\n");
   }
   machine.v2("/sys/fs/cgroup/unified/c", "10000 100000");
@@ -184,6 +184,11 @@ TEST(Cpus, MountOfAPartOfTheHierarchy) {
   EXPECT_EQ(machine.cgroup("0::/docker/1f/in\n").quota(), 5.0);
   EXPECT_EQ(machine.cgroup("0::/docker/1f2/in\n").quota(), std::nullopt) << "not below the mount's root";
   EXPECT_EQ(machine.cgroup("0::/docker\n").quota(), std::nullopt);
+  machine.mounts(
+      "31 23 0:28 /docker/1f /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n"
+      "32 23 0:28 / /mnt/all ro - cgroup2 cgroup2 rw\n");
+  machine.v2("/mnt/all/docker/1f2", "300000 100000");
+  EXPECT_EQ(machine.cgroup("0::/docker/1f2/in\n").quota(), 3.0) << "the other mount shows it";
   machine.mounts(kV2Mount);
   EXPECT_EQ(machine.cgroup("0::/../in\n").quota(), std::nullopt) << "above the namespace's root";
   EXPECT_EQ(machine.cgroup("0::/in/..\n").quota(), std::nullopt);
@@ -208,11 +213,11 @@ TEST(Cpus, DamagedListsAreNoLimit) {
     EXPECT_EQ(machine.cgroup(text).quota(), std::nullopt) << '"' << text << '"';
   }
   machine.cgroup("0::/vsp\n");
-  for (const char* text :
-       {"", "\n", "-", " - ", "31 23 0:28 / /sys/fs/cgroup rw", "31 23 0:28 / /sys/fs/cgroup rw -",
-        "31 23 0:28 / /sys/fs/cgroup rw - cgroup2", "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 none",
-        "31 23 0:28 / - cgroup2 none rw", "- - - - - - - cgroup2", "31 23 0:28 / \\ rw - cgroup2 none rw",
-        "31 23 0:28 / /sys/fs\\05 rw - cgroup2 none rw", "31 23 0:28 / /\\999 rw - cgroup2 none rw"}) {
+  for (const char* text : {"", "\n", "-", " - ", "31 23 0:28 / /sys/fs/cgroup rw", "31 23 0:28 / /sys/fs/cgroup rw -",
+                           "31 23 0:28 / /sys/fs/cgroup rw - cgroup2", "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 none",
+                           "31 23 0:28 / - cgroup2 none rw", "- cgroup2 none rw", "- - - - - - - cgroup2",
+                           "31 23 0:28 / \\ rw - cgroup2 none rw", "31 23 0:28 / /sys/fs\\05 rw - cgroup2 none rw",
+                           "31 23 0:28 / /\\999 rw - cgroup2 none rw"}) {
     EXPECT_EQ(machine.mounts(text).quota(), std::nullopt) << '"' << text << '"';
   }
   EXPECT_EQ(machine.mounts(std::string("garbage\n\n- - -\n") + kV2Mount).quota(), 0.5);

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "exec/standby.hpp"
 #include "unit/processes.hpp"
 
@@ -239,6 +240,31 @@ TEST_P(EveryExecutor, WakeGetsWorkersUp) {
     executor_->wake();
     std::this_thread::sleep_for(5ms);
     used = others_cpu_time() - before - 2 * idle;
+  }
+}
+
+// Workers on standby begin with the work when it is there, not when their time is over. With one quiet moment it is
+// seen.
+TEST_P(EveryExecutor, WokenWorkersComeAtOnce) {
+  if (executor_->concurrency() == 1) return;
+  expect_each_once(*executor_, 100, 1);
+  const std::thread::id caller = std::this_thread::get_id();
+  const auto end = steady_clock::now() + 30s;
+  for (bool in_time = false; !in_time;) {
+    ASSERT_LT(steady_clock::now(), end);
+    std::this_thread::sleep_for(2ms);
+    const auto called_at = base::now_ns();
+    executor_->wake();
+    while (base::now_ns() < called_at + exec::Standby::kAwakeNs / 3) {
+    }
+    std::atomic<std::uint64_t> came_at{0};
+    for_each(*executor_, 100, 1, [&](std::size_t, std::size_t) {
+      std::uint64_t nobody = 0;
+      if (std::this_thread::get_id() != caller) came_at.compare_exchange_strong(nobody, base::now_ns());
+      while (came_at == 0 && base::now_ns() < called_at + 2 * exec::Standby::kAwakeNs) {
+      }
+    });
+    in_time = came_at != 0 && came_at < called_at + exec::Standby::kAwakeNs;
   }
 }
 

@@ -23,7 +23,8 @@
 
 namespace {
 std::atomic<int> allocations_before_failure{-1};  // negative: none fails
-std::size_t pretended_cpus = 0;                   // 0: what the system says
+std::atomic<int> allocations{0};
+std::size_t pretended_cpus = 0;  // 0: what the system says
 }  // namespace
 
 // Takes the place of the C library's, for this program and oneTBB: as many processors as a test likes.
@@ -33,9 +34,16 @@ extern "C" int sched_getaffinity(pid_t pid, std::size_t bytes, cpu_set_t* mask) 
   return pretended_cpus != 0 || syscall(SYS_sched_getaffinity, pid, bytes, mask) >= 0 ? 0 : -1;
 }
 
-// Takes the place of oneTBB's allocation of tasks, which is part of the library's binary interface.
-void* tbb::detail::r1::allocate(d1::small_object_pool*& pool, std::size_t bytes) {
+namespace {
+void count_allocation() {
+  ++allocations;
   if (allocations_before_failure >= 0 && allocations_before_failure-- == 0) throw std::bad_alloc();
+}
+}  // namespace
+
+// Take the place of oneTBB's allocations of tasks, which are part of the library's binary interface.
+void* tbb::detail::r1::allocate(d1::small_object_pool*& pool, std::size_t bytes) {
+  count_allocation();
   using Allocate = void* (*)(d1::small_object_pool*&, std::size_t);
   static const auto next =
       reinterpret_cast<Allocate>(dlsym(RTLD_NEXT, "_ZN3tbb6detail2r18allocateERPNS0_2d117small_object_poolEm"));
@@ -43,7 +51,7 @@ void* tbb::detail::r1::allocate(d1::small_object_pool*& pool, std::size_t bytes)
 }
 
 void* tbb::detail::r1::allocate(d1::small_object_pool*& pool, std::size_t bytes, const d1::execution_data& data) {
-  if (allocations_before_failure >= 0 && allocations_before_failure-- == 0) throw std::bad_alloc();
+  count_allocation();
   using Allocate = void* (*)(d1::small_object_pool*&, std::size_t, const d1::execution_data&);
   static const auto next = reinterpret_cast<Allocate>(
       dlsym(RTLD_NEXT, "_ZN3tbb6detail2r18allocateERPNS0_2d117small_object_poolEmRKNS2_14execution_dataE"));
@@ -126,11 +134,21 @@ TEST(TbbExecutor, CancelledGroups) {
   for (int round = 0; round < 500; ++round) {
     std::vector<std::atomic<int>> counts(50);
     for_each(*executor, counts.size(), [&](std::size_t i) {
-      tbb::task::current_context()->cancel_group_execution();
+      if (auto* group = tbb::task::current_context()) group->cancel_group_execution();
       ++counts[i];
     });
     for (const auto& c : counts) ASSERT_EQ(c, 1);
   }
+}
+
+// Those who are up already are not called again: there are never more tasks than workers. (A pause between two calls
+// may let them go to bed.)
+TEST(TbbExecutor, ManyCallsAreFewTasks) {
+  const auto executor = make_tbb_executor();
+  executor->wake();
+  const int before = allocations;
+  for (int i = 0; i < 1000; ++i) executor->wake();
+  EXPECT_LT(allocations - before, 500);
 }
 
 // Whichever allocation of oneTBB's fails, on whichever thread: each item once, and the executor works on. What a call
