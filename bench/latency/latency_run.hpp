@@ -35,6 +35,7 @@ class LatencyRun {
   report::RowSamples finish();
 
  private:
+  bool has_turn(std::uint64_t pairs) const noexcept;      // beside the next save
   void cool(const Implementation& implementation) const;  // in a cold row
   std::uint64_t run_neighbour(Implementation& implementation) const;
   std::uint64_t run_subject();
@@ -44,7 +45,8 @@ class LatencyRun {
 
   const Contestants contestants_;
   const std::uint64_t saves_;
-  const std::uint64_t sequential_every_;
+  const std::uint64_t floor_pairs_;       // at most so many saves have a floor beside them, evenly spread
+  const std::uint64_t sequential_pairs_;  // likewise
   const bool cold_;
   std::minstd_rand order_;  // of the neighbours: always seeded alike
   report::RowSamples samples_;
