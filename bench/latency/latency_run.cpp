@@ -22,6 +22,8 @@ constexpr std::uint64_t kMostColdSequentialSaves = 32;
 constexpr std::uint64_t kMostColdFloorSaves = 128;
 constexpr std::uint64_t kMostCountedSaves = 21;  // as few as have a median
 constexpr std::uint64_t kMostHiccupWindows = 1000;
+constexpr std::uint64_t kFewestHiccupWindows = 100;
+constexpr std::uint64_t kLongestListeningNs = 4'000'000'000;
 constexpr std::chrono::milliseconds kColdPause{2};  // workers fall asleep, too
 
 double ratio(std::uint64_t a, std::uint64_t b) {
@@ -40,6 +42,11 @@ void expect_no_difference_of(const Implementation& implementation) {
 }
 
 }  // namespace
+
+std::size_t hiccup_windows(std::size_t saves, std::uint64_t window_ns) noexcept {
+  const std::uint64_t in_time = kLongestListeningNs / std::max<std::uint64_t>(window_ns, 1);
+  return std::min<std::uint64_t>(saves, std::clamp(in_time, kFewestHiccupWindows, kMostHiccupWindows));
+}
 
 LatencyRun::LatencyRun(Contestants contestants, std::uint64_t saves, bool cold)
     : contestants_(std::move(contestants)),
@@ -129,8 +136,10 @@ void LatencyRun::count_allocator_calls() {
 report::RowSamples LatencyRun::finish() {
   expect_no_difference();
   count_allocator_calls();
-  const std::size_t windows = std::min<std::uint64_t>(samples_.save_ns.size(), kMostHiccupWindows);
-  if (windows != 0) samples_.hiccup_ns = largest_gaps(middle(samples_.save_ns), windows);
+  if (!samples_.save_ns.empty()) {
+    const std::uint64_t window_ns = middle(samples_.save_ns);
+    samples_.hiccup_ns = largest_gaps(window_ns, hiccup_windows(samples_.save_ns.size(), window_ns));
+  }
   return std::move(samples_);
 }
 

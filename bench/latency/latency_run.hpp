@@ -21,6 +21,10 @@ struct Contestants {
   std::vector<std::span<const std::byte>> packet_memory;
 };
 
+// How many windows of idle time a row of so many saves listens to: one a save, up to 1000; fewer if they are so long
+// that listening would take as long as all saves of a slow row.
+std::size_t hiccup_windows(std::size_t saves, std::uint64_t window_ns) noexcept;
+
 class LatencyRun {
  public:
   // Each contestant saves once, and each image is compared with the reference packets: throws std::runtime_error, in

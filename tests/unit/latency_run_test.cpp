@@ -91,6 +91,16 @@ TEST(LatencyRun, NeighboursAreSpreadOverTheRow) {
   for (std::size_t i = 1; i < 64; ++i) EXPECT_NEAR(static_cast<double>(saves_between[i]), 15.5, 0.6) << i;
 }
 
+TEST(LatencyRun, ListensAsOftenAsItSavedButNotForLong) {
+  EXPECT_EQ(hiccup_windows(1, 1000), 1u);
+  EXPECT_EQ(hiccup_windows(1000, 0), 1000u);
+  EXPECT_EQ(hiccup_windows(5000, 1'000'000), 1000u);
+  EXPECT_EQ(hiccup_windows(1000, 4'000'000), 1000u);
+  EXPECT_EQ(hiccup_windows(1000, 8'000'000), 500u);
+  EXPECT_EQ(hiccup_windows(1000, 80'000'000), 100u) << "enough for a median";
+  EXPECT_EQ(hiccup_windows(20, 1'000'000'000), 20u);
+}
+
 TEST(LatencyRun, CountsSavesThatAreNotTimed) {
   Script script;
   const report::RowSamples samples = run(contestants(script), 50);
