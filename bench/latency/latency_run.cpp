@@ -15,10 +15,15 @@
 namespace vmbsave::bench {
 namespace {
 
-// Enough of the slow neighbour for an interval, not more.
+// Enough of the slow neighbours for an interval, not more. In a cold row both are slow: each has the caches flushed and
+// pauses before it runs, which leaves nothing of one save to the next anyway.
 constexpr std::uint64_t kMostSequentialSaves = 64;
+constexpr std::uint64_t kMostColdSequentialSaves = 32;
+constexpr std::uint64_t kMostColdFloorSaves = 128;
 constexpr std::uint64_t kMostCountedSaves = 21;  // as few as have a median
 constexpr std::uint64_t kMostHiccupWindows = 1000;
+constexpr std::uint64_t kFewestHiccupWindows = 100;
+constexpr std::uint64_t kLongestListeningNs = 4'000'000'000;
 constexpr std::chrono::milliseconds kColdPause{2};  // workers fall asleep, too
 
 double ratio(std::uint64_t a, std::uint64_t b) {
@@ -38,10 +43,16 @@ void expect_no_difference_of(const Implementation& implementation) {
 
 }  // namespace
 
+std::size_t hiccup_windows(std::size_t saves, std::uint64_t window_ns) noexcept {
+  const std::uint64_t in_time = kLongestListeningNs / std::max<std::uint64_t>(window_ns, 1);
+  return std::min<std::uint64_t>(saves, std::clamp(in_time, kFewestHiccupWindows, kMostHiccupWindows));
+}
+
 LatencyRun::LatencyRun(Contestants contestants, std::uint64_t saves, bool cold)
     : contestants_(std::move(contestants)),
       saves_(saves),
-      sequential_every_(std::max<std::uint64_t>((saves + kMostSequentialSaves - 1) / kMostSequentialSaves, 1)),
+      floor_pairs_(std::min(saves, cold ? kMostColdFloorSaves : saves)),
+      sequential_pairs_(std::min(saves, cold ? kMostColdSequentialSaves : kMostSequentialSaves)),
       cold_(cold) {
   samples_.first_save_ns = contestants_.subject->save();
   contestants_.floor->save();
@@ -50,8 +61,8 @@ LatencyRun::LatencyRun(Contestants contestants, std::uint64_t saves, bool cold)
   samples_.image_bytes = contestants_.subject->image_bytes();
   samples_.save_ns.reserve(saves);
   samples_.page_faults.reserve(saves);
-  samples_.ratio_to_floor.reserve(saves);
-  samples_.times_faster_than_documented_sequential.reserve(kMostSequentialSaves);
+  samples_.ratio_to_floor.reserve(floor_pairs_);
+  samples_.times_faster_than_documented_sequential.reserve(sequential_pairs_);
   if (contestants_.subject->report() == nullptr) return;
   for (auto& phase : samples_.phase_ns) phase.reserve(saves);
 }
@@ -86,14 +97,21 @@ void LatencyRun::note_report() {
   for (unsigned p = 0; p < kSavePhases; ++p) samples_.phase_ns[p].push_back(report->phase_ns[p]);
 }
 
+bool LatencyRun::has_turn(std::uint64_t pairs) const noexcept {
+  return samples_.save_ns.size() * pairs % saves_ < pairs;
+}
+
 std::uint64_t LatencyRun::save() {
-  const bool floor_first = (order_() & 1) != 0;
-  const bool with_sequential = samples_.save_ns.size() % sequential_every_ == 0;
+  const bool with_floor = has_turn(floor_pairs_);
+  const bool with_sequential = has_turn(sequential_pairs_);
+  const bool floor_first = with_floor && (order_() & 1) != 0;
   std::uint64_t floor_ns = 0;
   if (floor_first) floor_ns = run_neighbour(*contestants_.floor);
   const std::uint64_t ns = run_subject();
-  if (!floor_first) floor_ns = run_neighbour(*contestants_.floor);
-  samples_.ratio_to_floor.push_back(ratio(ns, floor_ns));
+  if (with_floor) {
+    if (!floor_first) floor_ns = run_neighbour(*contestants_.floor);
+    samples_.ratio_to_floor.push_back(ratio(ns, floor_ns));
+  }
   if (with_sequential) {
     samples_.times_faster_than_documented_sequential.push_back(ratio(run_neighbour(*contestants_.sequential), ns));
   }
@@ -118,8 +136,10 @@ void LatencyRun::count_allocator_calls() {
 report::RowSamples LatencyRun::finish() {
   expect_no_difference();
   count_allocator_calls();
-  const std::size_t windows = std::min<std::uint64_t>(samples_.save_ns.size(), kMostHiccupWindows);
-  if (windows != 0) samples_.hiccup_ns = largest_gaps(middle(samples_.save_ns), windows);
+  if (!samples_.save_ns.empty()) {
+    const std::uint64_t window_ns = middle(samples_.save_ns);
+    samples_.hiccup_ns = largest_gaps(window_ns, hiccup_windows(samples_.save_ns.size(), window_ns));
+  }
   return std::move(samples_);
 }
 

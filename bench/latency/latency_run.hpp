@@ -21,6 +21,10 @@ struct Contestants {
   std::vector<std::span<const std::byte>> packet_memory;
 };
 
+// How many windows of idle time a row of so many saves listens to: one a save, up to 1000; fewer if they are so long
+// that listening would take as long as all saves of a slow row.
+std::size_t hiccup_windows(std::size_t saves, std::uint64_t window_ns) noexcept;
+
 class LatencyRun {
  public:
   // Each contestant saves once, and each image is compared with the reference packets: throws std::runtime_error, in
@@ -35,6 +39,7 @@ class LatencyRun {
   report::RowSamples finish();
 
  private:
+  bool has_turn(std::uint64_t pairs) const noexcept;      // beside the next save
   void cool(const Implementation& implementation) const;  // in a cold row
   std::uint64_t run_neighbour(Implementation& implementation) const;
   std::uint64_t run_subject();
@@ -44,7 +49,8 @@ class LatencyRun {
 
   const Contestants contestants_;
   const std::uint64_t saves_;
-  const std::uint64_t sequential_every_;
+  const std::uint64_t floor_pairs_;       // at most so many saves have a floor beside them, evenly spread
+  const std::uint64_t sequential_pairs_;  // likewise
   const bool cold_;
   std::minstd_rand order_;  // of the neighbours: always seeded alike
   report::RowSamples samples_;

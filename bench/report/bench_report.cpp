@@ -45,6 +45,7 @@ void add_identity(Json& json, const BenchRow& row) {
   json["state_max_bytes"] = row.point.state_max_bytes;
   json["skew_percent"] = row.point.skew_percent;
   json["concurrent_callbacks"] = row.point.concurrent_callbacks;
+  json["in_order"] = row.point.in_order;
   json["checksum"] = row.checksum;
   json["cache"] = row.cold ? "cold" : "warm";
 }

@@ -1,6 +1,7 @@
 // plan.hpp: what a save works on: blocks of at most 21 packets, one for each word in use, in image order.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -48,6 +49,9 @@ struct Unit {
   std::uint32_t first_block;
   std::uint32_t last_block;
 };
+
+// Blocks that a thread takes from the executor at a time: up to 336 packets.
+inline constexpr std::size_t kBlocksAtOnce = 16;
 
 // How a pass went on one block: why it stopped, and at which packet; or that states have grown since they were sized.
 struct PassResult {

@@ -205,7 +205,6 @@ bool BasicSaveSession<Atom>::must_run_again() noexcept {
 
 template <template <class> class Atom>
 Status BasicSaveSession<Atom>::pass(SavePhase phase) noexcept {
-  constexpr std::size_t kBlocksAtOnce = 16;  // up to 336 packets a range of the executor's
   phase_ = phase;
   grown_.store_relaxed(0);
   const bool one_block_each = plan_.units.size() == plan_.blocks.size();

@@ -79,6 +79,14 @@ TEST(BenchJson, HoldsEverySampleAndWhatFollowsFromThem) {
   EXPECT_EQ(json.at("error"), nullptr);
 }
 
+TEST(BenchJson, SaysHowThePacketsLie) {
+  BenchRow in_order = row("engine", 25);
+  in_order.point.in_order = true;
+  const Json rows = json_of({row("engine", 25), in_order}).at("rows");
+  EXPECT_EQ(rows.at(0).at("in_order"), false);
+  EXPECT_EQ(rows.at(1).at("in_order"), true);
+}
+
 TEST(BenchJson, SaysNullWhereThereAreTooFewSamplesOrNone) {
   const Json json = json_of({row("copy_floor", 15)}).at("rows").at(0);
   EXPECT_EQ(json.at("save_ns").at("min"), 1'000'000);

@@ -154,7 +154,7 @@ TEST(Replay, EveryPlanIsVerifiedAndRestored) {
     options.plan = plan;
     const Result result = run(trace, *vmbs_vsp_storvsp(), options, no_progress);
     EXPECT_TRUE(result.verified && result.restored) << plan_name(plan);
-    EXPECT_NE(result.plan, SavePlan::kAuto);
+    EXPECT_EQ(result.plan, plan == SavePlan::kExact ? SavePlan::kExact : SavePlan::kFused) << plan_name(plan);
   }
 }
 

@@ -6,11 +6,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <new>
 #include <numeric>
 
 #include "image/chunk_reader.hpp"
 #include "kmcl/vm.hpp"
+#include "save/plan.hpp"
 #include "scenarios/save_latency/check.hpp"
 #include "scenarios/save_latency/implementation.hpp"
 #include "scenarios/save_latency/rig.hpp"
@@ -53,6 +55,9 @@ TEST(Point, NamesSayWhatDiffers) {
   EXPECT_EQ(point_name({.skew_percent = 90, .concurrent_callbacks = false}),
             "channels:16/packets:65536/state:32-272/skew:90/serial_callbacks");
   EXPECT_EQ(point_name({.concurrent_callbacks = false}), "channels:16/packets:65536/state:32-272/serial_callbacks");
+  EXPECT_EQ(point_name({.in_order = true}), "channels:16/packets:65536/state:32-272/in_order");
+  EXPECT_EQ(point_name({.skew_percent = 90, .concurrent_callbacks = false, .in_order = true}),
+            "channels:16/packets:65536/state:32-272/skew:90/serial_callbacks/in_order");
 }
 
 std::uint64_t packets_on_all(const Point& point) {
@@ -82,10 +87,13 @@ TEST(Point, EveryPacketIsOnOneChannel) {
 
 TEST(Rig, HoldsThePacketsOfItsPoint) {
   for (const Point& point : {Point{.channels = 3, .packets = 500}, Point{.channels = 3, .packets = 1},
-                             Point{.channels = 3, .packets = 1000, .skew_percent = 90}}) {
+                             Point{.channels = 3, .packets = 1000, .skew_percent = 90},
+                             Point{.channels = 3, .packets = 500, .in_order = true}}) {
     Rig rig(point);
     EXPECT_EQ(rig.machine().in_use(), point.packets);
-    std::vector<bool> seen(point.packets);
+    const std::uint64_t completed = rig.machine().delivered();
+    EXPECT_TRUE(point.in_order ? completed == 0 : completed >= 3 * point.packets) << completed;
+    std::vector<bool> seen(completed + point.packets);
     for (std::uint32_t c = 0; c < point.channels; ++c) {
       ASSERT_EQ(rig.packets(c).size(), packets_on(point, c));
       ASSERT_EQ(rig.requests(c).size(), packets_on(point, c));
@@ -96,11 +104,57 @@ TEST(Rig, HoldsThePacketsOfItsPoint) {
         EXPECT_TRUE(i == 0 || request.record > rig.requests(c)[i - 1].record) << "ascending";
         EXPECT_FALSE(seen.at(request.record)) << "each once";
         seen[request.record] = true;
-        EXPECT_TRUE(point.skew_percent != 0 || request.record % point.channels == c);
       }
     }
     rig.machine().complete_all();
-    EXPECT_EQ(rig.machine().delivered(), point.packets);
+    EXPECT_EQ(rig.machine().delivered(), completed + point.packets);
+  }
+}
+
+// Of packets next to each other in order of arrival, how many in a hundred also lie so in memory.
+unsigned percent_ascending(std::span<const VMBPACKET> packets) {
+  unsigned ascending = 0;
+  for (std::size_t i = 1; i < packets.size(); ++i) ascending += packets[i] > packets[i - 1];
+  return static_cast<unsigned>(100 * ascending / (packets.size() - 1));
+}
+
+TEST(Rig, PacketsLieInMemoryInNoOrder) {
+  for (const Point& point : {Point{.channels = 3, .packets = 5000}, Point{.channels = 3, .packets = 500},
+                             Point{.channels = 3, .packets = 5000, .skew_percent = 90},
+                             Point{.channels = 3, .packets = 5000, .concurrent_callbacks = false}}) {
+    const Rig rig(point);
+    for (std::uint32_t c = 0; c < point.channels; ++c) {
+      EXPECT_LT(percent_ascending(rig.packets(c)), 60u) << point_name(point) << " channel " << c;
+    }
+  }
+}
+
+TEST(Rig, PacketsLieInOrderOfArrivalWhereThePointSaysSo) {
+  const Rig rig({.channels = 3, .packets = 5000, .in_order = true});
+  for (std::uint32_t c = 0; c < 3; ++c) {
+    EXPECT_EQ(percent_ascending(rig.packets(c)), 100u);
+    EXPECT_LT(rig.requests(c).back().record, 5000u) << "none was replaced";
+  }
+}
+
+// Where in its memory a channel's packets lie, in order of arrival.
+std::vector<std::uint32_t> slots_of(const Rig& rig, std::uint32_t channel) {
+  std::vector<std::uint32_t> slots;
+  for (const VMBPACKET packet : rig.packets(channel)) slots.push_back(packet::from_handle(packet)->slot);
+  return slots;
+}
+
+TEST(Rig, EveryRigOfAPointIsTheSame) {
+  for (const bool in_order : {false, true}) {
+    const Point point{.channels = 3, .packets = 5000, .in_order = in_order};
+    const Rig rig(point), again(point);
+    for (std::uint32_t c = 0; c < point.channels; ++c) {
+      EXPECT_EQ(slots_of(rig, c), slots_of(again, c));
+      for (std::size_t i = 0; i < rig.requests(c).size(); ++i) {
+        ASSERT_EQ(rig.requests(c)[i].record, again.requests(c)[i].record);
+        ASSERT_EQ(rig.requests(c)[i].bytes, again.requests(c)[i].bytes);
+      }
+    }
   }
 }
 
@@ -116,18 +170,18 @@ TEST(Rig, ChannelsAreAsThePointSays) {
   }
 }
 
-TEST(Rig, SizesAreUniformAndTheSameForEveryRigOfAPoint) {
-  const Point point{.channels = 1, .packets = 10'000, .state_min_bytes = 32, .state_max_bytes = 272};
-  const Rig rig(point);
-  std::vector<unsigned> count(31);
-  for (const VMBS_VSP_REQUEST& request : rig.requests(0)) {
-    ASSERT_TRUE(request.bytes >= 32 && request.bytes <= 272 && request.bytes % 8 == 0) << request.bytes;
-    ++count[(request.bytes - 32) / 8];
+TEST(Rig, SizesAreUniformAndFollowFromTheRecord) {
+  for (const bool in_order : {false, true}) {
+    const Rig rig({.channels = 1, .packets = 10'000, .in_order = in_order});
+    std::vector<unsigned> count(31);
+    for (const VMBS_VSP_REQUEST& request : rig.requests(0)) {
+      ASSERT_TRUE(request.bytes >= 32 && request.bytes <= 272 && request.bytes % 8 == 0) << request.bytes;
+      ++count[(request.bytes - 32) / 8];
+    }
+    for (const unsigned n : count) EXPECT_NEAR(n, 10'000 / 31.0, 100.0);
   }
-  for (const unsigned n : count) EXPECT_NEAR(n, 10'000 / 31.0, 100.0);
-  const Rig again(point);
-  for (std::size_t i = 0; i < 10'000; ++i) ASSERT_EQ(rig.requests(0)[i].bytes, again.requests(0)[i].bytes);
-  const Rig dealt({.channels = 2, .packets = 10'000});
+  const Rig rig({.channels = 1, .packets = 10'000, .in_order = true});
+  const Rig dealt({.channels = 2, .packets = 10'000, .in_order = true});
   EXPECT_EQ(dealt.requests(1)[7].bytes, rig.requests(0)[15].bytes) << "of the record, not of the channel";
 }
 
@@ -156,16 +210,13 @@ TEST(Rig, APointThatCannotBeIsOneClearLine) {
   }
 }
 
-TEST(Rig, PacketMemoryIsEveryPacketAndItsContextOnce) {
-  const Point point{.channels = 3, .packets = 500};
-  Rig rig(point);
+void expect_packet_memory(const Rig& rig) {
   constexpr std::size_t kStride = 64 + 320;  // the packet, and 16 + 272 bytes of context in whole cache lines
   const auto memory = rig.packet_memory();
-  EXPECT_EQ(memory.size(), 3u) << "side by side: one run a channel";
   std::size_t bytes = 0;
   for (const auto run : memory) bytes += run.size();
-  EXPECT_EQ(bytes, 500 * kStride);
-  for (std::uint32_t c = 0; c < point.channels; ++c) {
+  EXPECT_EQ(bytes, rig.point().packets * kStride);
+  for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
     for (const VMBPACKET packet : rig.packets(c)) {
       const auto* const first = reinterpret_cast<const std::byte*>(packet);
       const auto holds = [&](std::span<const std::byte> run) {
@@ -174,6 +225,13 @@ TEST(Rig, PacketMemoryIsEveryPacketAndItsContextOnce) {
       EXPECT_EQ(std::count_if(memory.begin(), memory.end(), holds), 1);
     }
   }
+}
+
+TEST(Rig, PacketMemoryIsEveryPacketAndItsContextOnce) {
+  expect_packet_memory(Rig({.channels = 3, .packets = 500}));
+  const Rig in_order({.channels = 3, .packets = 500, .in_order = true});
+  expect_packet_memory(in_order);
+  EXPECT_EQ(in_order.packet_memory().size(), 3u) << "side by side: one run a channel";
 }
 
 // ---- implementations ---------------------------------------------------------------------------------------------
@@ -199,6 +257,7 @@ const Point kPoints[] = {
     {.channels = 3, .packets = 500, .skew_percent = 100},
     {.channels = 3, .packets = 500, .concurrent_callbacks = false},
     {.channels = 3, .packets = 500, .skew_percent = 90, .concurrent_callbacks = false},
+    {.channels = 3, .packets = 500, .in_order = true},
     {.channels = 3, .packets = 500, .state_min_bytes = 8, .state_max_bytes = 8},
     {.channels = 3, .packets = 100, .state_min_bytes = 4096, .state_max_bytes = 4096},
     {.channels = 3, .packets = 100, .state_min_bytes = 8, .state_max_bytes = 16384},
@@ -217,6 +276,7 @@ INSTANTIATE_TEST_SUITE_P(SaveLatency, EveryPoint, testing::ValuesIn(kPoints), te
 
 TEST_P(EveryPoint, EveryImplementationSavesTheReferencePackets) {
   Rig rig(GetParam());
+  const std::uint64_t completed = rig.machine().delivered();
   const auto threads = make_thread_executor(2);
   for (Executor* const executor : {static_cast<Executor*>(nullptr), threads.get()}) {
     for (const SavePlan plan : {SavePlan::kAuto, SavePlan::kExact, SavePlan::kFused}) {
@@ -235,7 +295,7 @@ TEST_P(EveryPoint, EveryImplementationSavesTheReferencePackets) {
     }
   }
   rig.machine().complete_all();
-  EXPECT_EQ(rig.machine().delivered(), GetParam().packets) << "no save has lost one";
+  EXPECT_EQ(rig.machine().delivered(), completed + GetParam().packets) << "no save has lost one";
 }
 
 // One byte of one packet's state, behind the reference's back.
@@ -305,15 +365,21 @@ TEST_P(EveryPoint, ASaveWritesEveryByteOfItsImage) {
   }
 }
 
-// The bodies of all block chunks: the records, in order of slots, which is that of arrival in a new rig.
+// The records in the block chunks, channel by channel in order of arrival.
 std::vector<std::byte> records_of(std::span<const std::byte> image) {
-  std::vector<std::byte> records;
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::span<const std::byte>> by_arrival;
   image::Chunk chunk;
   for (; image::read_unchecked_chunk(image, chunk) == Status::kSuccess; image = image.subspan(chunk.bytes.size())) {
     if (chunk.kind() != image::ChunkKind::kBlock) continue;
-    records.insert(records.end(), chunk.body().begin(), chunk.body().end());
+    image::LibBuf lib;
+    for (auto body = chunk.body(); !body.empty(); body = body.subspan(lib.record_bytes)) {
+      std::memcpy(&lib, body.data(), sizeof lib);
+      by_arrival[{chunk.header.channel, lib.sequence}] = body.first(lib.record_bytes);
+    }
   }
   EXPECT_TRUE(image.empty());
+  std::vector<std::byte> records;
+  for (const auto& [place, record] : by_arrival) records.insert(records.end(), record.begin(), record.end());
   return records;
 }
 
@@ -364,12 +430,16 @@ class NotingExecutor final : public Executor {
 };
 
 TEST(SaveLatency, TheFloorRunsOnTheExecutorBlockByBlock) {
-  Rig rig({.channels = 3, .packets = 500});
+  Rig rig({.channels = 3, .packets = 500, .in_order = true});
   NotingExecutor executor;
   const auto floor = make_copy_floor(rig, {.executor = &executor});
   floor->save();
-  EXPECT_EQ(executor.calls, "wake run 24/4 3/1 ") << "167, 167 and 166 packets: 8 blocks a channel";
+  const std::string blocks = "24/" + std::to_string(save::kBlocksAtOnce) + " ";
+  EXPECT_EQ(executor.calls, "wake run " + blocks + "3/1 ") << "167, 167 and 166 packets: 8 blocks a channel";
   EXPECT_EQ(floor->difference(), "");
+  executor.calls.clear();
+  (void)rig.machine().save(0, {.executor = &executor, .plan = SavePlan::kExact, .serial_below = 0});
+  EXPECT_NE(executor.calls.find("run " + blocks + blocks), std::string::npos) << "the engine's: " << executor.calls;
 }
 
 TEST(SaveLatency, AnyPrefetchGivesTheSameCopy) {
@@ -393,6 +463,23 @@ TEST(SaveLatency, WhatTheEngineDidIsReported) {
   }
   EXPECT_EQ(make_copy_floor(rig, {})->report(), nullptr);
   EXPECT_EQ(make_documented_sequential(rig, {})->report(), nullptr);
+}
+
+// So many packets are worth a second thread whatever the machine: a first save counts on it.
+TEST(SaveLatency, ThePlanAndTheThreadsThatWereAskedForAreTaken) {
+  for (const Make make : {make_engine, make_c_face}) {
+    Rig rig({.channels = 3, .packets = 30'000});
+    const auto threads = make_thread_executor(2);
+    const auto parallel = make(rig, {.executor = threads.get(), .plan = SavePlan::kFused});
+    SCOPED_TRACE(parallel->name());
+    parallel->save();
+    EXPECT_EQ(parallel->report()->threads, 2u);
+    EXPECT_EQ(parallel->report()->plan, SavePlan::kFused);
+    const auto serial = make(rig, {.plan = SavePlan::kExact});
+    serial->save();
+    EXPECT_EQ(serial->report()->threads, 1u);
+    EXPECT_EQ(serial->report()->plan, SavePlan::kExact);
+  }
 }
 
 // The size that a packet claims is beyond what a save may hold.

@@ -67,7 +67,7 @@ TEST(Suites, FullAddsOneFactorAtATime) {
     const Point middle;
     return int{p.channels != middle.channels} + int{p.packets != middle.packets} +
            int{p.state_min_bytes != middle.state_min_bytes || p.state_max_bytes != middle.state_max_bytes} +
-           int{p.skew_percent != 0};
+           int{p.skew_percent != 0} + int{p.in_order};
   };
   std::set<unsigned> threads;
   for (const RowSpec& row : rows) {
@@ -85,6 +85,9 @@ TEST(Suites, FullAddsOneFactorAtATime) {
       EXPECT_TRUE(has(all, std::string("save/engine/") + plan + "/" + point + "/threads:2")) << point;
     }
   }
+  const std::string in_order = "/channels:16/packets:65536/state:32-272/in_order/threads:";
+  EXPECT_TRUE(has(all, "save/engine/fused" + in_order + "2"));
+  EXPECT_TRUE(has(all, "save/documented_sequential" + in_order + "1"));
   EXPECT_TRUE(has(names("full", 2, 1 << 30), "save/engine/fused/channels:16/packets:16384/state:4096-4096/threads:2"));
 }
 

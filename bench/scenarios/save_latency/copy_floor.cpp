@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "mem/mapping.hpp"
+#include "save/plan.hpp"
 #include "scenarios/save_latency/check.hpp"
 #include "scenarios/save_latency/floor_layout.hpp"
 #include "scenarios/save_latency/implementation.hpp"
@@ -15,9 +16,6 @@
 
 namespace vmbsave::bench {
 namespace {
-
-// As many blocks as the engine gives to a thread at a time (save/session_impl.hpp).
-constexpr std::size_t kBlocksAtOnce = 16;
 
 const std::byte* state_of(const packet::Packet& packet) {
   return reinterpret_cast<const std::byte*>(&packet + 1) + VMBS_BLOB_STATE_OFFSET;
@@ -56,7 +54,7 @@ class CopyFloor final : public Implementation {
 
  private:
   void copy() noexcept {
-    for_each<&CopyFloor::copy_block>(layout_.blocks.size(), kBlocksAtOnce);
+    for_each<&CopyFloor::copy_block>(layout_.blocks.size(), save::kBlocksAtOnce);
     for_each<&CopyFloor::copy_known>(layout_.streams.size(), 1);
     image::write_image_chunk(image_.data(), static_cast<std::uint32_t>(layout_.streams.size()), layout_.sources.size(),
                              layout_.image_bytes, false);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include "image/format.hpp"
 #include "kmcl/vm.hpp"
@@ -16,7 +17,8 @@ namespace {
 
 constexpr std::uint32_t kSizeStep = 8;
 constexpr std::uint32_t kLeastQuota = 256;
-constexpr std::uint64_t kReplacements = 3;  // a packet: one in twenty is still of the first ones
+constexpr std::uint64_t kReplacements =
+    3;  // a packet: of those in a full channel, one in twenty is still of the first ones
 
 void require(bool holds, const Point& point, const std::string& expected) {
   if (!holds) throw std::runtime_error(fmt::format("{} cannot be: {}", point_name(point), expected));
@@ -68,11 +70,13 @@ std::vector<std::uint32_t> quotas(const Point& point) {
 }  // namespace
 
 Rig::Rig(const Point& point)
-    : point_(checked(point)), vsp_(*vmbs_vsp_blob(point.state_max_bytes, point.concurrent_callbacks ? 1 : 0)) {
+    : point_(checked(point)),
+      vsp_(*vmbs_vsp_blob(point.state_max_bytes, point.concurrent_callbacks ? 1 : 0)),
+      quotas_(quotas(point)) {
   try {
     packets_.resize(point_.channels);
     requests_.resize(point_.channels);
-    machine_ = std::make_unique<Machine>(vsp_, Topology{1, point_.channels}, quotas(point_));
+    machine_ = std::make_unique<Machine>(vsp_, Topology{1, point_.channels}, quotas_);
     machine_->start();
     put_in_use();
   } catch (const std::bad_alloc&) {
@@ -83,36 +87,55 @@ Rig::Rig(const Point& point)
 Rig::~Rig() = default;
 
 void Rig::put_in_use() {
-  for (std::uint32_t c = 0; c < point_.channels; ++c) {
-    packets_[c].reserve(packets_on(point_, c));
-    requests_[c].reserve(packets_on(point_, c));
-  }
-  for (std::uint32_t i = 0; i < point_.packets; ++i) {
-    const VMBS_VSP_REQUEST request = request_of(point_, i);
-    const std::uint32_t channel = channel_of(point_, i);
-    machine_->submit(channel, request);
-    packets_[channel].push_back(machine_->packet(request.record + 1));
-    requests_[channel].push_back(request);
-  }
-  if (!point_.in_order) replace(kReplacements * std::uint64_t{point_.packets});
+  for (std::uint32_t i = 0; i < point_.packets; ++i) submit(channel_of(point_, i));
+  if (!point_.in_order) churn();
+  look_up_packets();
 }
 
-// A channel at work: any of its packets completes, and another one comes in its place. Thus packets lie in memory in no
-// order, as they do when a VM is saved that has run for a while.
-void Rig::replace(std::uint64_t times) {
-  for (std::uint64_t i = 0; i < times; ++i) {
-    const std::uint64_t record = point_.packets + i;
-    const std::uint32_t channel = channel_of(point_, static_cast<std::uint32_t>(i % point_.packets));
-    VMBS_VSP_REQUEST& request = requests_[channel][mix(~record) % requests_[channel].size()];
-    machine_->complete(request.record + 1);
-    request = request_of(point_, record);
-    machine_->submit(channel, request);
+void Rig::submit(std::uint32_t channel) {
+  const VMBS_VSP_REQUEST request = request_of(point_, next_record_++);
+  machine_->submit(channel, request);
+  requests_[channel].push_back(request);
+}
+
+// Channels at work, each with as many packets as it may have: any of them completes, and another one comes in its
+// place. Thus packets lie in memory in no order, as they do when a VM is saved that has run for a while. With room to
+// spare a channel would take its slots one after another, and packets would lie in order for the most part.
+void Rig::churn() {
+  for (std::uint32_t c = 0; c < point_.channels; ++c) fill(c);
+  for (std::uint64_t i = 0; i < kReplacements * point_.packets; ++i) {
+    replace_one(channel_of(point_, static_cast<std::uint32_t>(i % point_.packets)), mix(~i));
   }
+  for (std::uint32_t c = 0; c < point_.channels; ++c) drain(c);
+}
+
+void Rig::fill(std::uint32_t channel) {
+  if (packets_on(point_, channel) == 0) return;  // it stays idle
+  while (requests_[channel].size() < quotas_[channel]) submit(channel);
+}
+
+void Rig::replace_one(std::uint32_t channel, std::uint64_t random) {
+  std::vector<VMBS_VSP_REQUEST>& requests = requests_[channel];
+  std::swap(requests[random % requests.size()], requests.back());
+  machine_->complete(requests.back().record + 1);
+  requests.pop_back();
+  submit(channel);
+}
+
+// Those that came last stay.
+void Rig::drain(std::uint32_t channel) {
+  std::vector<VMBS_VSP_REQUEST>& requests = requests_[channel];
+  std::sort(requests.begin(), requests.end(),
+            [](const VMBS_VSP_REQUEST& a, const VMBS_VSP_REQUEST& b) { return a.record < b.record; });
+  const auto first = requests.end() - static_cast<std::ptrdiff_t>(packets_on(point_, channel));
+  for (auto request = requests.begin(); request != first; ++request) machine_->complete(request->record + 1);
+  requests.erase(requests.begin(), first);
+}
+
+void Rig::look_up_packets() {
   for (std::uint32_t c = 0; c < point_.channels; ++c) {
-    const auto by_arrival = [](const VMBS_VSP_REQUEST& a, const VMBS_VSP_REQUEST& b) { return a.record < b.record; };
-    std::sort(requests_[c].begin(), requests_[c].end(), by_arrival);
-    std::transform(requests_[c].begin(), requests_[c].end(), packets_[c].begin(),
-                   [this](const VMBS_VSP_REQUEST& request) { return machine_->packet(request.record + 1); });
+    packets_[c].reserve(requests_[c].size());
+    for (const VMBS_VSP_REQUEST& request : requests_[c]) packets_[c].push_back(machine_->packet(request.record + 1));
   }
 }
 

@@ -38,11 +38,18 @@ class Rig {
 
  private:
   void put_in_use();
-  void replace(std::uint64_t times);
+  void submit(std::uint32_t channel);
+  void churn();
+  void fill(std::uint32_t channel);
+  void replace_one(std::uint32_t channel, std::uint64_t random);
+  void drain(std::uint32_t channel);
+  void look_up_packets();
 
   const Point point_;
   const VMBS_VSP& vsp_;
+  const std::vector<std::uint32_t> quotas_;  // by channel
   std::unique_ptr<Machine> machine_;
+  std::uint64_t next_record_ = 0;
   std::vector<std::vector<VMBPACKET>> packets_;          // by channel
   std::vector<std::vector<VMBS_VSP_REQUEST>> requests_;  // by channel
 };
