@@ -16,6 +16,7 @@ using Command = std::function<int()>;
 
 void add_replay(CLI::App& app, Command& chosen);
 void add_table(CLI::App& app, Command& chosen);
+void add_record(CLI::App& app, Command& chosen);
 void add_bench(CLI::App& app, Command& chosen);
 
 }  // namespace vmbsave::cli

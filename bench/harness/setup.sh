@@ -76,8 +76,11 @@ run_logged() {
 
 packages_for() {
   case $1 in
-    build) echo g++ cmake ninja-build pkg-config libxxhash-dev ;;
-    bench) echo libcli11-dev nlohmann-json3-dev libfmt-dev libarchive-dev libprotobuf-dev protobuf-compiler ;;
+    build) echo g++ cmake ninja-build pkg-config libxxhash-dev libtbb-dev ;;
+    bench)
+      echo libcli11-dev nlohmann-json3-dev libfmt-dev libarchive-dev libprotobuf-dev protobuf-compiler \
+        libbenchmark-dev libmimalloc-dev
+      ;;
     tests) echo libgtest-dev xz-utils util-linux ;;
     headers) echo clang doxygen gcc-mingw-w64-x86-64-win32 ;;
   esac

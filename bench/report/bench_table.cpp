@@ -86,13 +86,19 @@ Groups group(const Json& rows) {
 
 }  // namespace
 
-std::string bench_table(const Json& run) {
-  std::string table = context(run);
+std::string bench_groups(const Json& run, std::string_view point) {
+  std::string tables;
   for (const auto& [name, rows] : group(run.at("rows"))) {
-    table += "\n" + name + "\n" + heading();
-    for (const Json* const row : rows) table += line(*row);
+    if (!name.starts_with(point)) continue;
+    tables += (tables.empty() ? "" : "\n") + name + "\n" + heading();
+    for (const Json* const row : rows) tables += line(*row);
   }
-  return table;
+  return tables;
+}
+
+std::string bench_table(const Json& run) {
+  const std::string tables = bench_groups(run, "");
+  return context(run) + (tables.empty() ? "" : "\n") + tables;
 }
 
 }  // namespace vmbsave::report

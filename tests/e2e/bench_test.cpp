@@ -209,6 +209,43 @@ TEST_F(Bench, ReplaysAndBenchmarksShareATable) {
   fs::remove(replay);
 }
 
+TEST_F(Bench, ARunIsRecordedAndShownInTheReadme) {
+  const fs::path folder = out_.string() + ".record";
+  fs::remove_all(folder);
+  fs::create_directories(folder / "results");
+  const std::string readme = (folder / "README.md").string();
+  const std::string where = "record --results '" + (folder / "results").string() + "' --readme '" + readme + "' ";
+  const auto record = [&](const std::string& more) { return vmbsave::tests::run(VMBSAVE_TOOL, where + more); };
+  const std::string out = "'" + out_.string() + "'";
+  ASSERT_EQ(smoke("--benchmark_filter=c_face.*threads:1/iter " + out_flag()).exit_code, 0);
+
+  std::ofstream(readme) << "# Without the two lines\n";
+  EXPECT_EQ(record("--allow-changes " + out).exit_code, 2);
+  EXPECT_TRUE(fs::is_empty(folder / "results")) << "the README was looked at too late";
+  std::ofstream(readme) << "# Title\n<!-- results -->\n<!-- end of results -->\n";
+  EXPECT_EQ(record("--check").exit_code, 1) << "it does not say that there is no run";
+  EXPECT_EQ(record("").exit_code, 0);
+  EXPECT_EQ(record("--check").exit_code, 0);
+
+  const Outcome recorded = record("--allow-changes " + out);
+  ASSERT_EQ(recorded.exit_code, 0) << recorded.out;
+  const fs::path run = recorded.out.substr(0, recorded.out.find('\n'));
+  EXPECT_EQ(run.parent_path(), folder / "results");
+  EXPECT_EQ(record("--check").exit_code, 0);
+  std::ostringstream table;
+  table << std::ifstream(run / "table.txt").rdbuf();
+  for (const fs::path& file : {out_, run / (out_.stem().string() + ".json.xz")}) {
+    EXPECT_EQ(vmbsave::tests::run(VMBSAVE_TOOL, "table '" + file.string() + "'").out, table.str()) << file;
+  }
+  EXPECT_EQ(lines(record("--allow-changes " + out).out), 1) << "it is there already";
+  EXPECT_EQ(record("--allow-changes " + out).exit_code, 2);
+  std::ofstream(run / "more.json.xz") << "damaged";
+  EXPECT_EQ(record("--check").exit_code, 2);
+  for (const char* const unusable : {"--check FILE", "--bogus"}) EXPECT_EQ(record(unusable).exit_code, 2) << unusable;
+  EXPECT_EQ(vmbsave::tests::run(VMBSAVE_TOOL, "record --results results").exit_code, 2);
+  fs::remove_all(folder);
+}
+
 #ifdef VMBSAVE_BENCH_MIMALLOC
 TEST_F(Bench, TheOtherProgramRunsOnMimalloc) {
   const std::string arguments = "--suite=smoke --benchmark_filter=documented_seq.*threads:1/iter " + out_flag();

@@ -1,0 +1,99 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+
+#include "cli/commands.hpp"
+#include "report/json_file.hpp"
+#include "report/readme_results.hpp"
+#include "report/results_folder.hpp"
+
+namespace vmbsave::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kDescription =
+    "Keeps a run: a new folder UTC-MACHINE-COMMIT with each JSON compressed and the tables made of them, and the "
+    "README's part that is made from the newest run of each machine.";
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  vmbsave record --results results --readme README.md bench.json replay-1.json replay-2.json\n"
+    "  vmbsave record --results results --readme README.md           only makes the README's part again\n"
+    "  vmbsave record --results results --readme README.md --check   exit code 1 if that would change it";
+
+struct Arguments {
+  std::string results;
+  std::string readme;
+  std::vector<std::string> files;
+  bool check = false;
+  bool allow_changes = false;
+};
+
+void expect_usable(const Arguments& arguments) {
+  if (arguments.check && !arguments.files.empty()) throw CLI::ValidationError("--check", "takes no FILE");
+  if (arguments.check && arguments.readme.empty()) throw CLI::ValidationError("--check", "needs --readme");
+  if (arguments.files.empty() && arguments.readme.empty()) {
+    throw CLI::ValidationError("record", "expected a FILE to keep, or --readme");
+  }
+}
+
+// bench.json and bench.json.xz: bench.
+std::string result_name(const fs::path& file) {
+  fs::path name = file.filename();
+  for (const char* const ending : {".xz", ".json"}) {
+    if (name.extension() == ending) name = name.stem();
+  }
+  return name.string();
+}
+
+void record(const Arguments& arguments) {
+  std::vector<report::ResultFile> files;
+  for (const std::string& file : arguments.files) files.push_back({result_name(file), report::read_text(file)});
+  const fs::path folder = report::record_results(arguments.results, files, arguments.allow_changes);
+  fmt::print("{}\n", folder.string());
+}
+
+int check(const Arguments& arguments) {
+  const std::string text = report::read_text(arguments.readme);
+  if (report::with_results(arguments.readme, text, arguments.results) == text) return kOk;
+  fmt::print(stderr, "vmbsave: {} is not what {} makes; run: vmbsave record --results {} --readme {}\n",
+             arguments.readme, arguments.results, arguments.results, arguments.readme);
+  return kFailed;
+}
+
+int run(const Arguments& arguments) {
+  expect_usable(arguments);
+  if (arguments.check) return check(arguments);
+  fs::create_directories(arguments.results);
+  std::string readme;
+  if (!arguments.readme.empty()) {
+    readme = report::read_text(arguments.readme);
+    (void)report::with_results(arguments.readme, readme, arguments.results);  // before there is a new folder
+  }
+  if (!arguments.files.empty()) record(arguments);
+  if (!arguments.readme.empty()) {
+    report::write_text(arguments.readme, report::with_results(arguments.readme, readme, arguments.results));
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void add_record(CLI::App& app, Command& chosen) {
+  CLI::App* const command = app.add_subcommand("record", kDescription);
+  command->footer(kExamples);
+  const auto arguments = std::make_shared<Arguments>();
+  command->add_option("--results", arguments->results, "folder of the runs")->required();
+  command->add_option("--readme", arguments->readme,
+                      "file with the lines <!-- results --> and <!-- end of results -->");
+  command->add_flag("--check", arguments->check, "changes nothing; exit code 1 if the README's part is another");
+  command->add_flag("--allow-changes", arguments->allow_changes,
+                    "also what was built from files that are not committed");
+  command->add_option("FILE", arguments->files, "JSON of vmbsave-bench (one) and of replays");
+  command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace vmbsave::cli

@@ -1,0 +1,21 @@
+// json_file.hpp: files of JSON, as they are or compressed with xz.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace vmbsave::report {
+
+// The text of a file; what is compressed with xz is unpacked, whatever its name. Throws std::runtime_error naming the
+// file.
+std::string read_text(const std::filesystem::path& file);
+
+// Likewise, and also if the text is not JSON.
+nlohmann::ordered_json read_json(const std::filesystem::path& file);
+
+void write_text(const std::filesystem::path& file, std::string_view text);
+void write_xz(const std::filesystem::path& file, std::string_view text);
+
+}  // namespace vmbsave::report

@@ -1,0 +1,125 @@
+#include "report/readme_results.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "report/bench_table.hpp"
+#include "report/json_file.hpp"
+#include "report/replay_report.hpp"
+#include "report/results_folder.hpp"
+
+namespace vmbsave::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr std::string_view kBegin = "\n<!-- results -->\n";
+constexpr std::string_view kEnd = "\n<!-- end of results -->\n";
+constexpr const char* kNoResults = "No run has been recorded yet.\n";
+
+// What every factor of the scenario is varied around; skewed ones begin with it too.
+constexpr const char* kCentrePoint = "channels:16/packets:65536/state:32-272";
+
+struct Run {
+  Json bench;
+  std::vector<Json> replays;
+};
+
+auto replay_order(const Json& replay) {
+  const Json& service_time = replay.at("service_time_ns");
+  return std::tuple(replay.at("trace").get<std::string>(), replay.at("vms").get<std::uint64_t>(),
+                    service_time.is_null() ? 0 : service_time.get<std::uint64_t>(),
+                    replay.at("threads").get<std::uint64_t>());
+}
+
+Run read_run(const fs::path& folder) {
+  Run run;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".xz") continue;
+    Json json = read_json(entry.path());
+    if (json.at("schema") == "vmbsave-bench-1") {
+      run.bench = std::move(json);
+    } else {
+      run.replays.push_back(std::move(json));
+    }
+  }
+  if (run.bench.is_null()) throw std::runtime_error("expected the JSON of vmbsave-bench in it");
+  std::sort(run.replays.begin(), run.replays.end(),
+            [](const Json& a, const Json& b) { return replay_order(a) < replay_order(b); });
+  return run;
+}
+
+std::string known(const Json& value) { return value.is_null() ? "unknown" : value.get<std::string>(); }
+
+std::string cpus(const Json& machine) {
+  const Json& count = machine.at("cpus_allowed");
+  if (count.is_null()) return "an unknown number of CPUs";
+  return count == 1 ? "1 CPU" : fmt::format("{} CPUs", count.get<unsigned>());
+}
+
+std::string facts(const Json& bench, const std::string& link) {
+  const Json& machine = bench.at("machine");
+  const Json& build = bench.at("build");
+  const Json& hypervisor = machine.at("hypervisor");
+  const Json& quota = machine.at("cpu_quota");
+  return fmt::format(
+      "These numbers are of {}{}: {}, hypervisor {}, kernel {}, {}, allocator {}, commit {}{}; every sample is in "
+      "[{}]({}).\n",
+      cpus(machine), quota.is_null() ? "" : fmt::format(" with a quota of {:.2g} CPUs", quota.get<double>()),
+      known(machine.at("cpu")), hypervisor.is_null() ? "none seen" : known(hypervisor), known(machine.at("kernel")),
+      known(build.at("compiler")), known(bench.at("allocator")), known(build.at("commit")).substr(0, 7),
+      build.at("clean") == true ? "" : " with changes", link, link);
+}
+
+std::string section(const fs::path& folder, const std::string& link) {
+  try {
+    const Run run = read_run(folder);
+    const std::string bench = bench_groups(run.bench, kCentrePoint);
+    const std::string replays = run.replays.empty() ? "" : replay_table(run.replays);
+    const std::string between = bench.empty() || replays.empty() ? "" : "\n";
+    return fmt::format("```\n{}{}{}```\n{}", bench, between, replays, facts(run.bench, link));
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("{}: {}", folder.string(), error.what()));
+  }
+}
+
+std::string sections(const fs::path& readme, const fs::path& results) {
+  std::string text;
+  for (const fs::path& folder : newest_results(results)) {
+    const fs::path from = fs::absolute(readme).parent_path();
+    if (!text.empty()) text += "\n";
+    text += section(folder, fs::relative(folder, from).generic_string());
+  }
+  return text.empty() ? kNoResults : text;
+}
+
+// Where the one `line` is.
+std::size_t place_of(std::string_view text, std::string_view line) {
+  const std::size_t at = text.find(line);
+  return at == text.rfind(line) ? at : std::string_view::npos;
+}
+
+}  // namespace
+
+std::string with_results(const fs::path& readme, const std::string& text, const fs::path& results) {
+  const std::size_t begin = place_of(text, kBegin);
+  const std::size_t end = place_of(text, kEnd);
+  constexpr std::size_t kNone = std::string_view::npos;
+  // The two lines may share the line feed between them.
+  if (begin == kNone || end == kNone || end < begin + kBegin.size() - 1) {
+    throw std::runtime_error(
+        fmt::format("{}: expected the lines '<!-- results -->' and '<!-- end of results -->', once each and in this "
+                    "order",
+                    readme.string()));
+  }
+  return text.substr(0, begin + kBegin.size()) + sections(readme, results) + text.substr(end + 1);
+}
+
+}  // namespace vmbsave::report

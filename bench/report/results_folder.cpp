@@ -1,0 +1,155 @@
+#include "report/results_folder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <regex>
+#include <stdexcept>
+
+#include "report/json_file.hpp"
+#include "report/results_table.hpp"
+
+namespace vmbsave::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const std::string& why) { throw std::runtime_error("not recorded: " + why); }
+
+// Of "AMD EPYC(TM) 7763 CPU @ 2.45GHz": amd-epyc-7763.
+std::string model_slug(const Json& cpu) {
+  if (!cpu.is_string()) return "unknown";
+  std::string text = cpu.get<std::string>();
+  text = text.substr(0, text.find('@'));
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  static const std::regex kWord("[a-z0-9]+");
+  std::string slug;
+  for (std::sregex_iterator word(text.begin(), text.end(), kWord), end; word != end; ++word) {
+    const std::string w = word->str();
+    if (w == "r" || w == "tm" || w == "cpu" || w == "processor") continue;
+    slug += (slug.empty() ? "" : "-") + w;
+  }
+  return slug.empty() ? "unknown" : slug;
+}
+
+std::string machine_slug(const Json& machine) {
+  const Json& cpus = machine.at("cpus_allowed");
+  return model_slug(machine.at("cpu")) + (cpus.is_null() ? "" : fmt::format("-{}cpu", cpus.get<unsigned>()));
+}
+
+// 2026-11-22T23:15:00Z without what a file name need not hold.
+std::string compact_utc(std::string utc) {
+  std::erase_if(utc, [](char c) { return c == '-' || c == ':'; });
+  static const std::regex kCompact("[0-9]{8}T[0-9]{6}Z");
+  if (!std::regex_match(utc, kCompact)) {
+    refuse(fmt::format("expected started_utc such as 2026-01-31T12:00:00Z, found {}", utc));
+  }
+  return utc;
+}
+
+// The run's own words for its kind.
+Json parse(const ResultFile& file) {
+  try {
+    Json json = Json::parse(file.text);
+    const std::string schema = json.at("schema");
+    if (schema == "vmbsave-bench-1" || schema == "vmbsave-replay-1") return json;
+  } catch (const nlohmann::json::exception&) {
+    // The same words for what is no JSON and for what is another.
+  }
+  refuse(fmt::format("{}: expected JSON of the schema vmbsave-bench-1 or vmbsave-replay-1", file.name));
+}
+
+void expect_clean(const ResultFile& file, const Json& json) {
+  if (json.at("build").at("clean") == true) return;
+  refuse(
+      fmt::format("{}: built from files that differ from their commit, or may; commit them and run again, or give "
+                  "--allow-changes",
+                  file.name));
+}
+
+// Gives the one of vmbsave-bench.
+Json expect_one_run(const std::vector<ResultFile>& files, const std::vector<Json>& jsons, bool allow_changes) {
+  const auto is_bench = [](const Json& json) { return json.at("schema") == "vmbsave-bench-1"; };
+  const auto benches = std::count_if(jsons.begin(), jsons.end(), is_bench);
+  if (benches != 1) refuse(fmt::format("expected one JSON of vmbsave-bench, found {}", benches));
+  const Json bench = *std::find_if(jsons.begin(), jsons.end(), is_bench);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!allow_changes) expect_clean(files[i], jsons[i]);
+    if (jsons[i].at("build").at("commit") != bench.at("build").at("commit")) {
+      refuse(fmt::format("{}: made by another commit than the JSON of vmbsave-bench", files[i].name));
+    }
+    const auto same = [&](const ResultFile& other) { return other.name == files[i].name; };
+    if (std::count_if(files.begin(), files.end(), same) > 1) refuse(fmt::format("two files named {}", files[i].name));
+  }
+  return bench;
+}
+
+std::string table_of(const std::vector<Json>& jsons) {
+  ResultsTable table;
+  for (const Json& json : jsons) table.add(json);
+  return table.text();
+}
+
+void expect_small(const fs::path& folder) {
+  constexpr std::uintmax_t kMostBytes = 1 << 20;
+  std::uintmax_t bytes = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) bytes += entry.file_size();
+  if (bytes > kMostBytes) refuse(fmt::format("{} bytes compressed, more than 1 MiB; record fewer files", bytes));
+}
+
+void fill(const fs::path& folder, const std::vector<ResultFile>& files, const std::string& table) {
+  fs::remove_all(folder);  // of a run that was killed
+  fs::create_directories(folder);
+  for (const ResultFile& file : files) write_xz(folder / (file.name + ".json.xz"), file.text);
+  write_text(folder / "table.txt", table);
+  expect_small(folder);
+}
+
+}  // namespace
+
+std::string results_folder_name(const Json& bench) {
+  return fmt::format("{}-{}-{}", compact_utc(bench.at("started_utc")), machine_slug(bench.at("machine")),
+                     bench.at("build").at("commit").get<std::string>().substr(0, 7));
+}
+
+fs::path record_results(const fs::path& results, const std::vector<ResultFile>& files, bool allow_changes) {
+  std::vector<Json> jsons;
+  for (const ResultFile& file : files) jsons.push_back(parse(file));
+  const Json bench = expect_one_run(files, jsons, allow_changes);
+  const std::string table = table_of(jsons);
+  const std::string name = results_folder_name(bench);
+  const fs::path folder = results / name;
+  if (fs::exists(folder)) refuse(fmt::format("{} is there already", folder.string()));
+  const fs::path partial = results / ("." + name + ".part");
+  try {
+    fill(partial, files, table);
+    fs::rename(partial, folder);
+  } catch (...) {
+    std::error_code none;
+    fs::remove_all(partial, none);
+    throw;
+  }
+  return folder;
+}
+
+std::vector<fs::path> newest_results(const fs::path& results) {
+  static const std::regex kName("([0-9]{8}T[0-9]{6}Z)-(.+)-([0-9a-z]{7})");
+  std::map<std::string, std::string> newest;  // the folder's name, by machine; names begin with the time
+  for (const fs::directory_entry& entry : fs::directory_iterator(results)) {
+    const std::string name = entry.path().filename().string();
+    std::smatch parts;
+    if (!entry.is_directory() || !std::regex_match(name, parts, kName)) continue;
+    std::string& of_machine = newest[parts[2]];
+    of_machine = std::max(of_machine, name);
+  }
+  std::vector<fs::path> folders;
+  for (const auto& [machine, name] : newest) folders.push_back(results / name);
+  return folders;
+}
+
+}  // namespace vmbsave::report

@@ -1,0 +1,25 @@
+#include "report/results_table.hpp"
+
+#include "report/bench_table.hpp"
+#include "report/replay_report.hpp"
+
+namespace vmbsave::report {
+
+void ResultsTable::add(const nlohmann::ordered_json& result) {
+  if (result.at("schema") == "vmbsave-bench-1") {
+    if (!bench_tables_.empty()) bench_tables_ += "\n";
+    bench_tables_ += bench_table(result);
+  } else {
+    (void)replay_table({result});
+    replays_.push_back(result);
+  }
+}
+
+std::string ResultsTable::text() const {
+  std::string text = bench_tables_;
+  if (!text.empty() && !replays_.empty()) text += "\n";
+  if (!replays_.empty()) text += replay_table(replays_);
+  return text;
+}
+
+}  // namespace vmbsave::report

@@ -1,0 +1,23 @@
+// results_table.hpp: results of every kind as the tables that `vmbsave table` prints.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace vmbsave::report {
+
+class ResultsTable {
+ public:
+  // The JSON of vmbsave-bench or of a replay; throws what reading JSON throws if it is another.
+  void add(const nlohmann::ordered_json& result);
+
+  // A table a run of vmbsave-bench, then one of all replays.
+  std::string text() const;
+
+ private:
+  std::string bench_tables_;
+  std::vector<nlohmann::ordered_json> replays_;
+};
+
+}  // namespace vmbsave::report

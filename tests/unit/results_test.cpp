@@ -1,0 +1,282 @@
+// Recorded runs: their folders, and the README's part that is made from them.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/bench_report.hpp"
+#include "report/bench_table.hpp"
+#include "report/json_file.hpp"
+#include "report/readme_results.hpp"
+#include "report/replay_report.hpp"
+#include "report/results_folder.hpp"
+#include "report/results_table.hpp"
+
+namespace vmbsave::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr const char* kCommit = "0123456789abcdef0123456789abcdef01234567";
+constexpr const char* kFolder = "20261122T231500Z-amd-epyc-7763-2cpu-0123456";
+constexpr const char* kBefore = "# Title\n\n<!-- results -->\n";
+constexpr const char* kAfter = "<!-- end of results -->\n\nMore.\n";
+
+Json context() {
+  Json json;
+  json["machine"] = {{"cpu", "AMD EPYC(TM) 7763 Processor @ 2.45GHz"},
+                     {"cpus_allowed", 2},
+                     {"cpu_quota", nullptr},
+                     {"hypervisor", "KVM"},
+                     {"kernel", "6.1.0"}};
+  json["build"] = {{"compiler", "GCC 12.2.0"}, {"commit", kCommit}, {"clean", true}};
+  json["allocator"] = "glibc";
+  return json;
+}
+
+BenchRow row(const std::string& point) {
+  BenchRow row;
+  row.implementation = "engine";
+  row.point_name = point;
+  row.verified = true;
+  row.samples.save_ns.assign(1000, 1'500'000);
+  return row;
+}
+
+Json bench(const std::string& started = "2026-11-22T23:15:00Z") {
+  return bench_json("quick", started, context(),
+                    {row("channels:16/packets:65536/state:32-272"), row("channels:1/packets:64/state:32-272"),
+                     row("channels:16/packets:65536/state:32-272/skew:90")});
+}
+
+Json replay(std::uint64_t threads) {
+  replay::Options options;
+  options.threads = static_cast<unsigned>(threads);
+  replay::Result result;
+  result.save_ns.assign(1000, 50'000);
+  result.packets_in_use = 100;
+  Json json = replay_json({"traces/disk.vscsi", "vscsi-v1", false, true}, options, result);
+  json.update(context());
+  return json;
+}
+
+ResultFile file(const std::string& name, const Json& json) { return {name, json.dump(1) + "\n"}; }
+
+class Results : public testing::Test {
+ protected:
+  Results() {
+    fs::remove_all(top_);
+    fs::create_directories(results_);
+  }
+  ~Results() override { fs::remove_all(top_); }
+
+  fs::path record(const std::vector<ResultFile>& files, bool allow_changes = false) const {
+    return record_results(results_, files, allow_changes);
+  }
+
+  // Nothing is left behind of what was refused.
+  void expect_refused(const std::vector<ResultFile>& files, const std::string& why) const {
+    const std::size_t before = entries();
+    try {
+      (void)record(files);
+      FAIL() << "recorded, though: " << why;
+    } catch (const std::runtime_error& error) {
+      EXPECT_NE(std::string(error.what()).find(why), std::string::npos) << error.what();
+      EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+    }
+    EXPECT_EQ(entries(), before);
+  }
+
+  std::size_t entries() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(results_), fs::directory_iterator()));
+  }
+
+  std::string page(const std::string& text = std::string(kBefore) + kAfter) const {
+    return with_results(top_ / "README.md", text, results_);
+  }
+
+  const fs::path top_ = fs::path(testing::TempDir()) /
+                        (std::string("results_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+  const fs::path results_ = top_ / "results";
+};
+
+TEST_F(Results, TextComesBackFromXzAsItWas) {
+  const std::string text = bench().dump(1) + "\n";
+  write_xz(results_ / "a.json.xz", text);
+  EXPECT_LT(fs::file_size(results_ / "a.json.xz"), text.size() / 4);
+  EXPECT_EQ(read_text(results_ / "a.json.xz"), text);
+  write_text(results_ / "a.json", text);
+  EXPECT_EQ(read_text(results_ / "a.json"), text);
+  EXPECT_EQ(read_json(results_ / "a.json.xz"), bench());
+}
+
+TEST_F(Results, FilesThatAreNotWholeAreNamed) {
+  write_xz(results_ / "a.json.xz", bench().dump());
+  fs::resize_file(results_ / "a.json.xz", fs::file_size(results_ / "a.json.xz") / 2);
+  write_text(results_ / "words.json", "words");
+  write_text(results_ / "empty.json", "");
+  for (const char* const name : {"a.json.xz", "words.json", "empty.json", "none.json"}) {
+    try {
+      (void)read_json(results_ / name);
+      FAIL() << name;
+    } catch (const std::runtime_error& error) {
+      EXPECT_NE(std::string(error.what()).find(name), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST_F(Results, AFolderHoldsEveryFileAndTheTables) {
+  const ResultFile of_bench = file("bench", bench());
+  const ResultFile of_replay = file("disk-1t", replay(1));
+  const fs::path folder = record({of_bench, of_replay});
+  EXPECT_EQ(folder, results_ / kFolder);
+  EXPECT_EQ(read_text(folder / "bench.json.xz"), of_bench.text);
+  EXPECT_EQ(read_text(folder / "disk-1t.json.xz"), of_replay.text);
+  EXPECT_EQ(read_text(folder / "table.txt"), bench_table(bench()) + "\n" + replay_table({replay(1)}));
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(Results, WhatAKilledRunLeftIsReplaced) {
+  const fs::path partial = results_ / (std::string(".") + kFolder + ".part");
+  fs::create_directories(partial);
+  write_text(partial / "old.json.xz", "old");
+  const fs::path folder = record({file("bench", bench())});
+  EXPECT_EQ(entries(), 1u);
+  EXPECT_FALSE(fs::exists(folder / "old.json.xz"));
+}
+
+TEST_F(Results, MachinesAreNamedByModelAndCpus) {
+  Json json = bench();
+  const auto name = [&](const char* cpu) {
+    json["machine"]["cpu"] = cpu;
+    const std::string folder = results_folder_name(json);
+    return folder.substr(17, folder.size() - 17 - 8);
+  };
+  EXPECT_EQ(name("AMD EPYC"), "amd-epyc-2cpu");
+  EXPECT_EQ(name("Intel(R) Xeon(R) CPU E5-2670 v3 @ 2.30GHz"), "intel-xeon-e5-2670-v3-2cpu");
+  EXPECT_EQ(name("../@"), "unknown-2cpu");
+  json["machine"]["cpu"] = nullptr;
+  json["machine"]["cpus_allowed"] = nullptr;
+  json["build"]["commit"] = "unknown";
+  EXPECT_EQ(results_folder_name(json), "20261122T231500Z-unknown-unknown");
+}
+
+TEST_F(Results, WhatIsNotARunIsRefused) {
+  Json other = bench();
+  other["schema"] = "vmbsave-bench-2";
+  expect_refused({file("bench", other)}, "bench: expected JSON of the schema vmbsave-bench-1");
+  expect_refused({{"bench", "words"}}, "bench: expected JSON");
+  expect_refused({{"bench", "[]"}}, "bench: expected JSON");
+  expect_refused({file("disk", replay(1))}, "expected one JSON of vmbsave-bench, found 0");
+  expect_refused({file("a", bench()), file("b", bench())}, "expected one JSON of vmbsave-bench, found 2");
+  expect_refused({file("a", bench()), file("a", replay(1))}, "two files named a");
+  Json of_other_commit = replay(1);
+  of_other_commit["build"]["commit"] = "fedcba9";
+  expect_refused({file("bench", bench()), file("disk", of_other_commit)}, "disk: made by another commit");
+  Json dateless = bench();
+  dateless["started_utc"] = "../../today";
+  expect_refused({file("bench", dateless)}, "expected started_utc");
+}
+
+TEST_F(Results, ARunIsRecordedOnce) {
+  (void)record({file("bench", bench())});
+  expect_refused({file("bench", bench())}, "is there already");
+}
+
+TEST_F(Results, FilesThatAreNotCommittedAreRefusedUnlessAllowed) {
+  for (const Json& clean : {Json(false), Json(nullptr)}) {
+    Json changed = bench();
+    changed["build"]["clean"] = clean;
+    expect_refused({file("bench", changed)}, "bench: built from files that differ from their commit");
+    Json changed_replay = replay(1);
+    changed_replay["build"]["clean"] = clean;
+    expect_refused({file("bench", bench()), file("disk", changed_replay)}, "disk: built from files");
+  }
+  Json changed = bench();
+  changed["build"]["clean"] = false;
+  EXPECT_TRUE(fs::exists(record({file("bench", changed)}, true)));
+  EXPECT_NE(page().find("commit 0123456 with changes;"), std::string::npos);
+}
+
+TEST_F(Results, WhatIsTooLargeToCommitIsRefused) {
+  constexpr std::string_view kSixBits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  Json large = bench();
+  std::string noise;
+  std::mt19937 random(1);
+  for (int i = 0; i < 1'500'000; ++i) noise += kSixBits[random() % kSixBits.size()];
+  large["noise"] = noise;
+  expect_refused({file("bench", large)}, "bytes compressed, more than 1 MiB");
+}
+
+TEST_F(Results, ThePageShowsTheCentrePointTheReplaysAndTheFacts) {
+  (void)record({file("bench", bench()), file("b", replay(2)), file("a", replay(1))});
+  const std::string folder = std::string("results/") + kFolder;
+  EXPECT_EQ(page(), kBefore + ("```\n" + bench_groups(bench(), "channels:16/packets:65536/state:32-272")) + "\n" +
+                        replay_table({replay(1), replay(2)}) + "```\n" +
+                        "These numbers are of 2 CPUs: AMD EPYC(TM) 7763 Processor @ 2.45GHz, hypervisor KVM, kernel "
+                        "6.1.0, GCC 12.2.0, allocator glibc, commit 0123456; every sample is in [" +
+                        folder + "](" + folder + ").\n" + kAfter);
+  EXPECT_NE(page().find("skew:90, warm\n"), std::string::npos);
+  EXPECT_EQ(page().find("packets:64/"), std::string::npos) << "not of the centre point";
+  EXPECT_EQ(page(page()), page()) << "a second time changes nothing";
+}
+
+TEST_F(Results, ThePageShowsTheNewestRunOfEachMachine) {
+  Json other = bench("2026-11-20T00:00:00Z");
+  other["machine"]["cpu"] = "Other";
+  other["machine"]["cpus_allowed"] = 1;
+  (void)record({file("bench", other)});
+  (void)record({file("bench", bench("2026-11-21T00:00:00Z"))});
+  (void)record({file("bench", bench("2026-11-23T00:00:00Z"))});
+  (void)record({file("bench", bench("2026-11-22T00:00:00Z"))});
+  fs::create_directories(results_ / "notes");
+  const std::string text = page();
+  EXPECT_NE(text.find("](results/20261123T"), std::string::npos) << text;
+  EXPECT_NE(text.find("](results/20261120T"), std::string::npos) << text;
+  EXPECT_NE(text.find("of 1 CPU: Other,"), std::string::npos) << text;
+  EXPECT_EQ(text.find("20261121T"), std::string::npos) << text;
+  EXPECT_EQ(text.find("20261122T"), std::string::npos) << text;
+}
+
+TEST_F(Results, WithoutRunsThePageSaysSo) {
+  EXPECT_EQ(page(), std::string(kBefore) + "No run has been recorded yet.\n" + kAfter);
+  EXPECT_EQ(page(page()), page());
+}
+
+TEST_F(Results, ThePageNeedsItsTwoLines) {
+  const std::string begin = "\n<!-- results -->\n";
+  const std::string end = "\n<!-- end of results -->\n";
+  for (const std::string& text : {std::string("text\n"), begin, end, end + begin, begin + begin + end,
+                                  begin + end + end, "\n<!-- results --> here\n" + end}) {
+    EXPECT_THROW((void)page(text), std::runtime_error) << text;
+  }
+}
+
+TEST_F(Results, ADamagedRunIsNamed) {
+  const fs::path folder = record({file("bench", bench())});
+  write_text(folder / "bench.json.xz", "damaged");
+  try {
+    (void)page();
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find(kFolder), std::string::npos) << error.what();
+  }
+}
+
+TEST(ResultsTable, BenchmarksComeBeforeReplays) {
+  ResultsTable table;
+  table.add(replay(1));
+  table.add(bench());
+  table.add(bench());
+  EXPECT_EQ(table.text(), bench_table(bench()) + "\n" + bench_table(bench()) + "\n" + replay_table({replay(1)}));
+  EXPECT_ANY_THROW(table.add(Json{{"schema", "other"}}));
+}
+
+}  // namespace
+}  // namespace vmbsave::report
