@@ -129,6 +129,18 @@ TEST(Arena, ReservesAddressesForSomeGrowthWithinTheBudget) {
   EXPECT_EQ(tight.capacity(), 42u << 20);
 }
 
+// bytes + a quarter of them, modulo 2^64, is next to nothing.
+TEST(Arena, RefusesWhatCannotBe) {
+  for (const std::uint64_t bytes : {std::uint64_t{0xCCCCCCCCCCCCCCD0}, UINT64_MAX / 5 * 4 + 4096, UINT64_MAX}) {
+    Arena arena;
+    ASSERT_TRUE(arena.ensure(4096));
+    EXPECT_FALSE(arena.ensure(bytes)) << bytes;
+    EXPECT_FALSE(arena.ensure(bytes, UINT64_MAX)) << bytes;
+    EXPECT_EQ(arena.ready(), 4096u) << "nothing has changed";
+    EXPECT_TRUE(arena.valid());
+  }
+}
+
 TEST(Arena, BlocksOfSeveralThreadsDoNotOverlap) {
   Arena arena;
   ASSERT_TRUE(arena.ensure(1 << 20));
