@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstring>
 #include <set>
 #include <thread>
@@ -49,6 +50,34 @@ TEST(Mapping, GrowsAndKeepsWhatItHolds) {
   mem::Mapping empty;
   ASSERT_TRUE(empty.grow(100));
   EXPECT_GE(empty.size(), 100u);
+}
+
+// Of the kernel's areas, those that lie in [first, first + bytes).
+unsigned areas(const std::byte* first, std::size_t bytes) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(first);
+  std::FILE* const maps = std::fopen("/proc/self/maps", "r");
+  if (maps == nullptr) return 0;
+  unsigned count = 0;
+  char line[512];
+  while (std::fgets(line, sizeof line, maps) != nullptr) {
+    unsigned long from = 0;
+    unsigned long to = 0;
+    if (std::sscanf(line, "%lx-%lx", &from, &to) == 2 && from < begin + bytes && to > begin) ++count;
+  }
+  std::fclose(maps);
+  return count;
+}
+
+// Before Linux 6.17 pages of more than one area do not move in one call: the third growth would be the last one.
+TEST(Mapping, StaysOneAreaHoweverOftenItGrows) {
+  mem::Mapping mapping;
+  for (std::size_t bytes = 10'000; bytes < (std::size_t{100} << 20); bytes *= 3) {
+    ASSERT_TRUE(mapping.grow(bytes));
+    mapping.prefault(0, bytes);
+    std::memset(mapping.data(), 3, bytes);
+    ASSERT_EQ(areas(mapping.data(), mapping.size()), 1u) << bytes;
+    EXPECT_TRUE(bytes < (std::size_t{2} << 20) || base::is_aligned(mapping.data(), std::size_t{2} << 20));
+  }
 }
 
 TEST(Mapping, LargeOnesAreAlignedForHugePages) {
