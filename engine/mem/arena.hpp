@@ -26,7 +26,7 @@ class Arena {
   bool ensure(std::uint64_t bytes, std::uint64_t budget = 0) noexcept {
     if (bytes <= ready_) return true;
     if (bytes > mapping_.size()) {
-      const std::uint64_t roomy = bytes + bytes / 4;
+      const std::uint64_t roomy = bytes + std::min(bytes / 4, UINT64_MAX - bytes);
       const std::uint64_t most = budget == 0 ? roomy : std::max(bytes, std::min(roomy, budget));
       if (!mapping_.grow(most) && !mapping_.grow(bytes)) return false;
     }

@@ -52,7 +52,12 @@ bool Mapping::grow(std::size_t bytes) noexcept {
   Mapping larger = reserve(bytes);
   if (!larger) return false;
   if (base_ != nullptr) {
-    if (mremap(base_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, larger.base_) == MAP_FAILED) return false;
+    // To the new size at once, so that it stays one area of the kernel's: before Linux 6.17 several do not move.
+    if (mremap(base_, bytes_, larger.bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, larger.base_) == MAP_FAILED) {
+      // Rather lost than unmapped: the kernel may have done so already, and another thread may be there.
+      larger.base_ = nullptr;
+      return false;
+    }
     base_ = nullptr;
   }
   *this = std::move(larger);

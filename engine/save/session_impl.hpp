@@ -185,7 +185,7 @@ Status BasicSaveSession<Atom>::run_fused() noexcept {
   reset_due();
   lap(SavePhase::kPlace);
   status = pass(SavePhase::kPass);
-  while (status == Status::kSuccess && (must_run_again() || unplaced_.load_relaxed() != 0)) {
+  while (status == Status::kSuccess && must_run_again()) {
     status = place_due();
     if (status == Status::kSuccess) status = pass(SavePhase::kSave);
   }
@@ -195,9 +195,11 @@ Status BasicSaveSession<Atom>::run_fused() noexcept {
   return make_room(plan_.image_bytes, 0);
 }
 
-// As long as packets grow and retries are left; without any left, growth is a failure of its packet.
+// As long as packets grow and retries are left; without any left, growth is a failure of its packet. A pass for blocks
+// that found no room is none of the retries: these have not been saved yet, and may grow as often as the others.
 template <template <class> class Atom>
 bool BasicSaveSession<Atom>::must_run_again() noexcept {
+  if (unplaced_.load_relaxed() != 0) return true;
   if (grown_.load_relaxed() == 0) return false;
   ++report_.growth_retries;
   return true;

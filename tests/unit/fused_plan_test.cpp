@@ -206,6 +206,34 @@ TEST(FusedPlanSave, GrowthRunsAgainWhatGrew) {
   vm.session.end(EndMode::kResume);
 }
 
+// Some blocks are saved in the pass and the rest behind it; each packet may grow once, as in the exact plan.
+TEST(FusedPlanSave, BlocksWithoutRoomMayGrowAsOftenAsOthers) {
+  for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
+    TestVm vm(1, {.concurrent_callbacks = true});
+    for (std::uint64_t id = 1; id <= 1000; ++id) vm[0].receive(id, 40);
+    save_packets(vm, kFused);
+    vm.session.end(EndMode::kResume);
+    for (std::uint64_t id = 1001; id <= 2000; ++id) vm[0].receive(id, 40);
+    std::map<std::uint64_t, bool> grown;
+    vm[0].save_hook = [&](std::uint64_t id, void* buf, std::uint32_t size, std::uint32_t* needed) -> std::int32_t {
+      if (size != 0) grown.try_emplace(id, true);
+      *needed = grown.contains(id) ? 100 : 40;
+      if (size < *needed) return static_cast<std::int32_t>(Status::kBufferTooSmall);
+      std::memset(buf, 0x5A, *needed);
+      return 0;
+    };
+    const SaveOptions options{.growth_retries = 1, .plan = plan};
+    ASSERT_EQ(vm.session.begin(options), Status::kSuccess);
+    EXPECT_EQ(vm.session.save(), Status::kSuccess) << plan_name(plan);
+    EXPECT_EQ(vm.session.report().growth_retries, 1u) << plan_name(plan);
+    if (vm.session.complete()) {
+      for (const SavedPacket& packet : packets_of(image_of(vm))) EXPECT_EQ(packet.state.size(), 100u);
+    }
+    vm.session.end(EndMode::kResume);
+    EXPECT_EQ(vm.in_use(), 2000u);
+  }
+}
+
 TEST(FusedPlanSave, TheBudgetHoldsWarmAndCold) {
   for (const bool warm : {false, true}) {
     TestVm vm(1, {.concurrent_callbacks = true});

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstring>
 #include <set>
 #include <thread>
@@ -49,6 +50,34 @@ TEST(Mapping, GrowsAndKeepsWhatItHolds) {
   mem::Mapping empty;
   ASSERT_TRUE(empty.grow(100));
   EXPECT_GE(empty.size(), 100u);
+}
+
+// Of the kernel's areas, those that lie in [first, first + bytes).
+unsigned areas(const std::byte* first, std::size_t bytes) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(first);
+  std::FILE* const maps = std::fopen("/proc/self/maps", "r");
+  if (maps == nullptr) return 0;
+  unsigned count = 0;
+  char line[512];
+  while (std::fgets(line, sizeof line, maps) != nullptr) {
+    unsigned long from = 0;
+    unsigned long to = 0;
+    if (std::sscanf(line, "%lx-%lx", &from, &to) == 2 && from < begin + bytes && to > begin) ++count;
+  }
+  std::fclose(maps);
+  return count;
+}
+
+// Before Linux 6.17 pages of more than one area do not move in one call: the third growth would be the last one.
+TEST(Mapping, StaysOneAreaHoweverOftenItGrows) {
+  mem::Mapping mapping;
+  for (std::size_t bytes = 10'000; bytes < (std::size_t{100} << 20); bytes *= 3) {
+    ASSERT_TRUE(mapping.grow(bytes));
+    mapping.prefault(0, bytes);
+    std::memset(mapping.data(), 3, bytes);
+    ASSERT_EQ(areas(mapping.data(), mapping.size()), 1u) << bytes;
+    EXPECT_TRUE(bytes < (std::size_t{2} << 20) || base::is_aligned(mapping.data(), std::size_t{2} << 20));
+  }
 }
 
 TEST(Mapping, LargeOnesAreAlignedForHugePages) {
@@ -127,6 +156,18 @@ TEST(Arena, ReservesAddressesForSomeGrowthWithinTheBudget) {
   Arena tight;
   ASSERT_TRUE(tight.ensure(40 << 20, 42 << 20));
   EXPECT_EQ(tight.capacity(), 42u << 20);
+}
+
+// bytes + a quarter of them, modulo 2^64, is next to nothing.
+TEST(Arena, RefusesWhatCannotBe) {
+  for (const std::uint64_t bytes : {std::uint64_t{0xCCCCCCCCCCCCCCD0}, UINT64_MAX / 5 * 4 + 4096, UINT64_MAX}) {
+    Arena arena;
+    ASSERT_TRUE(arena.ensure(4096));
+    EXPECT_FALSE(arena.ensure(bytes)) << bytes;
+    EXPECT_FALSE(arena.ensure(bytes, UINT64_MAX)) << bytes;
+    EXPECT_EQ(arena.ready(), 4096u) << "nothing has changed";
+    EXPECT_TRUE(arena.valid());
+  }
 }
 
 TEST(Arena, BlocksOfSeveralThreadsDoNotOverlap) {
