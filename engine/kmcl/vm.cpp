@@ -197,6 +197,7 @@ void Vm::end_locked(std::unique_lock<std::mutex>& lock) noexcept {
     session_.end(EndMode::kResume);  // or discards, channel by channel
   }
   go_on();
+  session_.prepare_next();
   lock.lock();
   phase_ = Phase::kIdle;
   carry_out_disables();

@@ -10,7 +10,7 @@
 
 namespace vmbsave::save {
 
-// Valid until the session's next begin.
+// Valid until the session's next begin or reserve.
 class ImageView {
  public:
   ImageView(const Plan& plan, const std::byte* memory) noexcept : plan_(&plan), memory_(memory) {}

@@ -88,7 +88,6 @@ void BasicSaveSession<Atom>::end(EndMode mode) noexcept {
   state_ = State::kIdle;
   lap(SavePhase::kEnd);
   vm_.control().leave();
-  arena_.prefault_reserve();
 }
 
 // All memory that a save needs before it knows its packets, so that nothing can fail between the cut and the plan.

@@ -74,6 +74,8 @@ TEST_F(Bench, PlansAndAllocatorCallsAreWhatTheRowsSay) {
     }
     if (!counted) {
       EXPECT_TRUE(calls.is_null()) << name;
+    } else if (json.at("build").at("check_level") >= 2) {
+      EXPECT_FALSE(calls.is_null()) << name;  // each second call gets a guarded buffer of its own
     } else if (row.at("implementation") == "documented_sequential") {
       EXPECT_GE(calls, 2 * 64) << "a heap buffer a packet";
     } else {

@@ -165,6 +165,7 @@ SavedDomain Machine::save(std::uint32_t domain, const SaveOptions& options) {
   status = session.save();
   const std::uint64_t save_ns = base::now_ns() - start;
   session.end(EndMode::kResume);
+  session.prepare_next();
   require(session.report(), status);
   return {session.image(), save_ns, session.report()};
 }
