@@ -7,8 +7,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <regex>
+#include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 #include "report/json_file.hpp"
 #include "report/results_table.hpp"
@@ -19,6 +20,34 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
+// ranges: pairs of first and last, such as "az09".
+bool is_in(const char* ranges, unsigned char c) {
+  for (; *ranges != 0; ranges += 2) {
+    if (c >= static_cast<unsigned char>(ranges[0]) && c <= static_cast<unsigned char>(ranges[1])) return true;
+  }
+  return false;
+}
+
+// 20260131T120000Z
+bool is_compact_utc(std::string_view text) {
+  constexpr std::string_view kForm = "00000000T000000Z";
+  return text.size() == kForm.size() && std::equal(text.begin(), text.end(), kForm.begin(), [](char c, char form) {
+           return form == '0' ? is_in("09", static_cast<unsigned char>(c)) : c == form;
+         });
+}
+
+// The MACHINE of a folder's name UTC-MACHINE-COMMIT; absent: it is no such name.
+std::optional<std::string> machine_of(std::string_view name) {
+  constexpr std::size_t kUtc = 16;
+  constexpr std::size_t kCommit = 7;
+  if (name.size() < kUtc + kCommit + 3 || !is_compact_utc(name.substr(0, kUtc))) return std::nullopt;
+  const std::string_view commit = name.substr(name.size() - kCommit);
+  const bool named =
+      std::all_of(commit.begin(), commit.end(), [](char c) { return is_in("az09", static_cast<unsigned char>(c)); });
+  if (name[kUtc] != '-' || name[name.size() - kCommit - 1] != '-' || !named) return std::nullopt;
+  return std::string(name.substr(kUtc + 1, name.size() - kUtc - kCommit - 2));
+}
+
 [[noreturn]] void refuse(const std::string& why) { throw std::runtime_error("not recorded: " + why); }
 
 // Of "AMD EPYC(TM) 7763 CPU @ 2.45GHz": amd-epyc-7763.
@@ -27,10 +56,11 @@ std::string model_slug(const Json& cpu) {
   std::string text = cpu.get<std::string>();
   text = text.substr(0, text.find('@'));
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  static const std::regex kWord("[a-z0-9]+");
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return !is_in("az09", c); }, ' ');
+  std::istringstream words(text);
   std::string slug;
-  for (std::sregex_iterator word(text.begin(), text.end(), kWord), end; word != end; ++word) {
-    const std::string w = word->str();
+  for (std::string w; words >> w;) {
     if (w == "r" || w == "tm" || w == "cpu" || w == "processor") continue;
     slug += (slug.empty() ? "" : "-") + w;
   }
@@ -45,8 +75,7 @@ std::string machine_slug(const Json& machine) {
 // 2026-11-22T23:15:00Z without what a file name need not hold.
 std::string compact_utc(std::string utc) {
   std::erase_if(utc, [](char c) { return c == '-' || c == ':'; });
-  static const std::regex kCompact("[0-9]{8}T[0-9]{6}Z");
-  if (!std::regex_match(utc, kCompact)) {
+  if (!is_compact_utc(utc)) {
     refuse(fmt::format("expected started_utc such as 2026-01-31T12:00:00Z, found {}", utc));
   }
   return utc;
@@ -138,13 +167,12 @@ fs::path record_results(const fs::path& results, const std::vector<ResultFile>& 
 }
 
 std::vector<fs::path> newest_results(const fs::path& results) {
-  static const std::regex kName("([0-9]{8}T[0-9]{6}Z)-(.+)-([0-9a-z]{7})");
   std::map<std::string, std::string> newest;  // the folder's name, by machine; names begin with the time
   for (const fs::directory_entry& entry : fs::directory_iterator(results)) {
     const std::string name = entry.path().filename().string();
-    std::smatch parts;
-    if (!entry.is_directory() || !std::regex_match(name, parts, kName)) continue;
-    std::string& of_machine = newest[parts[2]];
+    const std::optional<std::string> machine = machine_of(name);
+    if (!entry.is_directory() || !machine) continue;
+    std::string& of_machine = newest[*machine];
     of_machine = std::max(of_machine, name);
   }
   std::vector<fs::path> folders;
