@@ -312,9 +312,11 @@ TEST(FusedPlanSave, BelowTheCrossoverTheExecutorIsLeftAlone) {
   saved_bytes(vm, options);
   EXPECT_EQ(executor.runs + executor.wakes + executor.loops, 0);
   EXPECT_EQ(vm.session.report().threads, 1u);
+  TestVm unmeasured(1, {.concurrent_callbacks = true});
+  churn(unmeasured, 100);
   options.serial_below = kCalibrated;
-  saved_bytes(vm, options);
-  EXPECT_EQ(executor.runs, 0) << "100 packets are never worth a thread";
+  saved_bytes(unmeasured, options);
+  EXPECT_EQ(executor.runs, 0) << "100 packets are not worth a thread, until they are known to be slow";
   options.serial_below = 100;
   saved_bytes(vm, options);
   EXPECT_EQ(executor.wakes, 1);
