@@ -9,7 +9,7 @@
 
 #include "image/chunk_writer.hpp"
 #include "packet/channel.hpp"
-#include "save/directory_order.hpp"
+#include "save/arrival_order.hpp"
 #include "save/plan.hpp"
 #include "save/prefetch.hpp"
 
@@ -142,14 +142,27 @@ inline void write_lib_buf(const packet::Packet& packet, std::uint32_t record_byt
                                                    .reserved = 0};
 }
 
+// Zeroes what follows a record's LibBuf. Stores of its own rather than memset: a call a record costs more than the
+// stores, and a call a chunk waits for the chunk's lines; here they come while the packets before are saved.
+inline void zero_rest(std::byte* record, std::uint32_t record_bytes) noexcept {
+  constexpr std::uint64_t kZeroes[2] = {};
+  static_assert(sizeof kZeroes == image::kRecordAlignment);
+  std::byte* const end = record + record_bytes;
+  for (record += sizeof(image::LibBuf); record != end; record += sizeof kZeroes) {
+    std::memcpy(record, kZeroes, sizeof kZeroes);
+    __asm__ volatile("" : "+r"(record));  // the compiler would make it a memset
+  }
+}
+
 // Where the records of one block come from and go to.
 struct BlockSave {
   const packet::ChannelConfig& config;
   Block& block;
   const BlockPackets& packets;
-  BlockPackets& next;    // fetched meanwhile
-  std::uint32_t* sizes;  // of the block's packets
-  Place* places;         // likewise
+  BlockPackets& next;        // fetched meanwhile
+  std::uint32_t* sizes;      // of the block's packets
+  std::uint64_t* sequences;  // likewise
+  std::uint32_t* offsets;    // likewise
   std::byte* chunk;
   bool checksum;
   bool may_grow;  // a packet whose state has grown gets its new size; the chunk is then of no use
@@ -174,13 +187,15 @@ template <bool kSends>
 template <bool kSends>
 std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& result) {
   std::uint32_t* size = save.sizes;
-  Place* place = save.places;
+  std::uint64_t* sequence = save.sequences;
+  std::uint32_t* offset = save.offsets;
   for (packet::Packet* const packet : save.packets) {
     save.next.fetch_one();
     const std::uint32_t payload = payload_bytes(kSends, *packet);
     const std::uint32_t room = room_for(*size);
     const auto record_bytes = static_cast<std::uint32_t>(image::record_bytes(payload, room));
     std::uint32_t used = 0;
+    zero_rest(record, record_bytes);
     if (room != 0) [[likely]] {
       const Status status = fill_state(save.config, packet, record + image::save_buf_offset(payload), room, used);
       if (status != Status::kSuccess) [[unlikely]] {
@@ -193,7 +208,8 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
     if (kSends && packet->queued) {
       std::memcpy(record + sizeof(image::LibBuf), packet->payload(save.config.context_bytes), payload);
     }
-    *place++ = {packet->sequence, {save.block.ordinal, static_cast<std::uint32_t>(record - save.chunk)}};
+    *sequence++ = packet->sequence;
+    *offset++ = static_cast<std::uint32_t>(record - save.chunk);
     record += record_bytes;
     ++size;
   }
@@ -205,7 +221,6 @@ inline PassResult save_block(const BlockSave& save, bool is_send) {
   PassResult result;
   Block& block = save.block;
   const std::uint64_t bytes = image::chunk_bytes(block.body_bytes);
-  std::memset(save.chunk, 0, bytes);
   std::byte* const first =
       image::write_header(save.chunk, image::ChunkKind::kBlock,
                           {.channel = block.channel, .ordinal = block.ordinal, .count = block.count}, block.body_bytes);
@@ -223,8 +238,9 @@ inline PassResult save_block(const BlockSave& save, bool is_send) {
 struct Sealing {
   const Stream& stream;
   const Block* blocks;
-  Place* places;    // of the channel's packets; their order is not kept
-  RankWord* ranks;  // as many
+  const std::uint64_t* sequences;  // of the channel's packets
+  const std::uint32_t* offsets;    // likewise
+  std::uint64_t* order_scratch;    // two for each packet
   std::byte* image;
   bool checksum;
 };
@@ -237,24 +253,30 @@ inline std::uint64_t stream_bytes(const Stream& stream, const Block* blocks) noe
   return bytes;
 }
 
-// The channel's directory: its entries in order of sequence numbers. The guest's packets come first in the table, and
-// have the smaller numbers.
+// The channel's directory: its entries in order of arrival. The guest's packets come first in the table, and in this
+// order.
 inline void write_directory(std::uint32_t number, const Sealing& seal) noexcept {
   const std::uint32_t packets = seal.stream.packets;
   std::byte* const directory = seal.image + seal.stream.directory_offset;
-  Place* const last = seal.places + packets;
-  Place* const sends =
-      std::partition_point(seal.places, last, [](const Place& place) { return place.sequence < packet::kFirstSend; });
-  std::size_t smaller = 0;
-  const auto put = [&](std::size_t rank, const Place& place) {
-    const std::size_t at = smaller + rank;
-    std::byte* const chunk = directory + at / image::kDirectoryEntries * image::kFullDirectoryBytes;
-    std::memcpy(chunk + sizeof(image::ChunkHeader) + at % image::kDirectoryEntries * sizeof place.entry, &place.entry,
-                sizeof place.entry);
-  };
-  rank_by_sequence(seal.places, static_cast<std::size_t>(sends - seal.places), seal.ranks, put);
-  smaller = static_cast<std::size_t>(sends - seal.places);
-  rank_by_sequence(sends, static_cast<std::size_t>(last - sends), seal.ranks, put);
+  const auto of_guest = static_cast<std::size_t>(
+      std::lower_bound(seal.sequences, seal.sequences + packets, packet::kFirstSend,
+                       [](std::uint64_t sequence, std::uint64_t send) { return sequence < send; }) -
+      seal.sequences);
+  const ArrivalOrder incoming(seal.sequences, of_guest, 0, seal.order_scratch);
+  const ArrivalOrder sends(seal.sequences + of_guest, packets - of_guest, of_guest, seal.order_scratch + 2 * of_guest);
+  const std::uint64_t* sequence = seal.sequences;
+  const std::uint32_t* offset = seal.offsets;
+  for (std::uint32_t b = seal.stream.first_block; b < seal.stream.first_block + seal.stream.blocks; ++b) {
+    const Block& block = seal.blocks[b];
+    const ArrivalOrder order = *sequence < packet::kFirstSend ? incoming : sends;
+    for (const std::uint64_t* const end = sequence + block.count; sequence != end; ++sequence, ++offset) {
+      const std::size_t at = order.rank(*sequence);
+      std::byte* const chunk = directory + at / image::kDirectoryEntries * image::kFullDirectoryBytes;
+      const image::DirectoryEntry entry{block.ordinal, *offset};
+      std::memcpy(chunk + sizeof(image::ChunkHeader) + at % image::kDirectoryEntries * sizeof entry, &entry,
+                  sizeof entry);
+    }
+  }
 
   const std::uint32_t chunks = image::directory_chunks(packets);
   for (std::uint32_t i = 0; i < chunks; ++i) {

@@ -15,7 +15,7 @@ struct Block {
   std::uint32_t word;
   std::uint32_t channel;
   std::uint32_t ordinal;  // of its chunk in the channel's stream, from 1
-  std::uint32_t first;    // of its packets, in Plan::sizes and Plan::places
+  std::uint32_t first;    // of its packets, in Plan::sizes, sequences and offsets
   std::uint32_t count;
   std::uint64_t body_bytes = 0;  // of its records, known after sizing
   std::uint64_t offset = 0;      // of its chunk in the arena, known after placing
@@ -30,18 +30,6 @@ struct Stream {
   std::uint32_t packets = 0;
   std::uint64_t offset = 0;            // of the channel chunk in the arena
   std::uint64_t directory_offset = 0;  // of the first directory chunk
-};
-
-// Where a record went, for the directory.
-struct Place {
-  std::uint64_t sequence;
-  image::DirectoryEntry entry;
-};
-
-// Of 64 sequence numbers in a row, which ones are there, and how many smaller ones are.
-struct RankWord {
-  std::uint64_t present = 0;
-  std::uint32_t before = 0;
 };
 
 // What one call of the executor's body works on: blocks that may run at the same time as all others.
@@ -68,9 +56,10 @@ struct Plan {
   std::vector<Stream> streams;  // by channel number
   std::vector<Unit> units;
   std::vector<std::uint32_t> sizes;
-  std::vector<Place> places;
-  std::vector<RankWord> ranks;   // as many as places, for the order of the directory
-  std::uint64_t end_offset = 0;  // of the end chunk
+  std::vector<std::uint64_t> sequences;
+  std::vector<std::uint32_t> offsets;        // of the record in its chunk
+  std::vector<std::uint64_t> order_scratch;  // two for each packet
+  std::uint64_t end_offset = 0;              // of the end chunk
   std::uint64_t image_bytes = 0;
 
   std::uint32_t packets() const noexcept { return static_cast<std::uint32_t>(sizes.size()); }
@@ -81,8 +70,9 @@ struct Plan {
     units.reserve(words);
     streams.reserve(channels);
     sizes.reserve(packets);
-    places.reserve(packets);
-    ranks.reserve(packets);
+    sequences.reserve(packets);
+    offsets.reserve(packets);
+    order_scratch.reserve(2 * packets);
   }
 
   // Compacts the words of a cut to blocks. kQuotaExceeded: more packets than one save may hold.
@@ -108,8 +98,9 @@ struct Plan {
       packets += count;
     }
     sizes.resize(packets);
-    places.resize(packets);
-    ranks.resize(packets);
+    sequences.resize(packets);
+    offsets.resize(packets);
+    order_scratch.resize(2 * std::size_t{packets});
     return Status::kSuccess;
   }
 

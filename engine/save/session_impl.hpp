@@ -272,8 +272,9 @@ template <template <class> class Atom>
 void BasicSaveSession<Atom>::seal_channel(std::uint32_t channel) noexcept {
   const Stream& stream = plan_.streams[channel];
   seal_stream(*vm_.channels()[channel], channel,
-              {stream, plan_.blocks.data(), plan_.places.data() + stream.first_packet,
-               plan_.ranks.data() + stream.first_packet, arena_.data(), options_.checksum});
+              {stream, plan_.blocks.data(), plan_.sequences.data() + stream.first_packet,
+               plan_.offsets.data() + stream.first_packet,
+               plan_.order_scratch.data() + 2 * std::size_t{stream.first_packet}, arena_.data(), options_.checksum});
 }
 
 // Every block of every channel is due.
@@ -305,7 +306,8 @@ PassResult BasicSaveSession<Atom>::fill(Block& block, const BlockPackets& packet
                                         .packets = packets,
                                         .next = next,
                                         .sizes = plan_.sizes.data() + block.first,
-                                        .places = plan_.places.data() + block.first,
+                                        .sequences = plan_.sequences.data() + block.first,
+                                        .offsets = plan_.offsets.data() + block.first,
                                         .chunk = arena_.data() + block.offset,
                                         .checksum = options_.checksum,
                                         .may_grow = report_.growth_retries < options_.growth_retries},

@@ -1,0 +1,85 @@
+// arrival_order.hpp: which of a channel's packets came first, second, ... Packets complete in any order, so that after
+// some traffic the table holds them in none; comparing them was half of a save's time.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace vmbsave::save {
+
+// A packet's rank is the number of bits below its own in a map with a bit for each sequence number. The map covers the
+// 32 * count latest numbers; packets that have been in use for longer than that come first, and are few: they are
+// sorted by comparing. O(count), but for these.
+class ArrivalOrder {
+ public:
+  // Of `count` different sequence numbers, all behind `rank_of_first` others. `scratch` has room for 2 * count, and
+  // belongs to the order while it is in use.
+  ArrivalOrder(const std::uint64_t* sequences, std::size_t count, std::size_t rank_of_first,
+               std::uint64_t* scratch) noexcept
+      : words_(reinterpret_cast<Word*>(scratch)), rank_of_first_(rank_of_first) {
+    if (count == 0) return;
+    const auto [smallest, largest] = bounds(sequences, count);
+    const std::uint64_t covered = (count + 1) / 2 * kNumbers;
+    first_ = largest - smallest < covered ? smallest : largest - (covered - 1);
+    std::fill_n(words_, (largest - first_) / kNumbers + 1, Word{});
+    old_end_ = old_ = scratch + (count + 1) / 2 * 2;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (sequences[i] < first_) [[unlikely]] {
+        *old_end_++ = sequences[i];
+      } else {
+        const std::uint64_t at = sequences[i] - first_;
+        words_[at / kNumbers].present |= std::uint64_t{1} << (at % kNumbers);
+      }
+    }
+    std::sort(old_, old_end_);
+    std::uint64_t before = rank_of_first + static_cast<std::size_t>(old_end_ - old_);
+    for (Word* word = words_; before != rank_of_first + count; ++word) {
+      word->before = before;
+      before += static_cast<unsigned>(std::popcount(word->present));
+    }
+  }
+
+  // `sequence` is one of the numbers.
+  std::size_t rank(std::uint64_t sequence) const noexcept {
+    if (sequence < first_) [[unlikely]] {
+      return rank_of_first_ + static_cast<std::size_t>(std::lower_bound(old_, old_end_, sequence) - old_);
+    }
+    const std::uint64_t at = sequence - first_;
+    const Word& word = words_[at / kNumbers];
+    return word.before +
+           static_cast<unsigned>(std::popcount(word.present & ((std::uint64_t{1} << (at % kNumbers)) - 1)));
+  }
+
+ private:
+  static constexpr std::uint64_t kNumbers = 64;
+
+  // Of 64 numbers in a row, which ones are there, and the rank of the first of them.
+  struct Word {
+    std::uint64_t present = 0;
+    std::uint64_t before = 0;
+  };
+
+  struct Bounds {
+    std::uint64_t smallest;
+    std::uint64_t largest;
+  };
+
+  static Bounds bounds(const std::uint64_t* sequences, std::size_t count) noexcept {
+    Bounds found{sequences[0], sequences[0]};
+    for (std::size_t i = 1; i < count; ++i) {
+      found.smallest = std::min(found.smallest, sequences[i]);
+      found.largest = std::max(found.largest, sequences[i]);
+    }
+    return found;
+  }
+
+  Word* words_;
+  std::uint64_t first_ = 0;       // the smallest number that the map covers
+  std::uint64_t* old_ = nullptr;  // the numbers below it, ascending
+  std::uint64_t* old_end_ = nullptr;
+  std::size_t rank_of_first_;
+};
+
+}  // namespace vmbsave::save
