@@ -70,4 +70,46 @@ class Arena {
   alignas(base::kCacheLine) Atom<std::uint64_t> used_{};
 };
 
+// A worker's blocks in an arena, taken a stretch at a time. They lie side by side, so that what a core fetches ahead of
+// its stores is its own, and the counter that all workers share is touched once a stretch. One thread.
+template <template <class> class Atom>
+class Stretch {
+ public:
+  // 0 bytes: each block comes from the arena by itself.
+  Stretch(Arena<Atom>& arena, std::uint64_t bytes) noexcept
+      : arena_(arena), bytes_(bytes / Arena<Atom>::kBlockAlignment * Arena<Atom>::kBlockAlignment) {}
+
+  // As Arena::allocate.
+  std::uint64_t allocate(std::uint64_t bytes) noexcept {
+    if (bytes > end_ - next_ && !take(bytes)) return arena_.allocate(bytes);
+    const std::uint64_t offset = next_;
+    next_ += base::align_up(bytes, Arena<Atom>::kBlockAlignment);
+    return offset;
+  }
+
+  // Bytes that were taken from the arena and hold no block.
+  std::uint64_t unused() const noexcept { return left_ + (end_ - next_); }
+
+ private:
+  // A block for which more than an eighth of a stretch might be left unused comes from the arena by itself.
+  bool take(std::uint64_t bytes) noexcept {
+    if (bytes > bytes_ / 8) return false;
+    const std::uint64_t offset = arena_.allocate(bytes_);
+    if (offset == Arena<Atom>::kNoRoom) {
+      bytes_ = 0;
+      return false;
+    }
+    left_ += end_ - next_;
+    next_ = offset;
+    end_ = offset + bytes_;
+    return true;
+  }
+
+  Arena<Atom>& arena_;
+  std::uint64_t bytes_;
+  std::uint64_t next_ = 0;
+  std::uint64_t end_ = 0;
+  std::uint64_t left_ = 0;  // behind the last blocks of earlier stretches
+};
+
 }  // namespace vmbsave::mem

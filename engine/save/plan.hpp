@@ -32,14 +32,16 @@ struct Stream {
   std::uint64_t directory_offset = 0;  // of the first directory chunk
 };
 
-// What one call of the executor's body works on: blocks that may run at the same time as all others.
+// What a worker takes at a time: blocks that may be in work while all others are. Of channels whose callbacks run one
+// after another, a whole channel.
 struct Unit {
   std::uint32_t first_block;
   std::uint32_t last_block;
+  bool concurrent;
 };
 
-// Blocks that a thread takes from the executor at a time: up to 336 packets.
-inline constexpr std::size_t kBlocksAtOnce = 16;
+// Most blocks of a unit of channels with concurrent callbacks: up to 336 packets.
+inline constexpr std::uint32_t kBlocksAtOnce = 16;
 
 // How a pass went on one block: why it stopped, and at which packet; or that states have grown since they were sized.
 struct PassResult {
@@ -179,13 +181,15 @@ struct Plan {
   }
 
  private:
-  // Callbacks of one channel run one after another unless the channel allows more.
   void add_unit(const Stream& stream, bool concurrent) noexcept {
     const auto next = static_cast<std::uint32_t>(blocks.size());
-    if (stream.blocks != 0 && !concurrent) {
+    const bool joins = concurrent ? !units.empty() && units.back().concurrent &&
+                                        units.back().last_block - units.back().first_block < kBlocksAtOnce
+                                  : stream.blocks != 0;
+    if (joins) {
       units.back().last_block = next + 1;
     } else {
-      units.push_back({next, next + 1});
+      units.push_back({next, next + 1, concurrent});
     }
   }
 };

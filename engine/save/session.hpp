@@ -101,9 +101,12 @@ class BasicSaveSession {
   bool must_run_again() noexcept;
 
   Status pass(SavePhase phase) noexcept;
-  void run_blocks(std::uint32_t first, std::uint32_t last) noexcept;
-  PassResult try_block(Block& block, const BlockPackets& packets, BlockPackets& next) noexcept;
-  PassResult run_block(Block& block, const BlockPackets& packets, BlockPackets& next);
+  void work() noexcept;
+  std::uint64_t stretch_bytes() const noexcept;
+  void run_blocks(std::uint32_t first, std::uint32_t last, mem::Stretch<Atom>& stretch) noexcept;
+  PassResult try_block(Block& block, const BlockPackets& packets, BlockPackets& next,
+                       mem::Stretch<Atom>& stretch) noexcept;
+  PassResult run_block(Block& block, const BlockPackets& packets, BlockPackets& next, mem::Stretch<Atom>& stretch);
   PassResult fill(Block& block, const BlockPackets& packets, BlockPackets& next);
   Status place() noexcept;
   Status place_due() noexcept;
@@ -137,12 +140,14 @@ class BasicSaveSession {
   Crossover crossover_;
   SaveReport report_;
   base::Lap lap_;
-  std::thread::id saver_;             // the thread inside save()
-  std::uint64_t started_ns_ = 0;      // when it came
-  Atom<std::uint32_t> failed_{};      // not 0: some worker failed; the others start no further block
+  std::thread::id saver_;                                    // the thread inside save()
+  std::uint64_t started_ns_ = 0;                             // when it came
+  alignas(base::kCacheLine) Atom<std::size_t> next_unit_{};  // the first that no worker has taken yet
+  alignas(
+      base::kCacheLine) Atom<std::uint32_t> failed_{};  // not 0: some worker failed; the others start no further block
   Atom<std::uint32_t> grown_{};       // blocks that must be saved again because a packet's state grew, in this pass
   Atom<std::uint32_t> unplaced_{};    // blocks that the fused pass found no room for
-  Atom<std::uint64_t> lost_bytes_{};  // of the arena: chunks of blocks that were saved again
+  Atom<std::uint64_t> lost_bytes_{};  // of the arena: what holds no chunk, or one of a block that was saved again
   Atom<std::uint64_t> arrived_ns_{};  // when a second thread joined the first pass; 0: none has
 };
 

@@ -208,19 +208,39 @@ template <template <class> class Atom>
 Status BasicSaveSession<Atom>::pass(SavePhase phase) noexcept {
   phase_ = phase;
   grown_.store_relaxed(0);
-  const bool one_block_each = plan_.units.size() == plan_.blocks.size();
-  const std::size_t grain = one_block_each ? kBlocksAtOnce : 1;
-  for_each(plan_.units.size(), grain, [this](std::size_t first, std::size_t last) {
-    run_blocks(plan_.units[first].first_block, plan_.units[last - 1].last_block);
+  next_unit_.store_relaxed(0);
+  const std::size_t workers = std::min<std::size_t>(report_.threads, plan_.units.size());
+  for_each(workers, 1, [this](std::size_t first, std::size_t last) {
+    for (; first != last; ++first) work();
   });
   lap(phase);
   return report_.failure.status;
 }
 
+// One worker: takes units until none is left. Whoever comes late, or never, is not waited for.
 template <template <class> class Atom>
-void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last) noexcept {
+void BasicSaveSession<Atom>::work() noexcept {
   const InsideCallbacks inside(this);
-  note_arrival();
+  mem::Stretch<Atom> stretch(arena_, stretch_bytes());
+  for (;;) {
+    // relaxed: only the unit is claimed; the executor orders what was before the pass and what comes after it.
+    const std::size_t unit = next_unit_.fetch_add_relaxed(1);
+    if (unit >= plan_.units.size()) break;
+    note_arrival();
+    run_blocks(plan_.units[unit].first_block, plan_.units[unit].last_block, stretch);
+  }
+  if (stretch.unused() != 0) lost_bytes_.fetch_add_relaxed(stretch.unused());
+}
+
+// Bytes of arena that a worker takes at a time: what its workers leave unused at the end is a sixteenth at most.
+template <template <class> class Atom>
+std::uint64_t BasicSaveSession<Atom>::stretch_bytes() const noexcept {
+  constexpr std::uint64_t kMost = 256u << 10;
+  return report_.threads == 1 ? 0 : std::min(kMost, arena_.ready() / (std::uint64_t{16} * report_.threads));
+}
+
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last, mem::Stretch<Atom>& stretch) noexcept {
   BlockPackets packets[2];  // of this block and the next one, by turns
   packets[first % 2].find(channel_of(plan_.blocks[first]), plan_.blocks[first]);
   std::uint32_t channel = plan_.blocks[first].channel;
@@ -233,7 +253,7 @@ void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last)
     Block& block = plan_.blocks[b];
     if (!block.due) continue;  // left out, or saved already
     packets[b % 2].fetch_rest();
-    const PassResult result = try_block(block, packets[b % 2], next);
+    const PassResult result = try_block(block, packets[b % 2], next, stretch);
     if (result.status != Status::kSuccess) {
       fail({result.status, phase_, block.channel, result.transaction_id});
       return;
@@ -251,10 +271,11 @@ void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last)
 }
 
 template <template <class> class Atom>
-PassResult BasicSaveSession<Atom>::try_block(Block& block, const BlockPackets& packets, BlockPackets& next) noexcept {
+PassResult BasicSaveSession<Atom>::try_block(Block& block, const BlockPackets& packets, BlockPackets& next,
+                                             mem::Stretch<Atom>& stretch) noexcept {
   if (expired()) return {.status = Status::kIoTimeout};
   try {
-    return run_block(block, packets, next);
+    return run_block(block, packets, next, stretch);
   } catch (...) {
     return {.status = Status::kUnhandledException};
   }
@@ -284,14 +305,15 @@ void BasicSaveSession<Atom>::reset_due() noexcept {
 }
 
 template <template <class> class Atom>
-PassResult BasicSaveSession<Atom>::run_block(Block& block, const BlockPackets& packets, BlockPackets& next) {
+PassResult BasicSaveSession<Atom>::run_block(Block& block, const BlockPackets& packets, BlockPackets& next,
+                                             mem::Stretch<Atom>& stretch) {
   if (phase_ == SavePhase::kSave) return fill(block, packets, next);
   const PassResult sized = size_block(channel_of(block), block, packets, plan_.sizes.data());
   if (phase_ == SavePhase::kSize || sized.status != Status::kSuccess) {
     next.fetch_rest();
     return sized;
   }
-  block.offset = arena_.allocate(image::chunk_bytes(block.body_bytes));
+  block.offset = stretch.allocate(image::chunk_bytes(block.body_bytes));
   if (block.offset != mem::Arena<Atom>::kNoRoom) return fill(block, packets, next);
   unplaced_.fetch_add_relaxed(1);
   return sized;

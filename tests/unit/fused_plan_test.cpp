@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, FusedPlan,
                          testing::Values(Shape{1, 0, 1, true}, Shape{3, 0, 2, true}, Shape{1, 1, 1, true},
                                          Shape{1, 21, 1, true}, Shape{1, 22, 2, true}, Shape{1, 3000, 1, true},
                                          Shape{1, 3000, 3, true}, Shape{1, 500, 2, false}, Shape{7, 300, 2, false},
-                                         Shape{7, 300, 2, true}, Shape{60, 5, 2, true}));
+                                         Shape{7, 300, 2, true}, Shape{60, 5, 2, true}, Shape{2, 20000, 4, true}));
 
 TEST(FusedPlanSave, EachPacketGetsItsTwoCallsWhetherThereIsRoomOrNot) {
   TestVm vm(2, {.concurrent_callbacks = true});

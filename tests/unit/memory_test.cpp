@@ -187,6 +187,50 @@ TEST(Arena, BlocksOfSeveralThreadsDoNotOverlap) {
   for (const std::uint64_t block : all) EXPECT_EQ(block % 128, 0u);
 }
 
+using Stretch = mem::Stretch<base::Atomic>;
+
+TEST(Stretch, BlocksLieSideBySide) {
+  Arena arena;
+  ASSERT_TRUE(arena.ensure(1 << 20));
+  Stretch one(arena, 4096);
+  Stretch other(arena, 4096);
+  EXPECT_EQ(one.allocate(100), 0u);
+  EXPECT_EQ(other.allocate(100), 4096u);
+  EXPECT_EQ(one.allocate(64), 128u);
+  EXPECT_EQ(one.allocate(1), 192u);
+  EXPECT_EQ(one.unused(), 4096u - 256);
+  EXPECT_EQ(arena.used(), 8192u);
+}
+
+TEST(Stretch, WhatDoesNotFitOpensAnother) {
+  Arena arena;
+  ASSERT_TRUE(arena.ensure(1 << 20));
+  Stretch stretch(arena, 1024);
+  for (std::uint64_t at = 0; at < 960; at += 64) EXPECT_EQ(stretch.allocate(64), at);
+  EXPECT_EQ(stretch.allocate(128), 1024u) << "64 bytes of the first stretch are not enough";
+  EXPECT_EQ(stretch.unused(), 64u + 1024 - 128);
+  EXPECT_EQ(stretch.allocate(129), 1024u + 128) << "it is there already";
+  EXPECT_EQ(stretch.allocate(1000), 2048u) << "large: by itself";
+  EXPECT_EQ(stretch.allocate(64), 1024u + 320) << "and the stretch goes on";
+  EXPECT_EQ(arena.used(), 2048u + 1024);
+}
+
+TEST(Stretch, OfNothingAndOfAFullArena) {
+  Arena arena;
+  ASSERT_TRUE(arena.ensure(4096));
+  Stretch none(arena, 0);
+  EXPECT_EQ(none.allocate(65), 0u);
+  EXPECT_EQ(none.unused(), 0u);
+  Stretch large(arena, 4096);
+  EXPECT_EQ(large.allocate(64), 128u) << "no room for a stretch, but for the block";
+  EXPECT_EQ(large.unused(), 0u);
+  EXPECT_EQ(large.allocate(4096), Arena::kNoRoom);
+  EXPECT_EQ(large.allocate(UINT64_MAX), Arena::kNoRoom);
+  EXPECT_EQ(large.allocate(4096 - 192), 192u);
+  EXPECT_EQ(large.allocate(1), Arena::kNoRoom);
+  EXPECT_EQ(arena.used(), 4096u);
+}
+
 TEST(PacketPool, PacketsComeBackClean) {
   packet::PacketPool pool(nullptr, 40, 100, 4000);
   std::set<packet::Packet*> packets;

@@ -11,18 +11,36 @@ namespace {
 struct Planned {
   explicit Planned(const std::vector<unsigned>& packets, bool concurrent = true)
       : vm(static_cast<unsigned>(packets.size()), {.concurrent_callbacks = concurrent}) {
-    for (std::size_t c = 0; c < packets.size(); ++c) {
-      for (unsigned i = 0; i < packets[c]; ++i) vm[c].receive(i, 1);
+    for (std::size_t c = 0; c < packets.size(); ++c) receive(vm[c], packets[c]);
+    build();
+  }
+  // One channel with serial callbacks, and others that are not.
+  Planned(unsigned serial_packets, const std::vector<unsigned>& packets)
+      : vm(0), serial(std::make_unique<TestChannel>(vm.vm, packet::ChannelConfig{})) {
+    receive(*serial, serial_packets);
+    for (const unsigned count : packets) {
+      others.push_back(std::make_unique<TestChannel>(vm.vm, packet::ChannelConfig{.concurrent_callbacks = true}));
+      receive(*others.back(), count);
     }
-    cut.prepare(vm.vm);
-    cut.freeze(vm.vm);
-    EXPECT_TRUE(cut.await_transit(vm.vm, [] { return true; }));
-    plan.prepare(packets.size(), 10'000, 10'000);
-    EXPECT_EQ(plan.build(vm.vm, cut), Status::kSuccess);
+    build();
   }
   ~Planned() { cut.thaw(vm.vm, EndMode::kResume); }
 
+  static void receive(TestChannel& channel, unsigned packets) {
+    for (unsigned i = 0; i < packets; ++i) channel.receive(i, 1);
+  }
+
+  void build() {
+    cut.prepare(vm.vm);
+    cut.freeze(vm.vm);
+    EXPECT_TRUE(cut.await_transit(vm.vm, [] { return true; }));
+    plan.prepare(vm.vm.channels().size(), 10'000, 10'000);
+    EXPECT_EQ(plan.build(vm.vm, cut), Status::kSuccess);
+  }
+
   TestVm vm;
+  std::unique_ptr<TestChannel> serial;
+  std::vector<std::unique_ptr<TestChannel>> others;
   save::Cut<base::Atomic> cut;
   save::Plan plan;
 };
@@ -44,13 +62,32 @@ TEST(Plan, OneBlockForEachWordInUse) {
   EXPECT_EQ(p.plan.blocks[p.plan.streams[3].first_block].ordinal, 1u);
 }
 
-TEST(Plan, AUnitIsABlockOrAWholeChannel) {
-  EXPECT_EQ(Planned({64, 30}, true).plan.units.size(), 4u + 2u);
-  const Planned serial({64, 30}, false);
-  ASSERT_EQ(serial.plan.units.size(), 2u);
-  EXPECT_EQ(serial.plan.units[0].last_block, 4u);
-  EXPECT_EQ(serial.plan.units[1].first_block, 4u);
-  EXPECT_EQ(serial.plan.units[1].last_block, 6u);
+// The blocks of each unit, in order.
+std::vector<std::uint32_t> unit_sizes(const save::Plan& plan) {
+  std::vector<std::uint32_t> sizes;
+  std::uint32_t next = 0;
+  for (const save::Unit& unit : plan.units) {
+    EXPECT_EQ(unit.first_block, next) << "every block is in one unit";
+    next = unit.last_block;
+    sizes.push_back(next - unit.first_block);
+  }
+  EXPECT_EQ(next, plan.blocks.size());
+  return sizes;
+}
+
+TEST(Plan, AUnitIsAFewBlocksOrAWholeChannel) {
+  using Sizes = std::vector<std::uint32_t>;
+  const unsigned most = save::kBlocksAtOnce;
+  EXPECT_EQ(unit_sizes(Planned({64, 0, 30}, true).plan), (Sizes{4 + 2}));
+  EXPECT_EQ(unit_sizes(Planned({30, 21 * 2 * most}, true).plan), (Sizes{most, most, 2}));
+  EXPECT_EQ(unit_sizes(Planned({64, 0, 30, 21 * 2 * most}, false).plan), (Sizes{4, 2, 2 * most}));
+}
+
+// A channel with serial callbacks does not make the units of the others smaller, and shares none with them.
+TEST(Plan, UnitsOfBothKindsOfChannels) {
+  using Sizes = std::vector<std::uint32_t>;
+  const unsigned most = save::kBlocksAtOnce;
+  EXPECT_EQ(unit_sizes(Planned(21 * 3, {21 * 2, 21 * most}).plan), (Sizes{3, most, 2}));
 }
 
 TEST(Plan, PlacesAreContiguousAndAligned) {
