@@ -148,6 +148,7 @@ class PacketTable {
 
   // Sets the frozen bit; gives the word as it was.
   std::uint64_t freeze(std::uint32_t w) noexcept {
+    fetch_ahead(w);
     // [freeze] acquire: packets published and results stored before it. release: the epoch, for claims and completions
     // after it.
     return word_[w].value.fetch_add_acq_rel(sync::kFrozenBit);
@@ -177,6 +178,7 @@ class PacketTable {
 
   // Removes the frozen bit; gives the word as it was.
   std::uint64_t thaw(std::uint32_t w) noexcept {
+    fetch_ahead(w);
     // [thaw] release: the idle epoch, for completions that find the word thawed. acquire: results stored while it was
     // frozen.
     const std::uint64_t old = word_[w].value.fetch_sub_acq_rel(sync::kFrozenBit);
@@ -248,6 +250,12 @@ class PacketTable {
   SlotSet slots_of(std::uint32_t w) const noexcept {
     return w < send_word_ ? sync::first_slots(capacity_ - w * sync::kSlotsPerWord)
                           : sync::first_slots(sends_ - (w - send_word_) * sync::kSlotsPerWord);
+  }
+
+  // A saver goes through all words in order, and the processor waits for each before it looks at the next.
+  void fetch_ahead(std::uint32_t w) const noexcept {
+    constexpr std::uint32_t kWords = 8;
+    if (w + kWords < words_) __builtin_prefetch(&word_[w + kWords], 1);
   }
 
   std::uint32_t count_used_between(std::uint32_t first, std::uint32_t last) const noexcept {
