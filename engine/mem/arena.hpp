@@ -30,12 +30,12 @@ class Arena {
       const std::uint64_t most = budget == 0 ? roomy : std::max(bytes, std::min(roomy, budget));
       if (!mapping_.grow(most) && !mapping_.grow(bytes)) return false;
     }
-    prefault(bytes);
-    return true;
+    return prefault(bytes);
   }
 
   // Takes the page faults of what ensure() has reserved beyond its need: not while anybody waits. Nothing moves.
-  void prefault_reserve() noexcept { prefault(mapping_.size()); }
+  // Without memory, nothing has changed.
+  void prefault_reserve() noexcept { (void)prefault(mapping_.size()); }
 
   // A block for the calling worker alone, at data() + the offset given; kNoRoom if the arena is full. Wait-free: one
   // addition. The block is not zeroed.
@@ -59,10 +59,11 @@ class Arena {
   }
 
  private:
-  void prefault(std::uint64_t bytes) noexcept {
-    if (bytes <= ready_) return;
-    mapping_.prefault(ready_, bytes);
+  bool prefault(std::uint64_t bytes) noexcept {
+    if (bytes <= ready_) return true;
+    if (!mapping_.prefault(ready_, bytes)) return false;
     ready_ = bytes;
+    return true;
   }
 
   Mapping mapping_;

@@ -64,16 +64,17 @@ bool Mapping::grow(std::size_t bytes) noexcept {
   return true;
 }
 
-void Mapping::prefault(std::size_t first, std::size_t last) noexcept {
+bool Mapping::prefault(std::size_t first, std::size_t last) noexcept {
   first = first / kPage * kPage;
   last = std::min(last, bytes_);
-  if (first >= last) return;
+  if (first >= last) return true;
   std::byte* const base = base_ + first;
   // Not every system has huge pages, or gives them to everybody.
   (void)madvise(base_, bytes_, MADV_HUGEPAGE);
-  if (madvise(base, last - first, MADV_POPULATE_WRITE) == 0) return;
-  // Without memory a touch would kill; then it is left to the save to find out what it really needs.
-  if (errno != ENOMEM && errno != EHWPOISON) touch(base, base_ + last);
+  if (madvise(base, last - first, MADV_POPULATE_WRITE) == 0) return true;
+  if (errno == ENOMEM || errno == EHWPOISON) return false;  // a touch would kill
+  touch(base, base_ + last);
+  return true;
 }
 
 }  // namespace vmbsave::mem

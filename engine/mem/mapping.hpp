@@ -27,9 +27,9 @@ class Mapping {
   // copied. False: the system refuses, and nothing has changed.
   bool grow(std::size_t bytes) noexcept;
 
-  // Takes the page faults of [first, last) now instead of in a save; huge pages where the system gives them. Failing is
-  // harmless: the pages then come at first touch. Nobody else writes there meanwhile.
-  void prefault(std::size_t first, std::size_t last) noexcept;
+  // Takes the page faults of [first, last) now instead of in a save; huge pages where the system gives them. Nobody
+  // else writes there meanwhile. False: there is no memory for them.
+  [[nodiscard]] bool prefault(std::size_t first, std::size_t last) noexcept;
 
   std::byte* data() const noexcept { return base_; }
   std::size_t size() const noexcept { return bytes_; }

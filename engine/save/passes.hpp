@@ -190,7 +190,7 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
   std::uint64_t* sequence = save.sequences;
   std::uint32_t* offset = save.offsets;
   for (packet::Packet* const packet : save.packets) {
-    save.next.fetch_one();
+    save.next.prefetch_one();
     const std::uint32_t payload = payload_bytes(kSends, *packet);
     const std::uint32_t room = room_for(*size);
     const auto record_bytes = static_cast<std::uint32_t>(image::record_bytes(payload, room));

@@ -20,14 +20,14 @@ class BlockPackets {
   }
   void clear() noexcept { count_ = fetched_ = 0; }
 
-  void fetch_one() noexcept {
+  void prefetch_one() noexcept {
     if (fetched_ == count_) return;
     const auto* const packet = reinterpret_cast<const std::byte*>(packets_[fetched_++]);
     __builtin_prefetch(packet);
     for (std::uint64_t line = 1; line <= context_lines_; ++line) __builtin_prefetch(packet + line * kLine);
   }
-  void fetch_rest() noexcept {
-    while (fetched_ != count_) fetch_one();
+  void prefetch_rest() noexcept {
+    while (fetched_ != count_) prefetch_one();
   }
 
   packet::Packet* const* begin() const noexcept { return packets_; }

@@ -252,7 +252,7 @@ void BasicSaveSession<Atom>::run_blocks(std::uint32_t first, std::uint32_t last,
     if (b + 1 < last) next.find(channel_of(plan_.blocks[b + 1]), plan_.blocks[b + 1]);
     Block& block = plan_.blocks[b];
     if (!block.due) continue;  // left out, or saved already
-    packets[b % 2].fetch_rest();
+    packets[b % 2].prefetch_rest();
     const PassResult result = try_block(block, packets[b % 2], next, stretch);
     if (result.status != Status::kSuccess) {
       fail({result.status, phase_, block.channel, result.transaction_id});
@@ -310,7 +310,7 @@ PassResult BasicSaveSession<Atom>::run_block(Block& block, const BlockPackets& p
   if (phase_ == SavePhase::kSave) return fill(block, packets, next);
   const PassResult sized = size_block(channel_of(block), block, packets, plan_.sizes.data());
   if (phase_ == SavePhase::kSize || sized.status != Status::kSuccess) {
-    next.fetch_rest();
+    next.prefetch_rest();
     return sized;
   }
   block.offset = stretch.allocate(image::chunk_bytes(block.body_bytes));

@@ -109,6 +109,24 @@ TEST(MemoryFallback, HugePagesAreUnknown) {
 
 TEST(MemoryFallback, HugePagesAreSwitchedOff) { expect_saves(no_huge_pages, "huge pages"); }
 
+// Addresses, but no pages behind them: found out before anything is written there, where it would be the end of the
+// process.
+TEST(MemoryFallback, NoPagesForTheImage) {
+  const int result = in_child([] {
+    TestVm vm(1, {.concurrent_callbacks = true});
+    for (std::uint64_t id = 0; id < 4000; ++id) vm[0].receive(id, 100);
+    if (!refuse_advice(MADV_POPULATE_WRITE, ENOMEM)) return kCannot;
+    if (vm.session.reserve(1 << 20)) return 1;
+    if (vm.session.begin({}) != Status::kSuccess) return 2;
+    if (vm.session.save() != Status::kInsufficientResources) return 3;
+    if (vm.session.report().failure.phase != SavePhase::kPlace) return 4;
+    vm.session.end(EndMode::kResume);
+    return vm.in_use() == 4000 ? 0 : 5;
+  });
+  if (result == kCannot) GTEST_SKIP() << "this system does not let a process refuse itself MADV_POPULATE_WRITE";
+  EXPECT_EQ(result, 0);
+}
+
 // No more addresses: the save fails with a status, the packets stay, and the next save works.
 TEST(MemoryFallback, NoMemoryForTheImage) {
   const int result = in_child([] {

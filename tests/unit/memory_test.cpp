@@ -73,7 +73,7 @@ TEST(Mapping, StaysOneAreaHoweverOftenItGrows) {
   mem::Mapping mapping;
   for (std::size_t bytes = 10'000; bytes < (std::size_t{100} << 20); bytes *= 3) {
     ASSERT_TRUE(mapping.grow(bytes));
-    mapping.prefault(0, bytes);
+    ASSERT_TRUE(mapping.prefault(0, bytes));
     std::memset(mapping.data(), 3, bytes);
     ASSERT_EQ(areas(mapping.data(), mapping.size()), 1u) << bytes;
     EXPECT_TRUE(bytes < (std::size_t{2} << 20) || base::is_aligned(mapping.data(), std::size_t{2} << 20));
@@ -92,7 +92,7 @@ TEST(Mapping, LargeOnesAreAlignedForHugePages) {
 TEST(Mapping, PrefaultKeepsContents) {
   mem::Mapping mapping = mem::Mapping::reserve(64 * 4096);
   for (std::size_t i = 0; i < mapping.size(); i += 2 * 4096) mapping.data()[i] = std::byte{9};
-  mapping.prefault(4096, SIZE_MAX);
+  EXPECT_TRUE(mapping.prefault(4096, SIZE_MAX));
   for (std::size_t i = 0; i < mapping.size(); i += 4096) {
     EXPECT_EQ(mapping.data()[i], std::byte(i % (2 * 4096) == 0 ? 9 : 0)) << i;
   }

@@ -62,8 +62,7 @@ class CFace final : public Implementation {
     const VMBS_SAVE_OPTIONS save_options = bench::save_options(options);
     require(VmbsChannelSetSaveOptions(channels_[0], &save_options), "VmbsChannelSetSaveOptions", 0);
     buffer_ = mem::Mapping::reserve(bytes_of_a_save());
-    if (!buffer_) throw std::bad_alloc();
-    buffer_.prefault(0, buffer_.size());
+    if (!buffer_ || !buffer_.prefault(0, buffer_.size())) throw std::bad_alloc();
   }
 
   const char* name() const noexcept override { return "c_face"; }

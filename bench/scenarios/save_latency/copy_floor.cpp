@@ -29,8 +29,7 @@ class CopyFloor final : public Implementation {
         prefetch_(prefetch),
         layout_(rig),
         image_(mem::Mapping::reserve(layout_.image_bytes)) {
-    if (!image_) throw std::bad_alloc();
-    image_.prefault(0, image_.size());
+    if (!image_ || !image_.prefault(0, image_.size())) throw std::bad_alloc();
   }
 
   const char* name() const noexcept override { return "copy_floor"; }

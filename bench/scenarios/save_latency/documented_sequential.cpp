@@ -29,8 +29,7 @@ namespace {
 class DocumentedSequential final : public Implementation {
  public:
   explicit DocumentedSequential(Rig& rig) : rig_(rig), image_(mem::Mapping::reserve(bytes_of_records(rig))) {
-    if (!image_) throw std::bad_alloc();
-    image_.prefault(0, image_.size());
+    if (!image_ || !image_.prefault(0, image_.size())) throw std::bad_alloc();
   }
 
   const char* name() const noexcept override { return "documented_sequential"; }

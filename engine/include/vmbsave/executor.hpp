@@ -49,7 +49,7 @@ class Executor {
 unsigned available_cpus() noexcept;
 
 /// The executor for production: oneTBB where the engine was built with it, threads of its own elsewhere, and for one
-/// thread the calling one. No thread starts before the first parallel call.
+/// thread the calling one. No thread starts before the first wake() or parallel loop.
 ///
 /// @param threads  that take part, the calling one included; more than available_cpus(), or 0: as many as those
 /// @return the executor

@@ -51,7 +51,7 @@ enum class SavePhase : std::uint8_t {
   kPlace,        ///< giving each chunk its place
   kSave,         ///< second calls of SavePacket: the exact plan, and what the fused plan found no room for at first
   kPass,         ///< both calls, block by block: the fused plan
-  kSeal,         ///< channel chunks and directories
+  kSeal,         ///< chunks of empty channels and of the image; the workers seal the other channels
   kEnd,          ///< thawing and delivering
 };
 inline constexpr unsigned kSavePhases = 8;  ///< how many parts there are
