@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <new>
 
 #include "vmbsave/kmcl_ext.h"
 #include "vsp/blob/reference.hpp"
 #include "vsp/blob/wire.hpp"
-#include "vsp/restored_packets.hpp"
+#include "vsp/vsp_channel.hpp"
 
 namespace vmbsave::blob {
 namespace {
@@ -25,15 +24,7 @@ struct Context {
 };
 static_assert(sizeof(Context) == VMBS_BLOB_STATE_OFFSET);
 
-struct BlobChannel {
-  VMBS_VSP_BACKEND backend;
-  std::uint32_t capacity;
-  bench::RestoredPackets restored;
-};
-
 Context& context_of(VMBPACKET packet) { return *static_cast<Context*>(VmbsPacketGetClientContext(packet)); }
-
-BlobChannel& blob_channel(VMBCHANNEL channel) { return *static_cast<BlobChannel*>(VmbChannelGetPointer(channel)); }
 
 constexpr bool is_size(std::uint32_t bytes, std::uint32_t capacity) { return bytes != 0 && bytes <= capacity; }
 
@@ -53,7 +44,7 @@ void complete(VMBPACKETCOMPLETION packet, NTSTATUS status) {
   VmbChannelPacketComplete(packet, &reply, sizeof(reply));
 }
 
-void start(const BlobChannel& self, VMBPACKET packet) {
+void start(const bench::VspChannel& self, VMBPACKET packet) {
   const Context& context = context_of(packet);
   if (context.bytes != 0) {
     self.backend.submit(self.backend.context, packet, context.transaction_id);
@@ -74,16 +65,16 @@ std::uint32_t requested_bytes(const Context& context, const void* buffer, UINT32
   return valid && is_size(request.bytes, capacity) ? request.bytes : 0;
 }
 
+template <std::uint32_t kCapacity>
 void process_packet(VMBCHANNEL channel, VMBPACKETCOMPLETION packet, PVOID buffer, UINT32 length, UINT32 flags) {
-  const BlobChannel& self = blob_channel(channel);
   Context& context = context_of(packet);
   context.transaction_id = VmbsPacketGetTransactionId(packet);
-  context.bytes = requested_bytes(context, buffer, length, flags, self.capacity);
+  context.bytes = requested_bytes(context, buffer, length, flags, kCapacity);
   for_each_word(context.transaction_id - 1, context.bytes,
                 [&](std::uint32_t at, std::uint64_t word, std::size_t bytes) {
                   std::memcpy(context.state() + at, &word, bytes);
                 });
-  start(self, packet);
+  start(bench::vsp_channel(channel), packet);
 }
 
 // The hot path of a save. A malformed packet, whose answer is on its way, has no state.
@@ -105,11 +96,11 @@ bool is_own_state(const Context& context) {
   return own;
 }
 
+template <std::uint32_t kCapacity>
 NTSTATUS restore_packet(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, PVOID save_buf, UINT32 save_buf_size) {
-  BlobChannel& self = blob_channel(channel);
   const auto read = [&](VMBPACKET packet) {
     Context& context = context_of(packet);
-    if (save_buf_size > self.capacity) return false;
+    if (save_buf_size > kCapacity) return false;
     context.bytes = save_buf_size;
     std::memcpy(context.state(), save_buf, save_buf_size);
     return true;
@@ -119,7 +110,7 @@ NTSTATUS restore_packet(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, 
     context.transaction_id = VmbsPacketGetTransactionId(packet);
     return is_own_state(context);
   };
-  return self.restored.restore(channel, lib_buf, lib_buf_size, read, is_own);
+  return bench::vsp_channel(channel).restored.restore(channel, lib_buf, lib_buf_size, read, is_own);
 }
 
 // ---- life of a channel -------------------------------------------------------------------------------------------
@@ -127,41 +118,16 @@ NTSTATUS restore_packet(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, 
 // No packet comes with external data; 0 is not a size that the library takes.
 constexpr std::uint32_t kLeastExternalBytes = 1;
 
-NTSTATUS init_channel(VMBCHANNEL channel, std::uint32_t capacity, bool concurrent) {
-  constexpr auto set_save_restore = VmbServerChannelInitSetSaveRestorePacketCallbacks;
-  const auto context_bytes = static_cast<UINT32>(sizeof(Context)) + capacity;
-  NTSTATUS status = VmbChannelInitSetClientContextSize(channel, context_bytes);
-  if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumPacketSize(channel, sizeof(Request));
-  if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumExternalData(channel, kLeastExternalBytes, 1);
-  if (NT_SUCCESS(status)) status = VmbsChannelInitSetMaximumSends(channel, 0);  // it only ever answers
-  if (NT_SUCCESS(status)) status = VmbChannelInitSetProcessPacketCallbacks(channel, process_packet, nullptr);
-  if (NT_SUCCESS(status)) status = set_save_restore(channel, save_packet, restore_packet);
-  if (NT_SUCCESS(status)) status = VmbsChannelInitSetConcurrentCallbacks(channel, concurrent ? 1 : 0);
-  return status;
-}
-
 template <std::uint32_t kCapacity, bool kConcurrent>
 NTSTATUS configure(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
-  auto* self = new (std::nothrow) BlobChannel{*backend, kCapacity, {}};
-  if (self == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-  const NTSTATUS status = init_channel(channel, kCapacity, kConcurrent);
-  if (!NT_SUCCESS(status)) {
-    delete self;
-    return status;
-  }
-  VmbChannelSetPointer(channel, self);
-  return STATUS_SUCCESS;
-}
-
-// Each packet leaves the list before it starts: when start returns, its context may be another request's.
-void reissue(VMBCHANNEL channel) {
-  BlobChannel& self = blob_channel(channel);
-  for (VMBPACKET packet = self.restored.pop(); packet != nullptr; packet = self.restored.pop()) start(self, packet);
-}
-
-void release(VMBCHANNEL channel) {
-  delete &blob_channel(channel);
-  VmbChannelSetPointer(channel, nullptr);
+  return bench::configure_channel(channel, *backend,
+                                  {.context_bytes = static_cast<UINT32>(sizeof(Context)) + kCapacity,
+                                   .packet_bytes = sizeof(Request),
+                                   .external_bytes = kLeastExternalBytes,
+                                   .process_packet = process_packet<kCapacity>,
+                                   .save_packet = save_packet,
+                                   .restore_packet = restore_packet<kCapacity>,
+                                   .concurrent_callbacks = kConcurrent});
 }
 
 // ---- the guest's side --------------------------------------------------------------------------------------------
@@ -194,8 +160,8 @@ constexpr VMBS_VSP kBlob{
     .concurrent_callbacks = kConcurrent ? 1 : 0,
     .configure = configure<kCapacity, kConcurrent>,
     .complete = complete,
-    .reissue = reissue,
-    .release = release,
+    .reissue = bench::reissue<start>,
+    .release = bench::release,
     .encode = encode<kCapacity>,
     .reference_state = reference_state<kCapacity>,
 };

@@ -1,25 +1,14 @@
 #include "vsp/storvsp/storvsp.h"
 
-#include <new>
-
 #include "vmbsave/kmcl_ext.h"
-#include "vsp/restored_packets.hpp"
 #include "vsp/storvsp/guest.hpp"
 #include "vsp/storvsp/reference.hpp"
 #include "vsp/storvsp/request.hpp"
 #include "vsp/storvsp/save_state.hpp"
+#include "vsp/vsp_channel.hpp"
 
 namespace vmbsave::storvsp {
 namespace {
-
-struct StorvspChannel {
-  VMBS_VSP_BACKEND backend;
-  bench::RestoredPackets restored;
-};
-
-StorvspChannel& storvsp_channel(VMBCHANNEL channel) {
-  return *static_cast<StorvspChannel*>(VmbChannelGetPointer(channel));
-}
 
 // ---- completion --------------------------------------------------------------------------------------------------
 
@@ -44,7 +33,7 @@ void complete(VMBPACKETCOMPLETION packet, NTSTATUS status) {
   send_completion(packet, context_of(packet).request, NT_SUCCESS(status) ? kSrbSuccess : kSrbError, status);
 }
 
-void start(const StorvspChannel& self, VMBPACKET packet) {
+void start(const bench::VspChannel& self, VMBPACKET packet) {
   const PacketContext& context = context_of(packet);
   if (has_request(context)) {
     self.backend.submit(self.backend.context, packet, context.transaction_id);
@@ -59,7 +48,7 @@ void start(const StorvspChannel& self, VMBPACKET packet) {
 void process_packet(VMBCHANNEL channel, VMBPACKETCOMPLETION packet, PVOID buffer, UINT32 length, UINT32 flags) {
   PacketContext& context = context_of(packet);
   context.transaction_id = VmbsPacketGetTransactionId(packet);
-  if (receive_request(packet, buffer, length, flags, context)) start(storvsp_channel(channel), packet);
+  if (receive_request(packet, buffer, length, flags, context)) start(bench::vsp_channel(channel), packet);
 }
 
 // The hot path of a save.
@@ -83,44 +72,20 @@ NTSTATUS restore_packet(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, 
   const auto read = [&](VMBPACKET packet) {
     return save_buf_size == 0 || read_state(save_buf, save_buf_size, context_of(packet));
   };
-  return storvsp_channel(channel).restored.restore(channel, lib_buf, lib_buf_size, read, is_own_state);
+  return bench::vsp_channel(channel).restored.restore(channel, lib_buf, lib_buf_size, read, is_own_state);
 }
 
 // ---- life of a channel -------------------------------------------------------------------------------------------
 
-NTSTATUS init_channel(VMBCHANNEL channel) {
-  constexpr auto set_save_restore = VmbServerChannelInitSetSaveRestorePacketCallbacks;
-  NTSTATUS status = VmbChannelInitSetClientContextSize(channel, sizeof(PacketContext));
-  if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumPacketSize(channel, sizeof(VstorPacket));
-  if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumExternalData(channel, kMaxDataBytes, 1);
-  if (NT_SUCCESS(status)) status = VmbsChannelInitSetMaximumSends(channel, 0);  // it only ever answers
-  if (NT_SUCCESS(status)) status = VmbChannelInitSetProcessPacketCallbacks(channel, process_packet, nullptr);
-  if (NT_SUCCESS(status)) status = set_save_restore(channel, save_packet, restore_packet);
-  if (NT_SUCCESS(status)) status = VmbsChannelInitSetConcurrentCallbacks(channel, 1);
-  return status;
-}
-
 NTSTATUS configure(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
-  auto* self = new (std::nothrow) StorvspChannel{*backend, {}};
-  if (self == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-  const NTSTATUS status = init_channel(channel);
-  if (!NT_SUCCESS(status)) {
-    delete self;
-    return status;
-  }
-  VmbChannelSetPointer(channel, self);
-  return STATUS_SUCCESS;
-}
-
-// Each packet leaves the list before it starts: when start returns, its context may be another request's.
-void reissue(VMBCHANNEL channel) {
-  StorvspChannel& self = storvsp_channel(channel);
-  for (VMBPACKET packet = self.restored.pop(); packet != nullptr; packet = self.restored.pop()) start(self, packet);
-}
-
-void release(VMBCHANNEL channel) {
-  delete &storvsp_channel(channel);
-  VmbChannelSetPointer(channel, nullptr);
+  return bench::configure_channel(channel, *backend,
+                                  {.context_bytes = sizeof(PacketContext),
+                                   .packet_bytes = sizeof(VstorPacket),
+                                   .external_bytes = kMaxDataBytes,
+                                   .process_packet = process_packet,
+                                   .save_packet = save_packet,
+                                   .restore_packet = restore_packet,
+                                   .concurrent_callbacks = true});
 }
 
 constexpr VMBS_VSP kStorvsp{
@@ -131,8 +96,8 @@ constexpr VMBS_VSP kStorvsp{
     .concurrent_callbacks = 1,
     .configure = configure,
     .complete = complete,
-    .reissue = reissue,
-    .release = release,
+    .reissue = bench::reissue<start>,
+    .release = bench::release,
     .encode = encode,
     .reference_state = reference_state,
 };
