@@ -70,7 +70,7 @@ std::string facts(const Json& bench, const std::string& link) {
   const Json& hypervisor = machine.at("hypervisor");
   const Json& quota = machine.at("cpu_quota");
   return fmt::format(
-      "These numbers are of {}{}: {}, hypervisor {}, kernel {}, {}, allocator {}, commit {}{}; every sample is in "
+      "These numbers are of {}{}: {}, hypervisor {}, kernel {}, {}, allocator {}, commit {}{}; every save of the table at scale is in "
       "[{}]({}).\n",
       cpus(machine), quota.is_null() ? "" : fmt::format(" with a quota of {:.2g} CPUs", quota.get<double>()),
       known(machine.at("cpu")), hypervisor.is_null() ? "none seen" : known(hypervisor), known(machine.at("kernel")),

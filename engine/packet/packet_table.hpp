@@ -17,6 +17,7 @@
 
 #include "base/bytes.hpp"
 #include "base/check.hpp"
+#include "base/prefetch.hpp"
 #include "sync/packed_word.hpp"
 #include "sync/save_control.hpp"
 
@@ -255,7 +256,7 @@ class PacketTable {
   // A saver goes through all words in order, and the processor waits for each before it looks at the next.
   void fetch_ahead(std::uint32_t w) const noexcept {
     constexpr std::uint32_t kWords = 8;
-    if (w + kWords < words_) __builtin_prefetch(&word_[w + kWords], 1);
+    if (w + kWords < words_) base::prefetch_for_write(&word_[w + kWords]);
   }
 
   std::uint32_t count_used_between(std::uint32_t first, std::uint32_t last) const noexcept {

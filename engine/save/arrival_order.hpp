@@ -18,26 +18,26 @@ class ArrivalOrder {
   // belongs to the order while it is in use.
   ArrivalOrder(const std::uint64_t* sequences, std::size_t count, std::size_t rank_of_first,
                std::uint64_t* scratch) noexcept
-      : words_(reinterpret_cast<Word*>(scratch)), rank_of_first_(rank_of_first) {
+      : words_(scratch), rank_of_first_(rank_of_first) {
     if (count == 0) return;
     const auto [smallest, largest] = bounds(sequences, count);
     const std::uint64_t covered = (count + 1) / 2 * kNumbers;
     first_ = largest - smallest < covered ? smallest : largest - (covered - 1);
-    std::fill_n(words_, (largest - first_) / kNumbers + 1, Word{});
+    std::fill_n(words_, ((largest - first_) / kNumbers + 1) * 2, 0u);
     old_end_ = old_ = scratch + (count + 1) / 2 * 2;
     for (std::size_t i = 0; i < count; ++i) {
       if (sequences[i] < first_) [[unlikely]] {
         *old_end_++ = sequences[i];
       } else {
         const std::uint64_t at = sequences[i] - first_;
-        words_[at / kNumbers].present |= std::uint64_t{1} << (at % kNumbers);
+        present(at) |= std::uint64_t{1} << (at % kNumbers);
       }
     }
     std::sort(old_, old_end_);
     std::uint64_t before = rank_of_first + static_cast<std::size_t>(old_end_ - old_);
-    for (Word* word = words_; before != rank_of_first + count; ++word) {
-      word->before = before;
-      before += static_cast<unsigned>(std::popcount(word->present));
+    for (std::uint64_t at = 0; before != rank_of_first + count; at += kNumbers) {
+      rank_of(at) = before;
+      before += static_cast<unsigned>(std::popcount(present(at)));
     }
   }
 
@@ -47,19 +47,16 @@ class ArrivalOrder {
       return rank_of_first_ + static_cast<std::size_t>(std::lower_bound(old_, old_end_, sequence) - old_);
     }
     const std::uint64_t at = sequence - first_;
-    const Word& word = words_[at / kNumbers];
-    return word.before +
-           static_cast<unsigned>(std::popcount(word.present & ((std::uint64_t{1} << (at % kNumbers)) - 1)));
+    const std::uint64_t below = present(at) & ((std::uint64_t{1} << (at % kNumbers)) - 1);
+    return rank_of(at) + static_cast<unsigned>(std::popcount(below));
   }
 
  private:
   static constexpr std::uint64_t kNumbers = 64;
 
-  // Of 64 numbers in a row, which ones are there, and the rank of the first of them.
-  struct Word {
-    std::uint64_t present = 0;
-    std::uint64_t before = 0;
-  };
+  // Of the 64 numbers in a row that `at` is one of: which are there, and the rank of the first of them.
+  std::uint64_t& present(std::uint64_t at) const noexcept { return words_[at / kNumbers * 2]; }
+  std::uint64_t& rank_of(std::uint64_t at) const noexcept { return words_[at / kNumbers * 2 + 1]; }
 
   struct Bounds {
     std::uint64_t smallest;
@@ -75,7 +72,7 @@ class ArrivalOrder {
     return found;
   }
 
-  Word* words_;
+  std::uint64_t* words_;          // two for each 64 numbers
   std::uint64_t first_ = 0;       // the smallest number that the map covers
   std::uint64_t* old_ = nullptr;  // the numbers below it, ascending
   std::uint64_t* old_end_ = nullptr;

@@ -2,6 +2,7 @@
 // lie all over the memory of their channels; waiting for each would be most of a save's time.
 #pragma once
 
+#include "base/prefetch.hpp"
 #include "packet/channel.hpp"
 #include "save/plan.hpp"
 
@@ -23,8 +24,8 @@ class BlockPackets {
   void prefetch_one() noexcept {
     if (fetched_ == count_) return;
     const auto* const packet = reinterpret_cast<const std::byte*>(packets_[fetched_++]);
-    __builtin_prefetch(packet);
-    for (std::uint64_t line = 1; line <= context_lines_; ++line) __builtin_prefetch(packet + line * kLine);
+    base::prefetch(packet);
+    for (std::uint64_t line = 1; line <= context_lines_; ++line) base::prefetch(packet + line * kLine);
   }
   void prefetch_rest() noexcept {
     while (fetched_ != count_) prefetch_one();

@@ -60,9 +60,13 @@ class BasicSaveSession {
   //   kInsufficientResources  no memory
   Status begin(const SaveOptions& options) noexcept;
 
-  // Maps memory for an image of so many bytes and takes its page faults, so that the first save need not. Not between
-  // begin and end. False: no memory.
-  bool reserve(std::uint64_t image_bytes) noexcept { return arena_.ensure(image_bytes); }
+  // Maps memory for an image of so many bytes, and for what workers leave unused beside it, and takes the page faults,
+  // so that the first save need not. Not between begin and end. False: no memory.
+  bool reserve(std::uint64_t image_bytes) noexcept {
+    if (!arena_.ensure(image_bytes)) return false;
+    arena_.prefault_reserve();
+    return true;
+  }
 
   // Runs the passes; the image is then complete. On failure report().failure says where; every packet stays in use.
   Status save() noexcept;

@@ -225,18 +225,20 @@ void BasicSaveSession<Atom>::work() noexcept {
   for (;;) {
     // relaxed: only the unit is claimed; the executor orders what was before the pass and what comes after it.
     const std::size_t unit = next_unit_.fetch_add_relaxed(1);
-    if (unit >= plan_.units.size()) break;
+    if (unit >= plan_.units.size() || failed_.load_relaxed() != 0) break;
     note_arrival();
     run_blocks(plan_.units[unit].first_block, plan_.units[unit].last_block, stretch);
   }
   if (stretch.unused() != 0) lost_bytes_.fetch_add_relaxed(stretch.unused());
 }
 
-// Bytes of arena that a worker takes at a time: what its workers leave unused at the end is a sixteenth at most.
+// Bytes of arena that a worker takes at a time: what the workers leave unused at the end is a sixteenth of it at most.
+// None within a memory budget, which is for the image.
 template <template <class> class Atom>
 std::uint64_t BasicSaveSession<Atom>::stretch_bytes() const noexcept {
   constexpr std::uint64_t kMost = 256u << 10;
-  return report_.threads == 1 ? 0 : std::min(kMost, arena_.ready() / (std::uint64_t{16} * report_.threads));
+  if (report_.threads == 1 || options_.memory_budget != 0) return 0;
+  return std::min(kMost, arena_.ready() / (std::uint64_t{16} * report_.threads));
 }
 
 template <template <class> class Atom>

@@ -126,6 +126,24 @@ TEST(FusedPlanSave, MemoryReservedBeforehandMakesTheFirstSaveAWarmOne) {
   vm.session.end(EndMode::kResume);
 }
 
+// With several workers as well, who take stretches of it.
+TEST(FusedPlanSave, MemoryReservedForSeveralWorkersIsEnough) {
+  TestVm vm(2, {.capacity = 20'000, .concurrent_callbacks = true});
+  churn(vm, 20'000);
+  const std::uint64_t image_bytes = saved_bytes(vm, kExact).size();
+  TestVm other(2, {.capacity = 20'000, .concurrent_callbacks = true});
+  churn(other, 20'000);
+  ASSERT_TRUE(other.session.reserve(image_bytes));
+  const auto executor = make_thread_executor(3);
+  SaveOptions options = kFused;
+  options.executor = executor.get();
+  options.serial_below = 0;
+  save_packets(other, options);
+  EXPECT_EQ(phase_ns(other, SavePhase::kSave), 0u) << "a second pass";
+  EXPECT_EQ(other.session.report().image_bytes, image_bytes) << "what stays unused is no image";
+  other.session.end(EndMode::kResume);
+}
+
 // What fits is saved in the pass, the rest when there is room.
 TEST(FusedPlanSave, AnArenaThatIsTooSmallLosesNothing) {
   TestVm vm(3, {.concurrent_callbacks = true});

@@ -240,10 +240,9 @@ class NotingExecutor final : public Executor {
 TEST(SaveLatency, TheFloorRunsOnTheExecutorBlockByBlock) {
   Rig rig({.channels = 3, .packets = 500, .in_order = true});
   NotingExecutor executor;
-  const auto floor = make_copy_floor(rig, {.executor = &executor});
+  const auto floor = make_copy_floor_at(rig, {.executor = &executor}, {});
   floor->save();
-  const std::string blocks = "24/" + std::to_string(save::kBlocksAtOnce) + " ";
-  EXPECT_EQ(executor.calls, "wake run " + blocks + "3/1 ") << "167, 167 and 166 packets: 8 blocks a channel";
+  EXPECT_EQ(executor.calls, "wake run 27/1 ") << "8 blocks a channel, a block at a time, and 3 channels";
   EXPECT_EQ(floor->difference(), "");
   executor.calls.clear();
   (void)rig.machine().save(0, {.executor = &executor, .plan = SavePlan::kExact, .serial_below = 0});
@@ -254,7 +253,7 @@ TEST(SaveLatency, AnyPrefetchGivesTheSameCopy) {
   Rig rig({.channels = 3, .packets = 500});
   for (const FloorPrefetch& prefetch :
        {FloorPrefetch{0, 64}, FloorPrefetch{1, 0}, FloorPrefetch{7, 4096}, FloorPrefetch{0xFFFFFFFF, 0xFFFFFFFF}}) {
-    const auto floor = make_tuned_copy_floor(rig, {}, prefetch);
+    const auto floor = make_copy_floor_at(rig, {}, prefetch);
     floor->save();
     EXPECT_EQ(floor->difference(), "");
   }

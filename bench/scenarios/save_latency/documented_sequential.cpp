@@ -10,9 +10,9 @@
 #include "base/clock.hpp"
 #include "kmcl/vm.hpp"
 #include "mem/mapping.hpp"
+#include "save/passes.hpp"
 #include "scenarios/save_latency/check.hpp"
 #include "scenarios/save_latency/implementation.hpp"
-#include "scenarios/save_latency/record.hpp"
 #include "scenarios/save_latency/rig.hpp"
 #include "scenarios/vm/check_failed.hpp"
 #include "scenarios/vm/machine.hpp"
@@ -75,14 +75,14 @@ class DocumentedSequential final : public Implementation {
   }
 
   void append(VMBPACKET packet, const void* state, UINT32 bytes) {
-    const image::LibBuf lib = lib_buf_of(*packet::from_handle(packet), bytes);
-    if (lib.record_bytes > image_.size() - image_bytes_) fail(packet, STATUS_BUFFER_OVERFLOW);
+    const auto record_bytes = static_cast<std::uint32_t>(image::record_bytes(0, bytes));
+    if (record_bytes > image_.size() - image_bytes_) fail(packet, STATUS_BUFFER_OVERFLOW);
     std::byte* at = image_.data() + image_bytes_;
-    std::memcpy(at, &lib, sizeof lib);
-    at += sizeof lib;
+    save::write_lib_buf(*packet::from_handle(packet), record_bytes, bytes, 0, at);
+    at += sizeof(image::LibBuf);
     if (bytes != 0) std::memcpy(at, state, bytes);
-    std::memset(at + bytes, 0, lib.record_bytes - sizeof lib - bytes);
-    image_bytes_ += lib.record_bytes;
+    std::memset(at + bytes, 0, record_bytes - sizeof(image::LibBuf) - bytes);
+    image_bytes_ += record_bytes;
   }
 
   std::span<const std::byte> image() const { return {image_.data(), static_cast<std::size_t>(image_bytes_)}; }

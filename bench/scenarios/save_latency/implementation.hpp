@@ -54,15 +54,11 @@ std::unique_ptr<Implementation> make_documented_sequential(Rig& rig,
                                                            const RunOptions& options);  // the documented calls
 std::unique_ptr<Implementation> make_copy_floor(Rig& rig, const RunOptions& options);   // a copy of the bytes
 
-// How far ahead a copy floor fetches packets into the cache.
-inline constexpr unsigned kFloorPrefetchPackets = 8;
-inline constexpr unsigned kFloorPrefetchBytes = 1024;  // the processor fetches the rest of a longer packet by itself
+// How far ahead a copy floor fetches packets into the cache. make_copy_floor searches for the best number of packets.
 struct FloorPrefetch {
-  unsigned packets = kFloorPrefetchPackets;
-  unsigned bytes = kFloorPrefetchBytes;  // of each packet; 0: no prefetch
+  unsigned packets = 8;
+  unsigned bytes = 1024;  // of each packet: the processor fetches the rest of a longer one by itself; 0: no prefetch
 };
-// For a search of the best distance; make_copy_floor takes what it found.
-std::unique_ptr<Implementation> make_tuned_copy_floor(Rig& rig, const RunOptions& options,
-                                                      const FloorPrefetch& prefetch);
+std::unique_ptr<Implementation> make_copy_floor_at(Rig& rig, const RunOptions& options, const FloorPrefetch& prefetch);
 
 }  // namespace vmbsave::bench
