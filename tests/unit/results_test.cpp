@@ -220,7 +220,7 @@ TEST_F(Results, ThePageShowsTheCentrePointTheReplaysAndTheFacts) {
   EXPECT_EQ(page(), kBefore + ("```\n" + bench_groups(bench(), "channels:16/packets:65536/state:32-272")) + "\n" +
                         replay_table({replay(1), replay(2)}) + "```\n" +
                         "These numbers are of 2 CPUs: AMD EPYC(TM) 7763 Processor @ 2.45GHz, hypervisor KVM, kernel "
-                        "6.1.0, GCC 12.2.0, allocator glibc, commit 0123456; every sample is in [" +
+                        "6.1.0, GCC 12.2.0, allocator glibc, commit 0123456; every save of the table at scale is in [" +
                         folder + "](" + folder + ").\n" + kAfter);
   EXPECT_NE(page().find("skew:90, warm\n"), std::string::npos);
   EXPECT_EQ(page().find("packets:64/"), std::string::npos) << "not of the centre point";
