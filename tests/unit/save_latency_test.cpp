@@ -333,5 +333,49 @@ TEST(Check, SeesEveryDifferenceOfRecords) {
   EXPECT_NE(records_difference(rig, swapped), "");
 }
 
+// Bytes of an image to which the reference packets give no value: who wrote it, a channel's limits and next numbers,
+// and sequence numbers, whose order alone counts.
+std::vector<bool> without_reference(std::span<const std::byte> image) {
+  std::vector<bool> free(image.size());
+  const auto mark = [&](std::size_t first, std::size_t bytes) {
+    std::fill_n(free.begin() + static_cast<std::ptrdiff_t>(first), bytes, true);
+  };
+  image::Chunk chunk;
+  for (std::size_t at = 0; at < image.size(); at += chunk.bytes.size()) {
+    if (image::read_unchecked_chunk(image.subspan(at), chunk) != Status::kSuccess) break;
+    const std::size_t body = at + sizeof(image::ChunkHeader);
+    if (chunk.kind() == image::ChunkKind::kImage) {
+      mark(body + offsetof(image::ImageBody, engine_version), sizeof(std::uint32_t));
+      mark(body + offsetof(image::ImageBody, page_size),
+           sizeof(image::ImageBody) - offsetof(image::ImageBody, page_size));
+    } else if (chunk.kind() == image::ChunkKind::kChannel) {
+      mark(body + offsetof(image::ChannelBody, capacity), sizeof(std::uint32_t));
+      mark(body + offsetof(image::ChannelBody, next_sequence),
+           offsetof(image::ChannelBody, reserved) - offsetof(image::ChannelBody, next_sequence));
+    } else if (chunk.kind() == image::ChunkKind::kBlock) {
+      image::Record record;
+      for (std::size_t r = sizeof(image::ChunkHeader); image::read_record(chunk, r, record) == Status::kSuccess;
+           r += record.lib.record_bytes) {
+        mark(at + r + offsetof(image::LibBuf, sequence), sizeof record.lib.sequence);
+      }
+    }
+  }
+  return free;
+}
+
+TEST(Check, SeesEveryDifferenceOfAnImage) {
+  Rig rig({.channels = 1, .packets = 3, .state_min_bytes = 40, .state_max_bytes = 40});
+  const auto engine = make_engine(rig, {});
+  engine->save();
+  const std::vector<std::byte> image = bytes_of(engine->image_memory());
+  ASSERT_EQ(image_difference(rig, image, false), "");
+  const std::vector<bool> free = without_reference(image);
+  for (std::size_t at = 0; at < image.size(); ++at) {
+    std::vector<std::byte> damaged = image;
+    damaged[at] ^= std::byte{1};
+    EXPECT_TRUE(free[at] || !image_difference(rig, damaged, false).empty()) << "byte " << at;
+  }
+}
+
 }  // namespace
 }  // namespace vmbsave::bench

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "image/chunk_reader.hpp"
@@ -12,12 +13,24 @@ namespace {
 using image::Chunk;
 using image::ChunkKind;
 
+bool is_zero(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
+}
+
 // Walks the chunks of an image from front to back.
 class Walk {
  public:
   Walk(const Pieces& pieces, Checksums checksums) : pieces_(pieces), checksums_(checksums) { next_piece(); }
 
-  // Empty, or why the next chunk is not what is expected.
+  // The next chunk is the first of the stream of this channel.
+  void enter(std::uint32_t channel) noexcept {
+    channel_ = channel;
+    ordinal_ = 0;
+  }
+  void leave() noexcept { enter(0); }
+
+  // Empty, or why the next chunk is not what is expected: this kind, its place in its stream, and nothing in what
+  // version 1 leaves unused.
   std::string next(ChunkKind kind, Chunk& chunk) {
     if (const Status status = read(chunk); status != Status::kSuccess) {
       return fmt::format("chunk {}: {}", number_, status_name(status));
@@ -25,11 +38,26 @@ class Walk {
     if (chunk.kind() != kind) {
       return fmt::format("chunk {} is of kind {}, expected {}", number_, chunk.header.kind, static_cast<int>(kind));
     }
+    if (chunk.header.channel != channel_ || chunk.header.ordinal != ordinal_) {
+      return fmt::format("chunk {} is number {} of channel {}, expected {} of {}", number_, chunk.header.ordinal,
+                         chunk.header.channel, ordinal_, channel_);
+    }
+    if (!is_zero(std::as_bytes(std::span(chunk.header.reserved))) ||
+        !is_zero(chunk.bytes.subspan(sizeof chunk.header + chunk.header.body))) {
+      return fmt::format("chunk {}: what is unused is not zero", number_);
+    }
+    if (kind != ChunkKind::kBlock && kind != ChunkKind::kDirectory && chunk.header.count != 0) {
+      return fmt::format("chunk {} counts {} of nothing", number_, chunk.header.count);
+    }
+    if (is_in_stream(kind)) ++ordinal_;
     rest_ = rest_.subspan(chunk.bytes.size());
+    bytes_ += chunk.bytes.size();
     next_piece();
     ++number_;
     return {};
   }
+
+  std::uint64_t bytes() const noexcept { return bytes_; }  // of all chunks so far
 
   // Empty, or that there is more.
   std::string end() const { return rest_.empty() ? "" : fmt::format("{} bytes after the end", rest_.size()); }
@@ -41,6 +69,8 @@ class Walk {
     return status == Status::kSuccess && chunk.header.checksum != 0 ? Status::kCrcError : status;
   }
 
+  static bool is_in_stream(ChunkKind kind) noexcept { return kind != ChunkKind::kImage && kind != ChunkKind::kEnd; }
+
   // A piece ends with a chunk.
   void next_piece() {
     while (rest_.empty() && taken_ != pieces_.size()) rest_ = pieces_[taken_++];
@@ -51,46 +81,71 @@ class Walk {
   std::span<const std::byte> rest_;
   const Checksums checksums_;
   std::size_t number_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::uint32_t channel_ = 0;
+  std::uint32_t ordinal_ = 0;
 };
+
+// A block, and what of it the directory has named.
+struct Block {
+  Chunk chunk;
+  std::uint32_t records = 0;
+  std::uint64_t bytes = 0;
+};
+
+// Each record of a block is in the directory: no other packet hides between them.
+bool is_named_as_a_whole(const Block& block) {
+  return block.records == block.chunk.header.count && block.bytes == block.chunk.body().size();
+}
 
 std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& expected, const VMBS_VSP& vsp) {
   Chunk chunk;
+  const std::uint64_t start = walk.bytes();
   if (std::string why = walk.next(ChunkKind::kChannel, chunk); !why.empty()) return why;
   image::ChannelBody body;
   if (image::read_body(chunk, body) != Status::kSuccess) return "short channel chunk";
+  if (!is_zero(std::as_bytes(std::span(body.reserved)))) return "channel chunk: what is unused is not zero";
   if (body.packets != expected.size()) return fmt::format("{} packets, expected {}", body.packets, expected.size());
-  std::vector<Chunk> blocks(body.blocks);
-  for (Chunk& block : blocks) {
-    if (std::string why = walk.next(ChunkKind::kBlock, block); !why.empty()) return why;
+  std::vector<Block> blocks(body.blocks);
+  for (Block& block : blocks) {
+    if (std::string why = walk.next(ChunkKind::kBlock, block.chunk); !why.empty()) return why;
   }
   std::vector<UINT8> scratch;
   std::size_t i = 0;
   std::uint64_t last_sequence = 0;
   for (std::uint32_t d = 0; d < body.directory_chunks; ++d) {
     if (std::string why = walk.next(ChunkKind::kDirectory, chunk); !why.empty()) return why;
+    if (chunk.body().size() != chunk.header.count * sizeof(image::DirectoryEntry)) return "length of a directory";
     for (std::size_t at = 0; at < chunk.body().size(); at += sizeof(image::DirectoryEntry), ++i) {
       image::DirectoryEntry entry;
       std::memcpy(&entry, chunk.body().data() + at, sizeof entry);
       if (i == expected.size() || entry.ordinal == 0 || entry.ordinal > blocks.size()) return "directory out of range";
-      const Chunk& block = blocks[entry.ordinal - 1];
+      Block& block = blocks[entry.ordinal - 1];
       image::Record record;
-      if (image::read_record(block, entry.offset, record) != Status::kSuccess) return "record out of range";
+      if (image::read_record(block.chunk, entry.offset, record) != Status::kSuccess) return "record out of range";
       if (i != 0 && record.lib.sequence <= last_sequence) return "sequence numbers do not rise";
       last_sequence = record.lib.sequence;
-      const auto room = block.bytes.subspan(static_cast<std::size_t>(record.save_offset));
+      ++block.records;
+      block.bytes += record.lib.record_bytes;
+      const auto room = block.chunk.bytes.subspan(static_cast<std::size_t>(record.save_offset),
+                                                  entry.offset + record.lib.record_bytes - record.save_offset);
       std::string why = record_difference(record.lib, room, expected[i], vsp, scratch);
       if (!why.empty()) return why;
     }
   }
-  return i == expected.size() ? "" : "directory ends early";
+  if (i != expected.size()) return "directory ends early";
+  if (!std::all_of(blocks.begin(), blocks.end(), is_named_as_a_whole)) return "a block holds more than its packets";
+  return walk.bytes() - start == body.stream_bytes ? "" : "a channel chunk that says another size of the stream";
 }
 
 std::string channels_difference(Walk& walk, const ExpectedChannels& expected, const VMBS_VSP& vsp) {
   for (std::size_t c = 0; c < expected.size(); ++c) {
+    walk.enter(static_cast<std::uint32_t>(c));
     if (std::string why = channel_difference(walk, expected[c], vsp); !why.empty()) {
       return fmt::format("channel {}: {}", c, why);
     }
   }
+  walk.leave();
   return {};
 }
 
@@ -101,7 +156,9 @@ std::string record_difference(const image::LibBuf& lib, std::span<const std::byt
   if (lib.transaction_id != request.record + 1) {
     return fmt::format("transaction {} where {} is expected", lib.transaction_id, request.record + 1);
   }
-  if (lib.direction != 0 || lib.flags != image::kLibBufCompletionRequested) return "direction or flags";
+  if (lib.payload_bytes != 0 || lib.reserved != 0 || lib.direction != 0 ||
+      lib.flags != image::kLibBufCompletionRequested)
+    return "direction or flags";
   scratch.resize(vsp.max_state_bytes);
   const UINT32 bytes = vsp.reference_state(&request, scratch.data());
   if (lib.save_bytes != bytes || room.size() < bytes) {
@@ -111,6 +168,9 @@ std::string record_difference(const image::LibBuf& lib, std::span<const std::byt
     if (std::to_integer<UINT8>(room[i]) != scratch[i]) {
       return fmt::format("transaction {}: byte {} of its state differs", request.record + 1, i);
     }
+  }
+  if (!is_zero(room.subspan(bytes))) {
+    return fmt::format("transaction {}: padding is not zero", lib.transaction_id);
   }
   return {};
 }
@@ -125,8 +185,14 @@ std::string difference(const Pieces& image, const ExpectedChannels& expected, co
   Walk walk(image, checksums);
   Chunk chunk;
   if (std::string why = walk.next(ChunkKind::kImage, chunk); !why.empty()) return why;
+  image::ImageBody totals;
+  if (image::read_body(chunk, totals) != Status::kSuccess) return "short image chunk";
   if (std::string why = channels_difference(walk, expected, vsp); !why.empty()) return why;
   if (std::string why = walk.next(ChunkKind::kEnd, chunk); !why.empty()) return why;
+  std::uint64_t packets = 0;
+  for (const auto& channel : expected) packets += channel.size();
+  if (totals.channels != expected.size() || totals.packets != packets || totals.bytes != walk.bytes())
+    return "an image chunk that says other totals";
   return walk.end();
 }
 
