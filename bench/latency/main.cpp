@@ -3,9 +3,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <exception>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -24,7 +27,20 @@ namespace {
 using namespace vmbsave;
 using Json = nlohmann::ordered_json;
 
+constexpr int kFailed = 1;
 constexpr int kBadInput = 2;
+
+int fail(int code, const std::string& what) {
+  std::fputs(fmt::format("vmbsave-bench: {}\n", what).c_str(), stderr);
+  return code;
+}
+
+// Output that did not reach its reader is a failure, not a success.
+int flushed(int code) {
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout) return code;
+  return fail(kFailed, fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+}
 
 Json context() {
   Json json;
@@ -63,9 +79,13 @@ int run(const bench::Options& options) {
                        options.fixed_saves, make, log);
   const int code = bench::run_registered(options.list_only, log);
   if (!options.out.empty() && !log.rows().empty()) {
-    write(options.out, report::bench_json(options.suite, started, where, log.rows()));
+    try {
+      write(options.out, report::bench_json(options.suite, started, where, log.rows()));
+    } catch (const std::exception& error) {
+      return fail(kFailed, error.what());  // after all that was measured
+    }
   }
-  return code;
+  return flushed(code);
 }
 
 }  // namespace
@@ -74,7 +94,6 @@ int main(int argc, char** argv) {
   try {
     return run(bench::parse_options(argc, argv));
   } catch (const std::exception& error) {
-    std::fputs(fmt::format("vmbsave-bench: {}\n", error.what()).c_str(), stderr);
-    return kBadInput;
+    return fail(kBadInput, error.what());
   }
 }

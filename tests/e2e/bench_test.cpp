@@ -41,6 +41,13 @@ class Bench : public testing::Test {
       (std::string("bench_") + testing::UnitTest::GetInstance()->current_test_info()->name() + ".json");
 };
 
+TEST_F(Bench, OutputThatIsLostIsAFailure) {
+  const Outcome outcome =
+      bench("--suite=smoke --benchmark_filter=copy_floor --benchmark_format=json 3>&1 2>&1 > /dev/full");
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.out.find("cannot write to standard output"), std::string::npos) << outcome.out;
+}
+
 TEST_F(Bench, EveryRowOfTheSmallestSuiteIsMeasuredAndVerified) {
   const Outcome outcome = bench("--suite=smoke " + out_flag());
   ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
