@@ -6,6 +6,7 @@
 
 #include "base/check.hpp"
 #include "save/passes.hpp"
+#include "save/seal.hpp"
 #include "save/session.hpp"
 
 namespace vmbsave::save {
