@@ -23,7 +23,7 @@ constexpr std::uint64_t kMostColdFloorSaves = 128;
 constexpr std::uint64_t kMostCountedSaves = 21;  // as few as have a median
 constexpr std::uint64_t kMostHiccupWindows = 1000;
 constexpr std::uint64_t kFewestHiccupWindows = 100;
-constexpr std::uint64_t kLongestListeningNs = 2'000'000'000;
+constexpr std::uint64_t kLongestListeningNs = 3'000'000'000;
 constexpr std::chrono::milliseconds kColdPause{2};  // workers fall asleep, too
 
 double ratio(std::uint64_t a, std::uint64_t b) {

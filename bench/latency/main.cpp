@@ -3,9 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <exception>
 #include <iostream>
@@ -39,7 +37,7 @@ int fail(int code, const std::string& what) {
 int flushed(int code) {
   std::cout.flush();
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout) return code;
-  return fail(kFailed, fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+  return fail(kFailed, "cannot write to standard output");
 }
 
 Json context() {

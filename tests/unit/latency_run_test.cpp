@@ -95,8 +95,8 @@ TEST(LatencyRun, ListensAsOftenAsItSavedButNotForLong) {
   EXPECT_EQ(hiccup_windows(1, 1000), 1u);
   EXPECT_EQ(hiccup_windows(1000, 0), 1000u);
   EXPECT_EQ(hiccup_windows(5000, 1'000'000), 1000u);
-  EXPECT_EQ(hiccup_windows(1000, 2'000'000), 1000u);
-  EXPECT_EQ(hiccup_windows(1000, 4'000'000), 500u);
+  EXPECT_EQ(hiccup_windows(1000, 3'000'000), 1000u);
+  EXPECT_EQ(hiccup_windows(1000, 6'000'000), 500u);
   EXPECT_EQ(hiccup_windows(1000, 80'000'000), 100u) << "enough for a median";
   EXPECT_EQ(hiccup_windows(20, 1'000'000'000), 20u);
 }

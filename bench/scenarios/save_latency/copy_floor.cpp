@@ -1,6 +1,6 @@
 // A copy of every byte of the engine's image from where it lies to where it belongs, with all sizes and places known:
-// what no save of these packets can beat by much. It does what the engine found to pay: packets are fetched ahead, as
-// far as is best on this machine, and each thread writes stretches of the image.
+// what no save of these packets can beat by much. It does what the engine found to pay: packets are fetched ahead, and
+// each thread writes stretches of the image.
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -24,37 +24,14 @@ const std::byte* state_of(const packet::Packet& packet) {
 
 class CopyFloor final : public Implementation {
  public:
-  CopyFloor(Rig& rig, const RunOptions& options)
+  CopyFloor(Rig& rig, const RunOptions& options, const FloorPrefetch& prefetch)
       : rig_(rig),
         executor_(options.executor),
+        prefetch_(prefetch),
         layout_(rig),
         blocks_at_once_(blocks_at_once(layout_.blocks.size(), options.executor)),
         image_(mem::Mapping::reserve(layout_.image_bytes)) {
     if (!image_ || !image_.prefault(0, image_.size())) throw std::bad_alloc();
-  }
-
-  void set_prefetch(const FloorPrefetch& prefetch) noexcept { prefetch_ = prefetch; }
-
-  // The best of some distances, by the medians of a few copies; of a large image, as many as there is time for.
-  void tune() {
-    constexpr unsigned kCopies = 5;
-    constexpr std::uint64_t kLongestNs = 1'000'000'000;
-    FloorPrefetch best;
-    std::uint64_t best_ns = UINT64_MAX;
-    const std::uint64_t start = base::now_ns();
-    save();
-    for (const unsigned packets : {8u, 0u, 2u, 4u, 12u, 16u, 24u, 32u}) {
-      if (base::now_ns() - start > kLongestNs) break;
-      prefetch_ = {packets, packets == 0 ? 0 : FloorPrefetch{}.bytes};
-      std::uint64_t ns[kCopies];
-      for (std::uint64_t& copy : ns) copy = save();
-      std::nth_element(ns, ns + kCopies / 2, ns + kCopies);
-      if (ns[kCopies / 2] >= best_ns) continue;
-      best = prefetch_;
-      best_ns = ns[kCopies / 2];
-    }
-    prefetch_ = best;
-    std::memset(image_.data(), 0, layout_.image_bytes);  // nothing is saved yet
   }
 
   const char* name() const noexcept override { return "copy_floor"; }
@@ -150,7 +127,7 @@ class CopyFloor final : public Implementation {
 
   Rig& rig_;
   Executor* const executor_;
-  FloorPrefetch prefetch_;
+  const FloorPrefetch prefetch_;
   const FloorLayout layout_;
   const std::size_t blocks_at_once_;
   mem::Mapping image_;  // prefaulted
@@ -159,15 +136,11 @@ class CopyFloor final : public Implementation {
 }  // namespace
 
 std::unique_ptr<Implementation> make_copy_floor(Rig& rig, const RunOptions& options) {
-  auto floor = std::make_unique<CopyFloor>(rig, options);
-  floor->tune();
-  return floor;
+  return make_copy_floor_at(rig, options, {});
 }
 
 std::unique_ptr<Implementation> make_copy_floor_at(Rig& rig, const RunOptions& options, const FloorPrefetch& prefetch) {
-  auto floor = std::make_unique<CopyFloor>(rig, options);
-  floor->set_prefetch(prefetch);
-  return floor;
+  return std::make_unique<CopyFloor>(rig, options, prefetch);
 }
 
 }  // namespace vmbsave::bench

@@ -54,7 +54,7 @@ std::unique_ptr<Implementation> make_documented_sequential(Rig& rig,
                                                            const RunOptions& options);  // the documented calls
 std::unique_ptr<Implementation> make_copy_floor(Rig& rig, const RunOptions& options);   // a copy of the bytes
 
-// How far ahead a copy floor fetches packets into the cache. make_copy_floor searches for the best number of packets.
+// How far ahead a copy floor fetches packets into the cache. DECISIONS.md of the engine has the search.
 struct FloorPrefetch {
   unsigned packets = 8;
   unsigned bytes = 1024;  // of each packet: the processor fetches the rest of a longer one by itself; 0: no prefetch
