@@ -8,7 +8,8 @@
 
 namespace vmbsave::bench {
 
-// The largest gap of each window, in nanoseconds; the calling thread is busy for windows * window_ns.
+// The largest gap of each window, in nanoseconds; the calling thread is busy for windows * window_ns, and
+// stays on its processor meanwhile.
 std::vector<std::uint64_t> largest_gaps(std::uint64_t window_ns, std::size_t windows);
 
 }  // namespace vmbsave::bench

@@ -1,10 +1,13 @@
 // The harness around a timed save: what it reads, and that it leaves alone what it may not touch. No times are tested.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -15,6 +18,30 @@
 
 namespace vmbsave::bench {
 namespace {
+
+int allowed_cpus(pid_t thread) {
+  cpu_set_t cpus;
+  return sched_getaffinity(thread, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 0;
+}
+
+TEST(Hiccups, AreHeardOnOneProcessor) {
+  const int before = allowed_cpus(0);
+  std::atomic<pid_t> listener{0};
+  std::atomic<bool> done{false};
+  int after = 0;
+  std::thread thread([&] {
+    listener = gettid();
+    (void)largest_gaps(100'000'000, 1);
+    after = allowed_cpus(0);
+    done = true;
+  });
+  while (listener == 0) std::this_thread::yield();
+  int fewest = before;
+  while (!done) fewest = std::min(fewest, allowed_cpus(listener));
+  thread.join();
+  EXPECT_EQ(fewest, 1);
+  EXPECT_EQ(after, before);
+}
 
 TEST(Hiccups, HaveOneGapAWindow) {
   constexpr std::uint64_t kWindowNs = 20'000;
