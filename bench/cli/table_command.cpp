@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "cli/commands.hpp"
@@ -15,7 +16,7 @@ int run(const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     try {
       table.add(report::read_json(file));
-    } catch (const std::exception&) {
+    } catch (const nlohmann::json::exception&) {
       throw std::runtime_error(
           fmt::format("{}: expected the JSON of 'vmbsave replay --json' or 'vmbsave bench --out=FILE'", file));
     }

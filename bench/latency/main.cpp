@@ -9,8 +9,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <vector>
 
 #include "harness/executors.hpp"
+#include "harness/whole_file.hpp"
 #include "latency/options.hpp"
 #include "latency/run_suite.hpp"
 #include "latency/stage.hpp"
@@ -18,7 +20,6 @@
 #include "report/bench_report.hpp"
 #include "report/build_info.hpp"
 #include "report/machine.hpp"
-#include "scenarios/replay/image_file.hpp"
 
 namespace {
 
@@ -62,23 +63,24 @@ void show(const Json& context) {
 
 void write(const std::string& path, const Json& json) {
   const std::string text = json.dump(1) + "\n";
-  replay::write_file(path, std::as_bytes(std::span(text)));
+  bench::write_file(path, std::as_bytes(std::span(text)));
 }
 
 int run(const bench::Options& options) {
-  if (!options.out.empty()) replay::expect_writable(options.out);
+  if (!options.out.empty()) bench::expect_writable(options.out);
   const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   const Json where = context();
   show(where);
   bench::Stage stage;
-  bench::RowLog log;
+  bench::RowLog log(options.repetitions);
   const bench::MakeContestants make = [&](const bench::RowSpec& spec) { return stage.contestants(spec); };
   bench::register_rows(bench::suite_rows(options.suite, available_cpus(), report::available_memory().value_or(0)),
                        options.fixed_saves, make, log);
   const int code = bench::run_registered(options.list_only, log);
-  if (!options.out.empty() && !log.rows().empty()) {
+  const std::vector<report::BenchRow> rows = log.rows();
+  if (!options.out.empty() && !rows.empty()) {
     try {
-      write(options.out, report::bench_json(options.suite, started, where, log.rows()));
+      write(options.out, report::bench_json(options.suite, started, where, rows));
     } catch (const std::exception& error) {
       return fail(kFailed, error.what());  // after all that was measured
     }

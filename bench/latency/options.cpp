@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -58,6 +59,11 @@ const char* google_flag(int argc, char** argv, std::string_view name, const char
   return value;
 }
 
+// Google Benchmark refuses what is no number.
+unsigned repetitions_of(const char* value) {
+  return value == nullptr ? 1 : static_cast<unsigned>(std::max(1, std::atoi(value)));
+}
+
 // As Google Benchmark has it: true unless it says no.
 bool is_true(const char* value) {
   if (value == nullptr) return false;
@@ -74,7 +80,9 @@ Options parse_options(int argc, char** argv) {
   Options options;
   options.fixed_saves = google_flag(argc, argv, "benchmark_min_time", "BENCHMARK_MIN_TIME") == nullptr;
   options.list_only = is_true(google_flag(argc, argv, "benchmark_list_tests", "BENCHMARK_LIST_TESTS"));
+  options.repetitions = repetitions_of(google_flag(argc, argv, "benchmark_repetitions", "BENCHMARK_REPETITIONS"));
   help_wanted = google_flag(argc, argv, "help", "") != nullptr;
+  benchmark::SetDefaultTimeUnit(benchmark::kMillisecond);  // --benchmark_time_unit says otherwise
   benchmark::Initialize(&argc, argv, print_help);
 
   CLI::App app;

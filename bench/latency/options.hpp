@@ -7,9 +7,10 @@ namespace vmbsave::bench {
 
 struct Options {
   std::string suite = "quick";
-  std::string out;          // empty: no JSON of ours
-  bool fixed_saves = true;  // --benchmark_min_time was not given
-  bool list_only = false;   // --benchmark_list_tests
+  std::string out;           // empty: no JSON of ours
+  bool fixed_saves = true;   // --benchmark_min_time was not given
+  bool list_only = false;    // --benchmark_list_tests
+  unsigned repetitions = 1;  // --benchmark_repetitions
 };
 
 // Hands Google Benchmark its flags. Ends the process after --help (0) and, with one line on standard error, for what it

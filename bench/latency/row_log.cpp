@@ -43,35 +43,38 @@ report::BenchRow empty_row(const RowSpec& spec) {
 
 }  // namespace
 
-std::size_t RowLog::index_of(const RowSpec& spec) {
+RowLog::Row& RowLog::row_of(const RowSpec& spec) {
   const std::string name = row_name(spec);
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    if (rows_[i].name == name) return i;
+  for (Row& row : rows_) {
+    if (row.row.name == name) return row;
   }
-  rows_.push_back(empty_row(spec));
-  call_saves_.push_back(0);
-  return rows_.size() - 1;
+  return rows_.emplace_back(Row{empty_row(spec), {}});
 }
 
 void RowLog::add(const RowSpec& spec, report::RowSamples samples) {
-  const std::size_t index = index_of(spec);
-  report::BenchRow& row = rows_[index];
-  const std::size_t saves = samples.save_ns.size();
-  if (!row.error.empty() || saves < call_saves_[index]) return;
-  if (saves > call_saves_[index]) {
-    row.samples = std::move(samples);
-  } else {
-    append(row.samples, samples);
-  }
-  call_saves_[index] = saves;
-  row.verified = true;
+  Row& row = row_of(spec);
+  if (!row.row.error.empty()) return;
+  row.counts.push_back(std::move(samples));
+  if (row.counts.size() > repetitions_) row.counts.pop_front();
+  row.row.verified = true;
 }
 
 void RowLog::fail(const RowSpec& spec, const std::string& error) {
-  report::BenchRow& row = rows_[index_of(spec)];
-  row.samples = {};
-  row.verified = false;
-  if (row.error.empty()) row.error = error;
+  Row& row = row_of(spec);
+  row.counts.clear();
+  row.row.verified = false;
+  if (row.row.error.empty()) row.row.error = error;
+}
+
+std::vector<report::BenchRow> RowLog::rows() const {
+  std::vector<report::BenchRow> rows;
+  for (const Row& row : rows_) {
+    rows.push_back(row.row);
+    if (row.counts.empty()) continue;
+    rows.back().samples = row.counts.front();
+    for (std::size_t call = 1; call < row.counts.size(); ++call) append(rows.back().samples, row.counts[call]);
+  }
+  return rows;
 }
 
 }  // namespace vmbsave::bench

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -10,23 +11,31 @@
 
 namespace vmbsave::bench {
 
-// Google Benchmark calls a row several times: to find out how many saves fill the wanted time, and for repetitions.
+// Google Benchmark calls a row several times: to warm up, to find out how many saves fill the wanted time, and then
+// once a repetition.
 class RowLog {
  public:
-  // Of the calls of a row those with the most saves count; several of the same length make one long one.
+  explicit RowLog(std::size_t repetitions = 1) : repetitions_(repetitions) {}
+
+  // The last calls of a row count, one a repetition, and make one long row.
   void add(const RowSpec& spec, report::RowSamples samples);
 
   // The numbers of a row that failed once are not kept.
   void fail(const RowSpec& spec, const std::string& error);
 
   // In the order in which they were first called.
-  const std::vector<report::BenchRow>& rows() const noexcept { return rows_; }
+  std::vector<report::BenchRow> rows() const;
 
  private:
-  std::size_t index_of(const RowSpec& spec);
+  struct Row {
+    report::BenchRow row;                   // without its samples
+    std::deque<report::RowSamples> counts;  // of the last calls
+  };
 
-  std::vector<report::BenchRow> rows_;
-  std::vector<std::size_t> call_saves_;  // by row: saves of one of the calls that are kept
+  Row& row_of(const RowSpec& spec);
+
+  const std::size_t repetitions_;
+  std::vector<Row> rows_;
 };
 
 }  // namespace vmbsave::bench

@@ -62,7 +62,7 @@ void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const Mak
   for (const RowSpec& spec : rows) {
     auto* const row = benchmark::RegisterBenchmark(
         row_name(spec).c_str(), [spec, &make, &log](benchmark::State& state) { run_row(state, spec, make, log); });
-    row->UseManualTime()->Unit(benchmark::kMillisecond);
+    row->UseManualTime();
     if (fixed_saves) row->Iterations(spec.saves);
   }
 }
@@ -70,16 +70,17 @@ void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const Mak
 int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter) {
   benchmark::RunSpecifiedBenchmarks(reporter);
   if (list_only) return 0;
+  const std::vector<report::BenchRow> rows = log.rows();
   std::size_t failed = 0;
-  for (const report::BenchRow& row : log.rows()) {
+  for (const report::BenchRow& row : rows) {
     if (row.error.empty()) continue;
     ++failed;
     std::fputs(fmt::format("vmbsave-bench: failed: {}: {}\n", row.name, row.error).c_str(), stderr);
   }
-  if (log.rows().empty()) {
+  if (rows.empty()) {
     std::fputs("vmbsave-bench: nothing was measured; see --benchmark_filter and --suite\n", stderr);
   }
-  return failed == 0 && !log.rows().empty() ? 0 : 1;
+  return failed == 0 && !rows.empty() ? 0 : 1;
 }
 
 }  // namespace vmbsave::bench

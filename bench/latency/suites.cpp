@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "image/format.hpp"
+#include "packet/vm.hpp"
+
 namespace vmbsave::bench {
 namespace {
 
 using Rows = std::vector<RowSpec>;
 constexpr auto kExact = SavePlan::kExact;
 constexpr auto kFused = SavePlan::kFused;
+constexpr unsigned kSaves = 1000;
+constexpr unsigned kSavesAtTheLimits = 20;  // of a second or so each
 
 // Every implementation at one point, warm and cold, with and without the checksum, with `many` threads and with one.
 void add_all(Rows& rows, const Point& point, unsigned many, unsigned saves) {
@@ -44,8 +49,22 @@ void add_both_plans(Rows& rows, const Point& point, unsigned threads, unsigned s
   }
 }
 
-constexpr unsigned kSaves = 1000;
-constexpr unsigned kSavesAtTheLimits = 20;  // of a second or so each
+// Both plans through C++, and one through C.
+void add_factor(Rows& rows, const Point& point, unsigned threads) {
+  add_both_plans(rows, point, threads, kSaves);
+  rows.push_back({.kind = Kind::kCFace, .point = point, .threads = threads, .saves = kSaves});
+}
+
+// What the quick suite leaves out of the C face at its point.
+void add_c_face(Rows& rows, unsigned threads) {
+  constexpr auto kC = Kind::kCFace;
+  rows.push_back({.kind = kC, .plan = kExact, .threads = threads, .saves = kSaves});
+  rows.push_back({.kind = kC, .threads = threads, .cold = true, .saves = kSaves});
+  for (const bool concurrent : {true, false}) {
+    const Point skewed{.skew_percent = 90, .concurrent_callbacks = concurrent};
+    rows.push_back({.kind = kC, .point = skewed, .threads = threads, .saves = kSaves});
+  }
+}
 
 void add_quick(Rows& rows, unsigned many) {
   add_all(rows, {}, many, kSaves);
@@ -63,26 +82,27 @@ void add_in_order(Rows& rows, unsigned threads, unsigned saves) {
 // One factor at a time around the point of the quick suite.
 void add_factors(Rows& rows, unsigned many, unsigned cpus, std::uint64_t memory_bytes) {
   for (const std::uint32_t channels : {1u, 4u, 64u, 256u, 1023u}) {
-    add_both_plans(rows, {.channels = channels}, many, kSaves);
+    add_factor(rows, {.channels = channels}, many);
   }
   for (const std::uint32_t packets : {64u, 1024u, 16'384u, 262'144u, 1'048'576u}) {
-    add_both_plans(rows, {.packets = packets}, many, kSaves);
+    add_factor(rows, {.packets = packets}, many);
   }
   for (const std::uint32_t state : {32u, 624u}) {
-    add_both_plans(rows, {.state_min_bytes = state, .state_max_bytes = state}, many, kSaves);
+    add_factor(rows, {.state_min_bytes = state, .state_max_bytes = state}, many);
   }
   constexpr std::uint64_t kEnoughForLargeStates = std::uint64_t{4} << 30;
   const std::uint32_t packets = memory_bytes >= kEnoughForLargeStates ? Point{}.packets : 16'384;
-  add_both_plans(rows, {.packets = packets, .state_min_bytes = 4096, .state_max_bytes = 4096}, many, kSaves);
+  add_factor(rows, {.packets = packets, .state_min_bytes = 4096, .state_max_bytes = 4096}, many);
+  add_c_face(rows, many);
   add_in_order(rows, many, kSaves);
   for (unsigned threads = 4; threads <= cpus; threads *= 2) add_both_plans(rows, {}, threads, kSaves);
   add_both_plans(rows, {}, cpus, kSaves);
 }
 
 void add_limits(Rows& rows, unsigned many) {
-  constexpr std::uint32_t kMostPackets = 1u << 20;
-  for (const Point& point : {Point{.packets = kMostPackets}, Point{.channels = 2047, .packets = 2047 * 512},
-                             Point{.packets = kMostPackets, .state_min_bytes = 4224, .state_max_bytes = 4224}}) {
+  for (const Point& point : {Point{.packets = image::kMaxPackets},
+                             Point{.channels = packet::kMaxChannels, .packets = packet::kMaxChannels * 512},
+                             Point{.packets = image::kMaxPackets, .state_min_bytes = 4224, .state_max_bytes = 4224}}) {
     add_both_plans(rows, point, many, kSavesAtTheLimits);
   }
 }

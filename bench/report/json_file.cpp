@@ -10,7 +10,7 @@
 #include <span>
 #include <stdexcept>
 
-#include "scenarios/replay/image_file.hpp"
+#include "harness/whole_file.hpp"
 
 namespace vmbsave::report {
 namespace {
@@ -64,7 +64,7 @@ nlohmann::ordered_json read_json(const std::filesystem::path& file) {
 }
 
 void write_text(const std::filesystem::path& file, std::string_view text) {
-  replay::write_file(file.string(), std::as_bytes(std::span(text)));
+  bench::write_file(file.string(), std::as_bytes(std::span(text)));
 }
 
 void write_xz(const std::filesystem::path& file, std::string_view text) {

@@ -1,9 +1,14 @@
 #include "report/machine.hpp"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,6 +60,21 @@ bool names_a_hypervisor(std::string_view dmi) {
   return false;
 }
 
+// What a hypervisor calls itself to its guests, as "KVMKVMKVM"; "" if it keeps that to itself.
+std::string hypervisor_signature() {
+#if defined(__x86_64__)
+  constexpr unsigned kHypervisorLeaf = 0x40000000;
+  unsigned eax = 0;
+  std::array<unsigned, 3> name{};
+  __cpuid(kHypervisorLeaf, eax, name[0], name[1], name[2]);
+  std::array<char, sizeof name + 1> text{};
+  std::memcpy(text.data(), name.data(), sizeof name);
+  return text.data();
+#else
+  return "";
+#endif
+}
+
 Json hypervisor(const fs::path& root) {
   if (const auto type = read_line(root / "sys/hypervisor/type")) return *type;
   const auto vendor = read_line(root / "sys/class/dmi/id/sys_vendor");
@@ -62,7 +82,9 @@ Json hypervisor(const fs::path& root) {
   const std::string dmi(trimmed(fmt::format("{} {}", vendor.value_or(""), product.value_or(""))));
   const bool flagged = has_word(value_of(root / "proc/cpuinfo", "flags").value_or(""), "hypervisor");
   if (!dmi.empty() && (flagged || names_a_hypervisor(dmi))) return dmi;
-  return flagged ? Json("unnamed") : Json(nullptr);
+  if (!flagged) return nullptr;
+  const std::string signature = root == "/" ? hypervisor_signature() : "";
+  return signature.empty() ? "unnamed" : signature;
 }
 
 // Of "always [madvise] never": madvise.

@@ -13,6 +13,7 @@
 #include "report/json_file.hpp"
 #include "report/replay_report.hpp"
 #include "report/results_folder.hpp"
+#include "scenarios/save_latency/point.hpp"
 
 namespace vmbsave::report {
 namespace {
@@ -23,9 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kBegin = "\n<!-- results -->\n";
 constexpr std::string_view kEnd = "\n<!-- end of results -->\n";
 constexpr const char* kNoResults = "No run has been recorded yet.\n";
-
-// What every factor of the scenario is varied around; skewed ones begin with it too.
-constexpr const char* kCentrePoint = "channels:16/packets:65536/state:32-272";
 
 struct Run {
   Json bench;
@@ -70,7 +68,8 @@ std::string facts(const Json& bench, const std::string& link) {
   const Json& hypervisor = machine.at("hypervisor");
   const Json& quota = machine.at("cpu_quota");
   return fmt::format(
-      "These numbers are of {}{}: {}, hypervisor {}, kernel {}, {}, allocator {}, commit {}{}; every save of the table at scale is in "
+      "These numbers are of {}{}: {}, hypervisor {}, kernel {}, {}, allocator {}, commit {}{}; every save of the table "
+      "at scale is in "
       "[{}]({}).\n",
       cpus(machine), quota.is_null() ? "" : fmt::format(" with a quota of {:.2g} CPUs", quota.get<double>()),
       known(machine.at("cpu")), hypervisor.is_null() ? "none seen" : known(hypervisor), known(machine.at("kernel")),
@@ -81,7 +80,8 @@ std::string facts(const Json& bench, const std::string& link) {
 std::string section(const fs::path& folder, const std::string& link) {
   try {
     const Run run = read_run(folder);
-    const std::string bench = bench_groups(run.bench, kCentrePoint);
+    // What every factor of the scenario is varied around; the names of the skewed points begin with it too.
+    const std::string bench = bench_groups(run.bench, bench::point_name({}));
     const std::string replays = run.replays.empty() ? "" : replay_table(run.replays);
     const std::string between = bench.empty() || replays.empty() ? "" : "\n";
     return fmt::format("```\n{}{}{}```\n{}", bench, between, replays, facts(run.bench, link));

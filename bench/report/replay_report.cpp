@@ -26,6 +26,9 @@ std::string service_text(const Json& replay) {
   return replay.at("service_time_ns").is_null() ? "measured" : time_text(replay.at("service_time_ns"));
 }
 
+// Those that took part in the last save. A recorded run may be older than the property.
+unsigned threads(const Json& replay) { return replay.value("threads_taken", replay.at("threads").get<unsigned>()); }
+
 std::string yes_no(const Json& value) { return value.get<bool>() ? "yes" : "NO"; }
 
 std::string ns_per_packet(const Json& replay) {
@@ -62,8 +65,9 @@ Json replay_json(const ReplayInput& input, const replay::Options& options, const
   json["plan"] = plan_name(result.plan);
   json["plan_asked"] = plan_name(options.plan);
   json["threads"] = options.threads;
+  json["threads_taken"] = result.threads_taken;
   json["concurrent_callbacks"] = input.concurrent_callbacks;
-  json["checksum"] = SaveOptions{}.checksum;
+  json["checksum"] = result.checksum;
   json["check_level"] = VMBSAVE_CHECK;
   json["repeat"] = result.save_ns.size();
   json["save_ns"] = percentiles_json(result.save_ns);
@@ -93,8 +97,9 @@ std::string replay_text(const Json& replay) {
   line("image", fmt::format("{} bytes", replay.at("image_bytes").get<std::uint64_t>()));
   line("verified", yes_no(replay.at("verified")));
   line("restored", fmt::format("{} in {}", yes_no(replay.at("restored")), time_text(replay.at("restore_ns"))));
-  line("plan", fmt::format("{} ({} asked for), {} thread(s)", replay.at("plan").get<std::string>(),
-                           replay.at("plan_asked").get<std::string>(), replay.at("threads").get<std::uint64_t>()));
+  line("plan",
+       fmt::format("{} ({} asked for), {} thread(s) ({} asked for)", replay.at("plan").get<std::string>(),
+                   replay.at("plan_asked").get<std::string>(), threads(replay), replay.at("threads").get<unsigned>()));
   line("save", fmt::format("{} of {} warm saves; the first, cold: {}", times(replay.at("save_ns")),
                            replay.at("repeat").get<std::uint64_t>(), time_text(replay.at("cold_save_ns"))));
   for (const auto& [phase, t] : replay.at("phases_ns").items()) line("  " + phase, times(t));
@@ -107,13 +112,12 @@ std::string replay_table(const std::vector<Json>& replays) {
                                  "p99", "max", "ns/packet", "verified", "restored");
   for (const Json& r : replays) {
     const Json& save = r.at("save_ns");
-    text +=
-        fmt::format("{:<28} {:>9} {:>4} {:>8} {:>8} {:>11} {:>7} {:>10} {:>10} {:>10} {:>9} {:>8} {:>8}\n",
-                    std::filesystem::path(r.at("trace").get<std::string>()).filename().string(), service_text(r),
-                    r.at("vms").get<std::uint64_t>(), r.at("channels").get<std::uint64_t>(),
-                    r.at("packets_in_use").get<std::uint64_t>(), r.at("image_bytes").get<std::uint64_t>(),
-                    r.at("threads").get<std::uint64_t>(), time_text(save.at("p50")), time_text(save.at("p99")),
-                    time_text(save.at("max")), ns_per_packet(r), yes_no(r.at("verified")), yes_no(r.at("restored")));
+    text += fmt::format("{:<28} {:>9} {:>4} {:>8} {:>8} {:>11} {:>7} {:>10} {:>10} {:>10} {:>9} {:>8} {:>8}\n",
+                        std::filesystem::path(r.at("trace").get<std::string>()).filename().string(), service_text(r),
+                        r.at("vms").get<std::uint64_t>(), r.at("channels").get<std::uint64_t>(),
+                        r.at("packets_in_use").get<std::uint64_t>(), r.at("image_bytes").get<std::uint64_t>(),
+                        threads(r), time_text(save.at("p50")), time_text(save.at("p99")), time_text(save.at("max")),
+                        ns_per_packet(r), yes_no(r.at("verified")), yes_no(r.at("restored")));
   }
   return text;
 }

@@ -143,6 +143,7 @@ class BasicSaveSession {
   Executor* executor_ = nullptr;  // of this save; nullptr: this thread alone
   Crossover crossover_;
   SaveReport report_;
+  std::uint64_t last_packets_ = 0;  // of the last begin that succeeded; none: nobody is woken for a guess
   base::Lap lap_;
   std::thread::id saver_;                                    // the thread inside save()
   std::uint64_t started_ns_ = 0;                             // when it came

@@ -19,7 +19,6 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   if (begun()) return Status::kInvalidDeviceState;
   if (!vm_.control().try_enter()) return Status::kDeviceBusy;
   options_ = options;
-  const std::uint64_t last_packets = report_.packets;
   report_ = {};
   report_.channels = vm_.channels().size();
   failed_.store_relaxed(0);
@@ -32,7 +31,7 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
     return status;
   }
   // The threads of a save as large as the last one come while the cut is made.
-  if (options.executor != nullptr && pays(last_packets)) options.executor->wake();
+  if (options.executor != nullptr && pays(last_packets_)) options.executor->wake();
   lap_ = {};
   const std::uint64_t now = base::now_ns();
   deadline_ = options.deadline_ns == 0 ? 0 : now + std::min(options.deadline_ns, UINT64_MAX - now);
@@ -44,7 +43,7 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   Status status = plan_.build(vm_, cut_);
   if (status == Status::kSuccess) status = check_callbacks();
   if (status != Status::kSuccess) return abandon(status, SavePhase::kCut);
-  report_.packets = plan_.packets();
+  last_packets_ = report_.packets = plan_.packets();
   choose();
   lap(SavePhase::kCut);
   state_ = State::kBegun;

@@ -149,6 +149,19 @@ TEST_F(Bench, RepetitionsAreOneLongRow) {
   }
 }
 
+TEST_F(Bench, WarmUpsAreNoSamples) {
+  const Outcome outcome = smoke("--benchmark_min_warmup_time=0.02 --benchmark_repetitions=2 " + out_flag() +
+                                "--benchmark_filter='engine/fused.*/threads:1/iter'");
+  ASSERT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(read_out().at("rows").at(0).at("saves"), 40);
+}
+
+TEST_F(Bench, TimesAreInTheUnitThatIsAskedFor) {
+  const std::string filter = "--benchmark_format=csv --benchmark_filter='engine/fused.*/threads:1/iter'";
+  EXPECT_NE(smoke(filter).out.find(",ms,"), std::string::npos);
+  EXPECT_NE(smoke(filter + " --benchmark_time_unit=us").out.find(",us,"), std::string::npos);
+}
+
 TEST_F(Bench, MinTimeDecidesHowManySaves) {
   const Outcome outcome =
       smoke("--benchmark_min_time=0.002 --benchmark_filter='c_face.*threads:1/manual' " + out_flag());

@@ -2,6 +2,7 @@
 #include "harness/allocation_counter.hpp"
 
 #include <gtest/gtest.h>
+#include <link.h>
 #include <malloc.h>
 
 #include <atomic>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "report/build_info.hpp"
+#include "vmbsave/executor.hpp"
 
 #ifdef VMBSAVE_MIMALLOC
 #include <mimalloc.h>
@@ -56,6 +58,20 @@ TEST(Allocator, IsGlibcs) { EXPECT_EQ(report::allocator_name(), "glibc"); }
 #endif
 
 TEST(AllocationCounter, IsThere) { EXPECT_TRUE(counts_allocator_calls()); }
+
+bool is_loaded(std::string library) {
+  const auto is_it = [](dl_phdr_info* info, std::size_t, void* name) {
+    return int{std::string(info->dlpi_name).find(*static_cast<std::string*>(name)) != std::string::npos};
+  };
+  return dl_iterate_phdr(is_it, &library) != 0;
+}
+
+// An allocator of its own would be counted by nobody.
+TEST(AllocationCounter, SeesWhatOneTbbAllocates) {
+  const auto executor = make_executor(2);
+  EXPECT_GT(calls_of([&] { executor->wake(); }), 0u);
+  EXPECT_FALSE(is_loaded("libtbbmalloc"));
+}
 
 TEST(AllocationCounter, CountsEachWayIntoTheAllocator) {
   EXPECT_EQ(calls_of([] {}), 0u);

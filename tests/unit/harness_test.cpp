@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "harness/executors.hpp"
 #include "harness/hiccup.hpp"
 #include "harness/page_faults.hpp"
+#include "harness/whole_file.hpp"
 
 namespace vmbsave::bench {
 namespace {
@@ -103,6 +106,29 @@ TEST(Executors, AreSharedByTheRowsOfAThreadCount) {
   EXPECT_EQ(&executors.with_threads(1), &one);
   EXPECT_EQ(&executors.with_threads(2), &two);
   EXPECT_EQ(Executors::name_of(1), "serial");
+}
+
+TEST(WholeFile, IsWholeOrNotThere) {
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "whole_file_test";
+  const std::vector<std::byte> bytes(100'000, std::byte{7});
+  write_file(path, bytes);
+  EXPECT_EQ(std::filesystem::file_size(path), bytes.size());
+  write_file(path, std::span(bytes).first(10));
+  EXPECT_EQ(std::filesystem::file_size(path), 10u);
+  const std::filesystem::path link = path.string() + ".link";
+  std::filesystem::create_symlink(path, link);
+  write_file(link, bytes);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_EQ(std::filesystem::file_size(path), bytes.size());
+  std::filesystem::remove(link);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  write_file(path, bytes);
+  EXPECT_EQ(std::filesystem::status(path).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_FALSE(std::filesystem::exists(path.string() + ".partial"));
+  std::filesystem::remove(path);
+  EXPECT_THROW(write_file(testing::TempDir(), bytes), std::runtime_error) << "no regular file";
+  EXPECT_THROW(write_file("/nonexistent/folder/image", bytes), std::runtime_error);
 }
 
 }  // namespace

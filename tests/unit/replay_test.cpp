@@ -6,7 +6,6 @@
 
 #include "kmcl/channel.hpp"
 #include "report/percentiles.hpp"
-#include "scenarios/replay/image_file.hpp"
 #include "scenarios/replay/replay.hpp"
 #include "scenarios/replay/schedule.hpp"
 #include "scenarios/vm/check_failed.hpp"
@@ -361,29 +360,6 @@ TEST(Images, AreComparedWhole) {
   EXPECT_FALSE(is_same(saved.image, std::span(bytes).first(bytes.size() - 1)));
   bytes.back() ^= std::byte{1};
   EXPECT_FALSE(is_same(saved.image, bytes));
-}
-
-TEST(ImageFile, IsWholeOrNotThere) {
-  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "image_file_test.vmbs";
-  const std::vector<std::byte> bytes(100'000, std::byte{7});
-  write_file(path, bytes);
-  EXPECT_EQ(std::filesystem::file_size(path), bytes.size());
-  write_file(path, std::span(bytes).first(10));
-  EXPECT_EQ(std::filesystem::file_size(path), 10u);
-  const std::filesystem::path link = path.string() + ".link";
-  std::filesystem::create_symlink(path, link);
-  write_file(link, bytes);
-  EXPECT_TRUE(std::filesystem::is_symlink(link));
-  EXPECT_EQ(std::filesystem::file_size(path), bytes.size());
-  std::filesystem::remove(link);
-  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-  write_file(path, bytes);
-  EXPECT_EQ(std::filesystem::status(path).permissions(),
-            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-  EXPECT_FALSE(std::filesystem::exists(path.string() + ".partial"));
-  std::filesystem::remove(path);
-  EXPECT_THROW(write_file(testing::TempDir(), bytes), std::runtime_error) << "no regular file";
-  EXPECT_THROW(write_file("/nonexistent/folder/image", bytes), std::runtime_error);
 }
 
 TEST(Percentiles, AreNullWithFewerThanTenSamplesBeyond) {

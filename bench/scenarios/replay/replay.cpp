@@ -6,8 +6,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "harness/whole_file.hpp"
 #include "packet/vm.hpp"
-#include "scenarios/replay/image_file.hpp"
 #include "scenarios/vm/check_failed.hpp"
 #include "scenarios/vm/machine.hpp"
 #include "scenarios/vm/verify.hpp"
@@ -103,6 +103,7 @@ class Replay {
     result_.requests = schedule_.requests();
     result_.channels = topology_.channels();
     result_.epochs = topology_.domains;
+    result_.checksum = save_options().checksum;
   }
 
   void play(Machine& machine) {
@@ -172,6 +173,7 @@ class Replay {
       save_ns += saved.save_ns;
       for (unsigned p = 0; p < kSavePhases; ++p) phase_ns[p] += saved.report.phase_ns[p];
       result_.plan = saved.report.plan;
+      result_.threads_taken = saved.report.threads;
       if (!bench::is_same(saved.image, images_[domain])) {
         result_.difference = fmt::format("epoch {}: save {} differs from the first", domain, result_.save_ns.size());
         return false;
@@ -205,7 +207,7 @@ class Replay {
   void write_image(std::span<const std::byte> image, std::uint32_t domain) const {
     if (options_.image_file.empty()) return;
     const bool several = topology_.domains > 1;
-    write_file(several ? fmt::format("{}.{}", options_.image_file, domain) : options_.image_file, image);
+    bench::write_file(several ? fmt::format("{}.{}", options_.image_file, domain) : options_.image_file, image);
   }
 
   const VMBS_VSP& vsp_;

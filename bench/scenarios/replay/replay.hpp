@@ -35,6 +35,8 @@ struct Result {
   std::uint64_t save_at_ns = 0;
   std::uint64_t image_bytes = 0;
   SavePlan plan = SavePlan::kExact;  // that the last save took
+  unsigned threads_taken = 1;        // likewise: a small save takes one
+  bool checksum = false;
   bool verified = false;
   bool restored = false;
   std::string difference;          // why not, if not

@@ -1,4 +1,4 @@
-#include "scenarios/replay/image_file.hpp"
+#include "harness/whole_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <stdexcept>
 
-namespace vmbsave::replay {
+namespace vmbsave::bench {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, const char* what) {
@@ -74,4 +74,4 @@ void write_file(const std::string& file_path, std::span<const std::byte> bytes) 
   fail(path, "write");
 }
 
-}  // namespace vmbsave::replay
+}  // namespace vmbsave::bench
