@@ -2,15 +2,13 @@
 //
 //   begin -> save -> [image is valid] -> end(resume | discard)
 //
-// All calls from one thread at a time. begin and save may fail; end is due after every begin that did not return
-// kDeviceBusy or kInvalidDeviceState, whatever save returned. Source of the contract: VmbChannelSaveBegin, SaveContinue
+// All calls from one thread at a time. begin and save may fail; end is due after every begin that succeeded,
+// whatever save returned. Source of the contract: VmbChannelSaveBegin, SaveContinue
 // and SaveEnd.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <thread>
 
 #include "base/atomic.hpp"
 #include "base/clock.hpp"
@@ -18,31 +16,11 @@
 #include "save/crossover.hpp"
 #include "save/image_view.hpp"
 #include "save/plan.hpp"
-#include "save/prefetch.hpp"
+#include "save/workers.hpp"
 #include "vmbsave/executor.hpp"
 #include "vmbsave/save.hpp"
 
 namespace vmbsave::save {
-
-// Marks this thread for the time in which it may run a session's SavePackets: who waits for that save from here would
-// wait for himself. A SavePacket may save another VM.
-class InsideCallbacks {
- public:
-  explicit InsideCallbacks(const void* session) noexcept : session_(session), outer_(innermost_) { innermost_ = this; }
-  ~InsideCallbacks() { innermost_ = outer_; }
-  InsideCallbacks(const InsideCallbacks&) = delete;
-
-  static bool of(const void* session) noexcept {
-    const InsideCallbacks* scope = innermost_;
-    while (scope != nullptr && scope->session_ != session) scope = scope->outer_;
-    return scope != nullptr;
-  }
-
- private:
-  inline static thread_local const InsideCallbacks* innermost_ = nullptr;
-  const void* const session_;
-  const InsideCallbacks* const outer_;
-};
 
 template <template <class> class Atom>
 class BasicSaveSession {
@@ -105,26 +83,10 @@ class BasicSaveSession {
   bool must_run_again() noexcept;
 
   Status pass(SavePhase phase) noexcept;
-  void work() noexcept;
-  std::uint64_t stretch_bytes() const noexcept;
-  void run_blocks(std::uint32_t first, std::uint32_t last, mem::Stretch<Atom>& stretch) noexcept;
-  PassResult try_block(Block& block, const BlockPackets& packets, BlockPackets& next,
-                       mem::Stretch<Atom>& stretch) noexcept;
-  PassResult run_block(Block& block, const BlockPackets& packets, BlockPackets& next, mem::Stretch<Atom>& stretch);
-  PassResult fill(Block& block, const BlockPackets& packets, BlockPackets& next);
   Status place() noexcept;
   Status place_due() noexcept;
   Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept;
-  void finish(std::uint32_t channel, std::uint32_t saved) noexcept;
-  void seal_channel(std::uint32_t channel) noexcept;
-  void reset_due() noexcept;
   void seal() noexcept;
-  void fail(const SaveFailure& failure) noexcept;
-  void note_arrival() noexcept;
-  const Channel& channel_of(const Block& block) const noexcept { return *vm_.channels()[block.channel]; }
-
-  template <class Function>
-  void for_each(std::size_t count, std::size_t grain, Function&& function) noexcept;
   void lap(SavePhase phase) noexcept { report_.phase_ns[static_cast<unsigned>(phase)] += lap_.next(); }
 
   Vm& vm_;
@@ -135,25 +97,12 @@ class BasicSaveSession {
   Cut<Atom> cut_;
   Plan plan_;
   mem::Arena<Atom> arena_;
-  struct alignas(base::kCacheLine) Due {
-    Atom<std::uint32_t> blocks{};
-  };
-  std::unique_ptr<Due[]> due_;  // by channel: blocks that are not saved yet
-  std::size_t due_channels_ = 0;
+  Workers<Atom> workers_;
   Executor* executor_ = nullptr;  // of this save; nullptr: this thread alone
   Crossover crossover_;
   SaveReport report_;
   std::uint64_t last_packets_ = 0;  // of the last begin that succeeded; none: nobody is woken for a guess
   base::Lap lap_;
-  std::thread::id saver_;                                    // the thread inside save()
-  std::uint64_t started_ns_ = 0;                             // when it came
-  alignas(base::kCacheLine) Atom<std::size_t> next_unit_{};  // the first that no worker has taken yet
-  alignas(
-      base::kCacheLine) Atom<std::uint32_t> failed_{};  // not 0: some worker failed; the others start no further block
-  Atom<std::uint32_t> grown_{};       // blocks that must be saved again because a packet's state grew, in this pass
-  Atom<std::uint32_t> unplaced_{};    // blocks that the fused pass found no room for
-  Atom<std::uint64_t> lost_bytes_{};  // of the arena: what holds no chunk, or one of a block that was saved again
-  Atom<std::uint64_t> arrived_ns_{};  // when a second thread joined the first pass; 0: none has
 };
 
 using SaveSession = BasicSaveSession<base::Atomic>;
