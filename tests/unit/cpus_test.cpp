@@ -13,6 +13,7 @@
 
 #include "exec/cgroup_quota.hpp"
 #include "unit/processes.hpp"
+#include "unit/vsp_fixture.hpp"
 #include "vmbsave/executor.hpp"
 
 namespace vmbsave::exec {
@@ -291,7 +292,13 @@ TEST(Cpus, QuotaOfARealCgroup) {
     if (!cgroup.enter()) return kCannotEnter;
     if (cpu_limits().quota != 0.5) return 1;
     if (available_cpus() != 1) return 2;
-    return make_executor(4)->concurrency() == 1 ? 0 : 3;
+    const auto executor = make_executor(4);
+    if (executor->concurrency() != 1) return 3;
+    test::TestVm vm(2, {.concurrent_callbacks = true});
+    for (std::uint64_t id = 0; id < 3000; ++id) vm[id % 2].receive(id, 100);
+    const std::size_t saved = test::save_packets(vm, executor.get()).size();
+    vm.session.end(EndMode::kResume);
+    return saved == 3000 && !testing::Test::HasFailure() ? 0 : 4;
   });
   if (result == kCannotEnter) GTEST_SKIP() << "the system does not let a process move to a cgroup of its own";
   EXPECT_EQ(result, 0);
