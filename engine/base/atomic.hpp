@@ -31,6 +31,11 @@ class Atomic {
     return value_.compare_exchange_strong(expected, desired, std::memory_order_acquire, std::memory_order_relaxed);
   }
 
+  // Relaxed either way.
+  bool compare_exchange_relaxed(T& expected, T desired) noexcept {
+    return value_.compare_exchange_strong(expected, desired, std::memory_order_relaxed, std::memory_order_relaxed);
+  }
+
   // One round of a bounded wait for another thread: a pause at first, then the processor is given away.
   static void wait_round(unsigned round) noexcept {
     if (round < kSpins) {

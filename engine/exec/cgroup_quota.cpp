@@ -41,11 +41,11 @@ std::string first_line(const std::string& path) {
 
 // Where the process is in the hierarchy of each version, as /proc/self/cgroup says: "id:controllers:path".
 struct OwnPaths {
-  std::optional<std::string> v1;  // of the hierarchy with the cpu controller
+  std::optional<std::string> v1;  // of the hierarchy with the controller
   std::optional<std::string> v2;
 };
 
-OwnPaths own_paths(const std::string& root) {
+OwnPaths own_paths(const std::string& root, std::string_view controller) {
   OwnPaths paths;
   for (const std::string& line : lines_of(root + "/proc/self/cgroup")) {
     const std::size_t id_end = line.find(':');
@@ -53,7 +53,7 @@ OwnPaths own_paths(const std::string& root) {
     if (path_at == line.npos) continue;
     const auto controllers = std::string_view(line).substr(id_end + 1, path_at - id_end - 1);
     if (controllers.empty()) paths.v2 = line.substr(path_at + 1);
-    if (contains(split(controllers, ','), "cpu")) paths.v1 = line.substr(path_at + 1);
+    if (contains(split(controllers, ','), controller)) paths.v1 = line.substr(path_at + 1);
   }
   return paths;
 }
@@ -80,17 +80,17 @@ std::string unescape(std::string_view text) {
 struct Mount {
   std::string root;
   std::string point;
-  bool v1_cpu = false;
+  bool v1 = false;  // of the hierarchy with the controller
   bool v2 = false;
 };
 
-std::optional<Mount> parse_mount(std::string_view line) {
+std::optional<Mount> parse_mount(std::string_view line, std::string_view controller) {
   const Words words = split(line, ' ');
   const auto dash = std::find(words.begin() + std::min<std::ptrdiff_t>(6, std::ssize(words)), words.end(), "-");
   if (words.end() - dash < 4) return std::nullopt;
   return Mount{.root = unescape(words[3]),
                .point = unescape(words[4]),
-               .v1_cpu = dash[1] == "cgroup" && contains(split(dash[3], ','), "cpu"),
+               .v1 = dash[1] == "cgroup" && contains(split(dash[3], ','), controller),
                .v2 = dash[1] == "cgroup2"};
 }
 
@@ -105,7 +105,7 @@ std::optional<std::string> below(std::string_view root, std::string_view path) {
   return std::string(path);
 }
 
-void append_levels(const std::string& point, std::string rest, bool v2, std::vector<CpuCgroup>& levels) {
+void append_levels(const std::string& point, std::string rest, bool v2, std::vector<Cgroup>& levels) {
   for (; !rest.empty(); rest.resize(rest.rfind('/'))) levels.push_back({point + rest, v2});
   levels.push_back({point, v2});
 }
@@ -124,7 +124,7 @@ std::optional<double> ratio(std::string_view quota, std::string_view period) {
   return static_cast<double>(*q) / static_cast<double>(*p);
 }
 
-std::optional<double> quota_of(const CpuCgroup& cgroup) {
+std::optional<double> quota_of(const Cgroup& cgroup) {
   if (!cgroup.v2) {
     return ratio(first_line(cgroup.directory + "/cpu.cfs_quota_us"),
                  first_line(cgroup.directory + "/cpu.cfs_period_us"));
@@ -136,12 +136,12 @@ std::optional<double> quota_of(const CpuCgroup& cgroup) {
 
 }  // namespace
 
-std::vector<CpuCgroup> cpu_cgroups(const std::string& root) {
-  const OwnPaths paths = own_paths(root);
-  std::vector<CpuCgroup> levels;
+std::vector<Cgroup> cgroups(const std::string& root, std::string_view controller) {
+  const OwnPaths paths = own_paths(root, controller);
+  std::vector<Cgroup> levels;
   for (const std::string& line : lines_of(root + "/proc/self/mountinfo")) {
-    const std::optional<Mount> mount = parse_mount(line);
-    if (!mount || (!mount->v2 && !mount->v1_cpu)) continue;
+    const std::optional<Mount> mount = parse_mount(line, controller);
+    if (!mount || (!mount->v2 && !mount->v1)) continue;
     const std::optional<std::string>& path = mount->v2 ? paths.v2 : paths.v1;
     if (!path) continue;
     if (auto rest = below(mount->root, *path)) append_levels(root + mount->point, std::move(*rest), mount->v2, levels);
@@ -152,7 +152,7 @@ std::vector<CpuCgroup> cpu_cgroups(const std::string& root) {
 std::optional<double> cgroup_quota(const std::string& root) noexcept {
   try {
     std::optional<double> smallest;
-    for (const CpuCgroup& cgroup : cpu_cgroups(root)) {
+    for (const Cgroup& cgroup : cgroups(root, "cpu")) {
       const std::optional<double> quota = quota_of(cgroup);
       if (quota && (!smallest || *quota < *smallest)) smallest = quota;
     }

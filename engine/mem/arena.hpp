@@ -37,16 +37,17 @@ class Arena {
   // Without memory, nothing has changed.
   void prefault_reserve() noexcept { (void)prefault(mapping_.size()); }
 
-  // A block for the calling worker alone, at data() + the offset given; kNoRoom if the arena is full. Wait-free: one
-  // addition. The block is not zeroed.
+  // A block for the calling worker alone, at data() + the offset given; kNoRoom if the arena is full. Lock-free: tries
+  // again only if another block was allocated meanwhile. The block is not zeroed.
   std::uint64_t allocate(std::uint64_t bytes) noexcept {
     const std::uint64_t rounded = base::align_up(bytes, kBlockAlignment);
-    // relaxed: only the counter is shared; the executor's join publishes what is written into the block.
-    const std::uint64_t offset = used_.fetch_add_relaxed(rounded);
-    if (rounded < bytes || offset > ready_ || rounded > ready_ - offset) {
-      used_.fetch_sub_relaxed(rounded);
-      return kNoRoom;
-    }
+    std::uint64_t offset = used_.load_relaxed();
+    do {
+      // Before the counter moves: with an addition that is taken back, a block allocated between the two would lie
+      // where the next one goes.
+      if (rounded < bytes || rounded > ready_ - offset) return kNoRoom;
+      // relaxed: only the counter is shared; the executor's join publishes what is written into the block.
+    } while (!used_.compare_exchange_relaxed(offset, offset + rounded));
     return offset;
   }
 
