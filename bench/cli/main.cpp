@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -41,10 +42,17 @@ bool is_unknown_command(const CLI::App& app, int argc, char** argv) {
                       [&](const CLI::App* command) { return command->get_name() == argv[1]; });
 }
 
+// "table ", or "" before one is known.
+std::string chosen_name(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  return commands.empty() ? "" : commands.front()->get_name() + " ";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace vmbsave::cli;
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
   CLI::App app(kDescription, "vmbsave");
   app.require_subcommand(1);
   app.set_version_flag("--version", "vmbsave " VMBSAVE_VERSION);
@@ -62,7 +70,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     return flushed(app.exit(help_or_version));
   } catch (const CLI::ParseError& error) {
-    return fail(kBadInput, fmt::format("{}; see vmbsave --help", error.what()));
+    return fail(kBadInput, fmt::format("{}; see vmbsave {}--help", error.what(), chosen_name(app)));
   } catch (const vmbsave::bench::CheckFailed& error) {
     return fail(kFailed, error.what());
   } catch (const std::bad_alloc&) {

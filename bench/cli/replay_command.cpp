@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
 #include "cli/progress.hpp"
+#include "packet/vm.hpp"
 #include "report/replay_report.hpp"
 #include "scenarios/replay/replay.hpp"
 #include "scenarios/vm/check_failed.hpp"
@@ -55,6 +56,9 @@ void parse_times(Arguments& arguments) {
   options.replication.shift_ns = parse_duration("--shift", arguments.shift);
   if (!arguments.service_time.empty()) {
     options.service_time_ns = parse_duration("--service-time", arguments.service_time);
+    if (*options.service_time_ns == 0) {
+      throw CLI::ValidationError("--service-time", "in no time no request is in use; give 1ns or more");
+    }
   }
   constexpr std::uint64_t kLongestShiftNs = std::uint64_t{1} << 62;
   if (options.replication.shift_ns > kLongestShiftNs / options.replication.vms) {
@@ -117,14 +121,18 @@ void add_replay(CLI::App& app, Command& chosen) {
   replay::Options& options = arguments->options;
   auto* const source = command->add_option_group("source");
   source->require_option(1);
-  source->add_option("--trace", arguments->trace, "Open-CAS octf trace (directory, .tar or .tar.xz) or vSCSI file");
-  source->add_option("--profile", arguments->profile, "built-in profile: " + trace::profile_names());
-  command->add_option("--service-time", arguments->service_time,
-                      "time from submission to completion, e.g. 10ms; replaces measured ones");
+  const CLI::Validator given([](const std::string& text) { return text.empty() ? "expected a value" : ""; }, "");
+  source->add_option("--trace", arguments->trace, "Open-CAS octf trace (directory, .tar or .tar.xz) or vSCSI file")
+      ->check(given);
+  source->add_option("--profile", arguments->profile, "built-in profile: " + trace::profile_names())->check(given);
+  command
+      ->add_option("--service-time", arguments->service_time,
+                   "time from submission to completion, e.g. 10ms; replaces measured ones")
+      ->check(given);
   command
       ->add_option("--channels", options.channels,
                    "channels (per VM; in all with --one-cut); default: one for each submitting queue")
-      ->check(CLI::Range(1u, 2047u));
+      ->check(CLI::Range(1u, static_cast<unsigned>(packet::kMaxChannels)));
   command->add_option("--replicate", options.replication.vms, "VMs that run the trace, an epoch each")
       ->check(CLI::Range(1u, 4096u))
       ->capture_default_str();
@@ -143,8 +151,9 @@ void add_replay(CLI::App& app, Command& chosen) {
   command->add_option("--repeat", options.repeat, "timed saves, after a first one that is not counted")
       ->check(CLI::Range(1u, 10'000'000u))
       ->capture_default_str();
-  command->add_option("--image", options.image_file,
-                      "write the image to FILE (FILE.0, FILE.1, ... with several epochs)");
+  command
+      ->add_option("--image", options.image_file, "write the image to FILE (FILE.0, FILE.1, ... with several epochs)")
+      ->check(given);
   command->add_flag("--json", arguments->json, "JSON on standard output, nothing else");
   command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -14,14 +15,21 @@ namespace {
 int run(const std::vector<std::string>& files) {
   report::ResultsTable table;
   for (const std::string& file : files) {
+    const nlohmann::ordered_json json = report::read_json(file);
     try {
-      table.add(report::read_json(file));
+      table.add(json);
     } catch (const nlohmann::json::exception&) {
       throw std::runtime_error(
           fmt::format("{}: expected the JSON of 'vmbsave replay --json' or 'vmbsave bench --out=FILE'", file));
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(fmt::format("{}: {}", file, error.what()));
     }
   }
-  fmt::print("{}", table.text());
+  std::string text = table.text();
+  // What a file says is not to steer the terminal.
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' && c != '\n'; }, '?');
+  fmt::print("{}", text);
   return kOk;
 }
 

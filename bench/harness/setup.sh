@@ -34,6 +34,15 @@ follow() {
   done
 }
 
+running=''  # the process group of the command that runs now
+
+# For a trap: ends what runs.
+stop_running() {
+  if [[ ! $running ]]; then return; fi
+  kill -TERM -- "-$running" 2>/dev/null || true
+  wait "$running" 2>/dev/null || true
+}
+
 # run_quietly TEXT LOG COMMAND...: runs COMMAND with all its output in LOG; returns its exit code.
 run_quietly() {
   local text=$1 log=$2 follower='' status=0
@@ -46,8 +55,14 @@ run_quietly() {
   else
     note "$text"
   fi
-  # A subshell: if COMMAND is a function, a trap of the script must not print into the log.
-  ("${launcher[@]}" "$@") >"$log" 2>&1 </dev/null || status=$?
+  # A process group of its own, and not in the foreground: a trap runs at once, and stop_running ends all of it. A
+  # subshell: if COMMAND is a function, a trap of the script must not print into the log.
+  set -m
+  ("${launcher[@]}" "$@") >"$log" 2>&1 </dev/null &
+  running=$!
+  set +m
+  wait "$running" || status=$?
+  running=''
   if [[ $follower ]]; then
     kill "$follower" 2>/dev/null || true
     wait "$follower" 2>/dev/null || true

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,32 +30,59 @@ bool write_all(int file, std::span<const std::byte> bytes) {
   return fsync(file) == 0;
 }
 
-// Where the bytes go: the file behind a link, and never in the place of a device or a pipe.
+[[noreturn]] void refuse(const std::string& path, const char* why) {
+  throw std::runtime_error(fmt::format("cannot write {}: {}", path, why));
+}
+
+// Where the bytes go: the file behind a link, and never in the place of a device or a pipe, also not of what standard
+// output was sent to.
 std::string target_of(const std::string& path) {
+  namespace fs = std::filesystem;
   std::error_code none;
-  const std::filesystem::file_status status = std::filesystem::status(path, none);
-  if (!std::filesystem::exists(status)) return path;
-  if (!std::filesystem::is_regular_file(status)) {
-    throw std::runtime_error(fmt::format("cannot write {}: it is there and no regular file", path));
+  const fs::file_status status = fs::status(path, none);
+  if (path.starts_with("/dev/") || path.starts_with("/proc/")) refuse(path, "expected a regular file");
+  if (!fs::exists(status)) {
+    if (fs::is_symlink(fs::symlink_status(path, none))) refuse(path, "it is a link to nothing");
+    return path;
   }
-  return std::filesystem::canonical(path).string();
+  if (!fs::is_regular_file(status)) refuse(path, "it is there and no regular file");
+  return fs::canonical(path).string();
 }
 
 // A fixed name: what a killed process leaves behind is named, and overwritten by the next one.
 std::string partial_of(const std::string& path) { return path + ".partial"; }
 
+bool is_at(int file, const std::string& path) {
+  struct stat opened {};
+  struct stat found {};
+  return fstat(file, &opened) == 0 && stat(path.c_str(), &found) == 0 && opened.st_ino == found.st_ino &&
+         opened.st_dev == found.st_dev;
+}
+
+// Empty, and locked: two processes that write one file take turns, and the second is told.
 int create_partial(const std::string& path) {
-  const int file = open(partial_of(path).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) fail(path, "create");
-  return file;
+  const std::string partial = partial_of(path);
+  for (;;) {
+    const int file = open(partial.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0) fail(path, "create");
+    const bool locked = flock(file, LOCK_EX | LOCK_NB) == 0;
+    const int error = errno;
+    if (locked && is_at(file, partial) && ftruncate(file, 0) == 0) return file;
+    close(file);
+    if (locked) continue;  // it got its name, or went, before it was ours
+    if (error == EWOULDBLOCK) refuse(path, "another process is writing it");
+    errno = error;
+    fail(path, "lock");
+  }
 }
 
 }  // namespace
 
 void expect_writable(const std::string& file_path) {
   const std::string path = target_of(file_path);
-  close(create_partial(path));
-  unlink(partial_of(path).c_str());
+  const int file = create_partial(path);
+  unlink(partial_of(path).c_str());  // before it is unlocked
+  close(file);
 }
 
 void write_file(const std::string& file_path, std::span<const std::byte> bytes) {
@@ -63,14 +91,12 @@ void write_file(const std::string& file_path, std::span<const std::byte> bytes) 
   const int file = create_partial(path);
   struct stat old {};
   if (stat(path.c_str(), &old) == 0) (void)fchmod(file, old.st_mode & 07777);
-  const bool written = write_all(file, bytes);
+  const bool written = write_all(file, bytes) && std::rename(partial.c_str(), path.c_str()) == 0;
   const int error = errno;
+  if (!written) unlink(partial.c_str());
   close(file);
+  if (written) return;
   errno = error;
-  if (written && std::rename(partial.c_str(), path.c_str()) == 0) return;
-  const int cause = errno;
-  unlink(partial.c_str());
-  errno = cause;
   fail(path, "write");
 }
 

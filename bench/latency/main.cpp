@@ -3,16 +3,19 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <exception>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "harness/executors.hpp"
 #include "harness/whole_file.hpp"
+#include "latency/file_reporter.hpp"
 #include "latency/options.hpp"
 #include "latency/run_suite.hpp"
 #include "latency/stage.hpp"
@@ -76,7 +79,9 @@ int run(const bench::Options& options) {
   const bench::MakeContestants make = [&](const bench::RowSpec& spec) { return stage.contestants(spec); };
   bench::register_rows(bench::suite_rows(options.suite, available_cpus(), report::available_memory().value_or(0)),
                        options.fixed_saves, make, log);
-  const int code = bench::run_registered(options.list_only, log);
+  std::optional<bench::FileReporter> file;
+  if (!options.google_out.empty()) file.emplace(options.google_out_format);
+  const int code = bench::run_registered(options.list_only, log, nullptr, file ? file->get() : nullptr);
   const std::vector<report::BenchRow> rows = log.rows();
   if (!options.out.empty() && !rows.empty()) {
     try {
@@ -85,12 +90,14 @@ int run(const bench::Options& options) {
       return fail(kFailed, error.what());  // after all that was measured
     }
   }
+  if (file && file->lost()) return fail(kFailed, fmt::format("cannot write {}", options.google_out));
   return flushed(code);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
   try {
     return run(bench::parse_options(argc, argv));
   } catch (const std::exception& error) {

@@ -5,9 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <optional>
 #include <string_view>
 
 #include "latency/suites.hpp"
@@ -43,6 +48,7 @@ void print_help() {
   if (!help_wanted) fail("a --benchmark flag has a value that Google Benchmark does not know");
   std::fputs(kHelp, stdout);
   benchmark::PrintDefaultHelp();
+  if (std::fflush(stdout) != 0) std::exit(1);
 }
 
 // What a flag was given, on the command line or in the environment, as Google Benchmark reads it: "" for a bare flag,
@@ -59,9 +65,31 @@ const char* google_flag(int argc, char** argv, std::string_view name, const char
   return value;
 }
 
-// Google Benchmark refuses what is no number.
-unsigned repetitions_of(const char* value) {
-  return value == nullptr ? 1 : static_cast<unsigned>(std::max(1, std::atoi(value)));
+// What was given for a flag as a number of at least `least`; absent: it was not given. Google Benchmark would take
+// "nan" for a time without end, and a variable that is no number for none.
+std::optional<double> number_flag(int argc, char** argv, std::string_view name, const char* variable, double least) {
+  const char* const text = google_flag(argc, argv, name, variable);
+  if (text == nullptr) return std::nullopt;
+  double value = 0;
+  const char* const end = text + std::strlen(text);
+  const auto [rest, error] = std::from_chars(text, end, value);
+  if (error != std::errc{} || rest != end || !std::isfinite(value) || value < least) {
+    fail(fmt::format("--{}: expected a number of at least {}, found '{}'", name, least, text));
+  }
+  return value;
+}
+
+// Google Benchmark ends the process with other words.
+void expect_writable_out(const std::string& google_out, const std::string& out) {
+  if (google_out.empty()) return;
+  if (!out.empty() && std::filesystem::absolute(google_out) == std::filesystem::absolute(out)) {
+    fail("--out and --benchmark_out name the same file");
+  }
+  if (std::FILE* const file = std::fopen(google_out.c_str(), "a")) {
+    std::fclose(file);
+  } else {
+    fail(fmt::format("cannot write {}: {}", google_out, std::strerror(errno)));
+  }
 }
 
 // As Google Benchmark has it: true unless it says no.
@@ -80,7 +108,15 @@ Options parse_options(int argc, char** argv) {
   Options options;
   options.fixed_saves = google_flag(argc, argv, "benchmark_min_time", "BENCHMARK_MIN_TIME") == nullptr;
   options.list_only = is_true(google_flag(argc, argv, "benchmark_list_tests", "BENCHMARK_LIST_TESTS"));
-  options.repetitions = repetitions_of(google_flag(argc, argv, "benchmark_repetitions", "BENCHMARK_REPETITIONS"));
+  constexpr double kShortestSeconds = 1e-6;
+  (void)number_flag(argc, argv, "benchmark_min_time", "BENCHMARK_MIN_TIME", kShortestSeconds);
+  (void)number_flag(argc, argv, "benchmark_min_warmup_time", "BENCHMARK_MIN_WARMUP_TIME", 0);
+  options.repetitions = static_cast<unsigned>(
+      std::min(number_flag(argc, argv, "benchmark_repetitions", "BENCHMARK_REPETITIONS", 1).value_or(1), 1e6));
+  if (const char* const out = google_flag(argc, argv, "benchmark_out", "BENCHMARK_OUT")) options.google_out = out;
+  if (const char* const format = google_flag(argc, argv, "benchmark_out_format", "BENCHMARK_OUT_FORMAT")) {
+    options.google_out_format = format;
+  }
   help_wanted = google_flag(argc, argv, "help", "") != nullptr;
   benchmark::SetDefaultTimeUnit(benchmark::kMillisecond);  // --benchmark_time_unit says otherwise
   benchmark::Initialize(&argc, argv, print_help);
@@ -94,6 +130,7 @@ Options parse_options(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     fail(error.what());
   }
+  expect_writable_out(options.google_out, options.out);
   return options;
 }
 

@@ -7,7 +7,9 @@ namespace vmbsave::bench {
 
 struct Options {
   std::string suite = "quick";
-  std::string out;           // empty: no JSON of ours
+  std::string out;         // empty: no JSON of ours
+  std::string google_out;  // --benchmark_out
+  std::string google_out_format = "json";
   bool fixed_saves = true;   // --benchmark_min_time was not given
   bool list_only = false;    // --benchmark_list_tests
   unsigned repetitions = 1;  // --benchmark_repetitions

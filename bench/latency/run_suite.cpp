@@ -67,9 +67,10 @@ void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const Mak
   }
 }
 
-int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter) {
-  benchmark::RunSpecifiedBenchmarks(reporter);
-  if (list_only) return 0;
+int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter,
+                   benchmark::BenchmarkReporter* file) {
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(reporter, file);
+  if (list_only && matched != 0) return 0;
   const std::vector<report::BenchRow> rows = log.rows();
   std::size_t failed = 0;
   for (const report::BenchRow& row : rows) {

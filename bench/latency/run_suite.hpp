@@ -20,7 +20,8 @@ using MakeContestants = std::function<Contestants(const RowSpec& spec)>;
 void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log);
 
 // Runs what the flags select, names each failed row on standard error, and gives the exit code: 0, or 1 if a row failed
-// or nothing was measured, though more was wanted than a list. Without a reporter the flags choose one.
-int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter = nullptr);
+// or nothing was measured or listed. Without a reporter the flags choose one; `file` is for --benchmark_out.
+int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter = nullptr,
+                   benchmark::BenchmarkReporter* file = nullptr);
 
 }  // namespace vmbsave::bench

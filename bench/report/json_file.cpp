@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -16,9 +17,13 @@ namespace vmbsave::report {
 namespace {
 
 [[noreturn]] void fail(const char* what, const std::filesystem::path& file, archive* from) {
-  const char* const reason = archive_error_string(from);
-  throw std::runtime_error(fmt::format("cannot {} {}: {}", what, file.string(), reason ? reason : "unknown reason"));
+  const int error = archive_errno(from);
+  const char* const text = archive_error_string(from);
+  const std::string reason = error > 0 ? std::strerror(error) : text != nullptr ? text : "unknown reason";
+  throw std::runtime_error(fmt::format("cannot {} {}: {}", what, file.string(), reason));
 }
+
+constexpr int kDeepest = 64;  // copying goes as deep as the JSON does; ours has 5 levels
 
 struct FreeRead {
   void operator()(archive* a) const { archive_read_free(a); }
@@ -35,7 +40,12 @@ struct FreeEntry {
 }  // namespace
 
 std::string read_text(const std::filesystem::path& file) {
-  constexpr std::size_t kBlockBytes = 65536;
+  constexpr std::size_t kBlockBytes = 8192;
+  std::error_code none;
+  const std::filesystem::file_status status = std::filesystem::status(file, none);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw std::runtime_error(fmt::format("cannot read {}: expected a regular file", file.string()));
+  }
   const std::unique_ptr<archive, FreeRead> in(archive_read_new());
   archive_entry* entry = nullptr;
   archive_read_support_filter_xz(in.get());
@@ -55,11 +65,20 @@ std::string read_text(const std::filesystem::path& file) {
   }
 }
 
+nlohmann::ordered_json parse_json(std::string_view text) {
+  using Json = nlohmann::ordered_json;
+  return Json::parse(text, [](int depth, Json::parse_event_t, Json&) {
+    if (depth > kDeepest) throw std::runtime_error("JSON of too many levels");
+    return true;
+  });
+}
+
 nlohmann::ordered_json read_json(const std::filesystem::path& file) {
+  const std::string text = read_text(file);
   try {
-    return nlohmann::ordered_json::parse(read_text(file));
-  } catch (const nlohmann::json::exception&) {
-    throw std::runtime_error(fmt::format("{}: expected JSON", file.string()));
+    return parse_json(text);
+  } catch (const std::exception&) {
+    throw std::runtime_error(fmt::format("{}: expected JSON, of {} levels at most", file.string(), kDeepest));
   }
 }
 

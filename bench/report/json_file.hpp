@@ -12,7 +12,10 @@ namespace vmbsave::report {
 // file.
 std::string read_text(const std::filesystem::path& file);
 
-// Likewise, and also if the text is not JSON.
+// Throws std::exception if the text is no JSON, or one of more than 64 levels.
+nlohmann::ordered_json parse_json(std::string_view text);
+
+// Both: std::runtime_error naming the file.
 nlohmann::ordered_json read_json(const std::filesystem::path& file);
 
 void write_text(const std::filesystem::path& file, std::string_view text);

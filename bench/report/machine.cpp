@@ -5,6 +5,7 @@
 #endif
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -118,7 +119,16 @@ Json machine_json(const fs::path& root) {
 }
 
 std::optional<std::uint64_t> available_memory(const fs::path& root) {
-  return size_bytes(value_of(root / "proc/meminfo", "MemAvailable"));
+  std::optional<std::uint64_t> available = size_bytes(value_of(root / "proc/meminfo", "MemAvailable"));
+  for (const exec::Cgroup& cgroup : exec::cgroups(root == "/" ? "" : root.string(), "memory")) {
+    const fs::path directory = cgroup.directory;
+    const auto limit = size_bytes(read_line(directory / (cgroup.v2 ? "memory.max" : "memory.limit_in_bytes")));
+    const auto used = size_bytes(read_line(directory / (cgroup.v2 ? "memory.current" : "memory.usage_in_bytes")));
+    if (!limit || !used) continue;  // "max" among them
+    const std::uint64_t left = *limit - std::min(*limit, *used);
+    available = std::min(available.value_or(left), left);
+  }
+  return available;
 }
 
 }  // namespace vmbsave::report

@@ -28,6 +28,10 @@ bool is_in(const char* ranges, unsigned char c) {
   return false;
 }
 
+bool is_plain(std::string_view word) {
+  return std::all_of(word.begin(), word.end(), [](char c) { return is_in("az09", static_cast<unsigned char>(c)); });
+}
+
 // 20260131T120000Z
 bool is_compact_utc(std::string_view text) {
   constexpr std::string_view kForm = "00000000T000000Z";
@@ -42,9 +46,7 @@ std::optional<std::string> machine_of(std::string_view name) {
   constexpr std::size_t kCommit = 7;
   if (name.size() < kUtc + kCommit + 3 || !is_compact_utc(name.substr(0, kUtc))) return std::nullopt;
   const std::string_view commit = name.substr(name.size() - kCommit);
-  const bool named =
-      std::all_of(commit.begin(), commit.end(), [](char c) { return is_in("az09", static_cast<unsigned char>(c)); });
-  if (name[kUtc] != '-' || name[name.size() - kCommit - 1] != '-' || !named) return std::nullopt;
+  if (name[kUtc] != '-' || name[name.size() - kCommit - 1] != '-' || !is_plain(commit)) return std::nullopt;
   return std::string(name.substr(kUtc + 1, name.size() - kUtc - kCommit - 2));
 }
 
@@ -84,13 +86,26 @@ std::string compact_utc(std::string utc) {
 // The run's own words for its kind.
 Json parse(const ResultFile& file) {
   try {
-    Json json = Json::parse(file.text);
+    Json json = parse_json(file.text);
     const std::string schema = json.at("schema");
     if (schema == "vmbsave-bench-1" || schema == "vmbsave-replay-1") return json;
-  } catch (const nlohmann::json::exception&) {
+  } catch (const std::exception&) {
     // The same words for what is no JSON and for what is another.
   }
   refuse(fmt::format("{}: expected JSON of the schema vmbsave-bench-1 or vmbsave-replay-1", file.name));
+}
+
+// Whatever is recorded was measured, and was right.
+void expect_verified(const ResultFile& file, const Json& json) {
+  bool verified = true;
+  if (json.at("schema") == "vmbsave-bench-1") {
+    const Json& rows = json.at("rows");
+    verified =
+        !rows.empty() && std::all_of(rows.begin(), rows.end(), [](const Json& r) { return r.at("verified") == true; });
+  } else {
+    verified = json.at("verified") == true && json.at("restored") == true;
+  }
+  if (!verified) refuse(fmt::format("{}: expected a run in which every row was measured and verified", file.name));
 }
 
 void expect_clean(const ResultFile& file, const Json& json) {
@@ -109,6 +124,7 @@ Json expect_one_run(const std::vector<ResultFile>& files, const std::vector<Json
   const Json bench = *std::find_if(jsons.begin(), jsons.end(), is_bench);
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (!allow_changes) expect_clean(files[i], jsons[i]);
+    expect_verified(files[i], jsons[i]);
     if (jsons[i].at("build").at("commit") != bench.at("build").at("commit")) {
       refuse(fmt::format("{}: made by another commit than the JSON of vmbsave-bench", files[i].name));
     }
@@ -142,8 +158,9 @@ void fill(const fs::path& folder, const std::vector<ResultFile>& files, const st
 }  // namespace
 
 std::string results_folder_name(const Json& bench) {
-  return fmt::format("{}-{}-{}", compact_utc(bench.at("started_utc")), machine_slug(bench.at("machine")),
-                     bench.at("build").at("commit").get<std::string>().substr(0, 7));
+  const std::string commit = bench.at("build").at("commit").get<std::string>().substr(0, 7);
+  if (!is_plain(commit)) refuse(fmt::format("expected a commit, found {}", commit));
+  return fmt::format("{}-{}-{}", compact_utc(bench.at("started_utc")), machine_slug(bench.at("machine")), commit);
 }
 
 fs::path record_results(const fs::path& results, const std::vector<ResultFile>& files, bool allow_changes) {

@@ -1,5 +1,8 @@
 #include "report/results_table.hpp"
 
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
 #include "report/bench_table.hpp"
 #include "report/replay_report.hpp"
 
@@ -8,6 +11,7 @@ namespace vmbsave::report {
 void ResultsTable::add(const nlohmann::ordered_json& result) {
   if (result.at("schema") == "vmbsave-bench-1") {
     if (!bench_tables_.empty()) bench_tables_ += "\n";
+    if (result.at("rows").empty()) throw std::runtime_error("no row was measured");
     bench_tables_ += bench_table(result);
   } else {
     (void)replay_table({result});

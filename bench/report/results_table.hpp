@@ -9,7 +9,8 @@ namespace vmbsave::report {
 
 class ResultsTable {
  public:
-  // The JSON of vmbsave-bench or of a replay; throws what reading JSON throws if it is another.
+  // The JSON of vmbsave-bench or of a replay; throws what reading JSON throws if it is another,
+  // and std::runtime_error if nothing was measured.
   void add(const nlohmann::ordered_json& result);
 
   // A table a run of vmbsave-bench, then one of all replays.

@@ -136,6 +136,15 @@ TEST_F(Bench, OtherFormatsAndOutputFilesWork) {
   EXPECT_EQ(read_out().at("benchmarks").size(), 1u);
 }
 
+TEST_F(Bench, OutputThatGoogleBenchmarkLosesIsAFailureToo) {
+  const std::string filter = "--benchmark_filter=c_face.*threads:1/iter --benchmark_out=";
+  for (const char* const format : {"json", "csv", "console"}) {
+    const Outcome outcome = smoke(filter + "/dev/full --benchmark_out_format=" + format);
+    EXPECT_EQ(outcome.exit_code, 1) << format;
+    EXPECT_NE(outcome.out.find("vmbsave-bench: cannot write /dev/full"), std::string::npos) << outcome.out;
+  }
+}
+
 TEST_F(Bench, RepetitionsAreOneLongRow) {
   const Outcome outcome = smoke("--benchmark_repetitions=3 --benchmark_enable_random_interleaving=true " + out_flag() +
                                 "--benchmark_filter='engine/.*/threads:1/iter'");
@@ -174,7 +183,10 @@ TEST_F(Bench, MinTimeDecidesHowManySaves) {
 TEST_F(Bench, WhatItDoesNotUnderstandIsOneLineAndExitCode2) {
   for (const char* const arguments :
        {"--bogus", "--suite=huge", "--suite", "word", "--benchmark_formt=json", "--benchmark_format=xml",
-        "--benchmark_repetitions=many", "--suite=smoke --out=/no/such/folder/out.json", "--suite=smoke --out=/"}) {
+        "--benchmark_repetitions=many", "--suite=smoke --out=/no/such/folder/out.json", "--suite=smoke --out=/",
+        "--benchmark_min_time=nan", "--benchmark_min_time=-1", "--benchmark_min_warmup_time=inf",
+        "--benchmark_repetitions=0", "--benchmark_out=/no/such/folder/out.json", "--out=same --benchmark_out=same",
+        "--out=/dev/stdout"}) {
     const Outcome outcome = bench(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments << "\n" << outcome.out;
     EXPECT_TRUE(outcome.out.find("vmbsave-bench: ") != std::string::npos) << outcome.out;

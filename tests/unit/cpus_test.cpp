@@ -264,7 +264,7 @@ TEST(Cpus, OfThisProcess) {
 class HalfACpu {
  public:
   HalfACpu() {
-    for (const CpuCgroup& own : cpu_cgroups("")) {
+    for (const Cgroup& own : cgroups("", "cpu")) {
       directory_ = own.directory + "/vmbsave-test-" + std::to_string(getpid());
       std::error_code error;
       if (!fs::create_directory(directory_, error)) continue;

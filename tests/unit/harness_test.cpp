@@ -8,7 +8,10 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -127,8 +130,45 @@ TEST(WholeFile, IsWholeOrNotThere) {
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   EXPECT_FALSE(std::filesystem::exists(path.string() + ".partial"));
   std::filesystem::remove(path);
+  std::filesystem::create_symlink("nothing", link);
+  EXPECT_THROW(write_file(link, bytes), std::runtime_error);
+  EXPECT_TRUE(std::filesystem::is_symlink(link)) << "a link to nothing stays";
+  std::filesystem::remove(link);
+  EXPECT_THROW(write_file("/dev/stdout", bytes), std::runtime_error);
   EXPECT_THROW(write_file(testing::TempDir(), bytes), std::runtime_error) << "no regular file";
   EXPECT_THROW(write_file("/nonexistent/folder/image", bytes), std::runtime_error);
+}
+
+// Each reader sees one writer's whole file; a writer that is refused is told.
+TEST(WholeFile, TakesOneWriterAtATime) {
+  const std::string path = testing::TempDir() + "whole_file_writers";
+  std::atomic<int> written{0};
+  std::atomic<int> refused{0};
+  const auto write = [&](std::byte letter) {
+    const std::vector<std::byte> bytes(200'000, letter);
+    for (int i = 0; i < 100; ++i) {
+      try {
+        write_file(path, bytes);
+        ++written;
+      } catch (const std::runtime_error& error) {
+        EXPECT_NE(std::string(error.what()).find("another process is writing it"), std::string::npos) << error.what();
+        ++refused;
+      }
+    }
+  };
+  std::thread one(write, std::byte{'1'});
+  std::thread two(write, std::byte{'2'});
+  for (int i = 0; i < 200; ++i) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string seen((std::istreambuf_iterator<char>(file)), {});
+    if (seen.empty()) continue;  // not there yet
+    ASSERT_EQ(seen, std::string(200'000, seen[0]));
+  }
+  one.join();
+  two.join();
+  EXPECT_EQ(written + refused, 200);
+  EXPECT_GT(written, 0);
+  std::filesystem::remove(path);
 }
 
 }  // namespace

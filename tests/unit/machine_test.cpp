@@ -65,6 +65,24 @@ TEST_F(Machine, IsReadFromItsFiles) {
   EXPECT_EQ(available_memory(root_), 1024u * 1024);
 }
 
+TEST_F(Machine, ACgroupLeavesLessMemory) {
+  put("proc/meminfo", "MemAvailable:    1024 kB\n");
+  put("proc/self/cgroup", "0::/box\n");
+  put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+  put("sys/fs/cgroup/box/memory.max", "max\n");
+  put("sys/fs/cgroup/box/memory.current", "100\n");
+  EXPECT_EQ(available_memory(root_), 1024u * 1024);
+  put("sys/fs/cgroup/box/memory.max", "5000\n");
+  EXPECT_EQ(available_memory(root_), 4900u);
+  put("sys/fs/cgroup/box/memory.current", "6000\n");
+  EXPECT_EQ(available_memory(root_), 0u);
+  put("proc/self/cgroup", "4:memory:/old\n");
+  put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+  put("sys/fs/cgroup/memory/old/memory.limit_in_bytes", "9000\n");
+  put("sys/fs/cgroup/memory/old/memory.usage_in_bytes", "1000\n");
+  EXPECT_EQ(available_memory(root_), 8000u);
+}
+
 TEST_F(Machine, CachesAreThoseOfData) {
   const std::string cache = "sys/devices/system/cpu/cpu0/cache/index";
   const char* const caches[][3] = {

@@ -61,6 +61,7 @@ Json replay(std::uint64_t threads) {
   replay::Result result;
   result.save_ns.assign(1000, 50'000);
   result.packets_in_use = 100;
+  result.verified = result.restored = true;
   Json json = replay_json({"traces/disk.vscsi", "vscsi-v1", false, true}, options, result);
   json.update(context());
   return json;
@@ -182,6 +183,22 @@ TEST_F(Results, WhatIsNotARunIsRefused) {
   Json dateless = bench();
   dateless["started_utc"] = "../../today";
   expect_refused({file("bench", dateless)}, "expected started_utc");
+  Json of_no_commit = bench();
+  of_no_commit["build"]["commit"] = "../../x";
+  expect_refused({file("bench", of_no_commit)}, "expected a commit");
+  expect_refused({{"bench", std::string(100'000, '[') + std::string(100'000, ']')}}, "bench: expected JSON");
+}
+
+TEST_F(Results, WhatWasNotVerifiedIsRefused) {
+  Json unverified = bench();
+  unverified["rows"][1]["verified"] = false;
+  expect_refused({file("bench", unverified)}, "bench: expected a run in which every row");
+  Json empty = bench();
+  empty["rows"] = Json::array();
+  expect_refused({file("bench", empty)}, "bench: expected a run in which every row");
+  Json lost = replay(1);
+  lost["restored"] = false;
+  expect_refused({file("bench", bench()), file("disk", lost)}, "disk: expected a run in which every row");
 }
 
 TEST_F(Results, ARunIsRecordedOnce) {

@@ -220,6 +220,8 @@ TEST_F(Run, NothingMeasuredFailsUnlessAListWasWanted) {
   benchmark::SetBenchmarkFilter("no such row");
   EXPECT_EQ(run([](const RowSpec&) { return tests::contestants({}); }), 1);
   EXPECT_NE(err_.find("nothing was measured"), std::string::npos);
+  EXPECT_EQ(run([](const RowSpec&) { return tests::contestants({}); }, true), 1) << "nor is there a list";
+  benchmark::SetBenchmarkFilter("fused");
   EXPECT_EQ(run([](const RowSpec&) { return tests::contestants({}); }, true), 0);
   benchmark::SetBenchmarkFilter("");
 }

@@ -36,6 +36,7 @@ class Replay {
         executor_(make_executor(options.threads)) {}
 
   Result run() {
+    expect_images_writable();
     survey();
     Machine source(vsp_, topology_, quotas_);
     source.start();
@@ -204,10 +205,18 @@ class Replay {
     result_.restored = destination.delivered() == result_.packets_in_use;
   }
 
-  void write_image(std::span<const std::byte> image, std::uint32_t domain) const {
+  std::string image_file(std::uint32_t domain) const {
+    return topology_.domains > 1 ? fmt::format("{}.{}", options_.image_file, domain) : options_.image_file;
+  }
+
+  // Before minutes of work, and before the first of several is written.
+  void expect_images_writable() const {
     if (options_.image_file.empty()) return;
-    const bool several = topology_.domains > 1;
-    bench::write_file(several ? fmt::format("{}.{}", options_.image_file, domain) : options_.image_file, image);
+    for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) bench::expect_writable(image_file(domain));
+  }
+
+  void write_image(std::span<const std::byte> image, std::uint32_t domain) const {
+    if (!options_.image_file.empty()) bench::write_file(image_file(domain), image);
   }
 
   const VMBS_VSP& vsp_;
