@@ -27,7 +27,11 @@ std::string service_text(const Json& replay) {
 }
 
 // Those that took part in the last save. A recorded run may be older than the property.
-unsigned threads(const Json& replay) { return replay.value("threads_taken", replay.at("threads").get<unsigned>()); }
+std::string threads(const Json& replay) {
+  const auto asked = replay.at("threads").get<unsigned>();
+  const unsigned taken = replay.value("threads_taken", asked);
+  return taken == asked ? fmt::format("{}", asked) : fmt::format("{} of {}", taken, asked);
+}
 
 std::string yes_no(const Json& value) { return value.get<bool>() ? "yes" : "NO"; }
 
@@ -97,9 +101,8 @@ std::string replay_text(const Json& replay) {
   line("image", fmt::format("{} bytes", replay.at("image_bytes").get<std::uint64_t>()));
   line("verified", yes_no(replay.at("verified")));
   line("restored", fmt::format("{} in {}", yes_no(replay.at("restored")), time_text(replay.at("restore_ns"))));
-  line("plan",
-       fmt::format("{} ({} asked for), {} thread(s) ({} asked for)", replay.at("plan").get<std::string>(),
-                   replay.at("plan_asked").get<std::string>(), threads(replay), replay.at("threads").get<unsigned>()));
+  line("plan", fmt::format("{} ({} asked for), {} thread(s)", replay.at("plan").get<std::string>(),
+                           replay.at("plan_asked").get<std::string>(), threads(replay)));
   line("save", fmt::format("{} of {} warm saves; the first, cold: {}", times(replay.at("save_ns")),
                            replay.at("repeat").get<std::uint64_t>(), time_text(replay.at("cold_save_ns"))));
   for (const auto& [phase, t] : replay.at("phases_ns").items()) line("  " + phase, times(t));
