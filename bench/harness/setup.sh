@@ -97,6 +97,7 @@ packages_for() {
         libbenchmark-dev libmimalloc-dev
       ;;
     tests) echo libgtest-dev xz-utils util-linux ;;
+    model) echo spin gcc ;;
     headers) echo clang doxygen gcc-mingw-w64-x86-64-win32 ;;
   esac
 }

@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "model/promise.hpp"
 #include "unit/vsp_fixture.hpp"
 
 namespace vmbsave::test {
@@ -41,8 +42,54 @@ class Handover {
   std::deque<packet::Packet*> packets_;
 };
 
+// A channel and what is promised about it. Ids count up per channel.
+class Watch {
+ public:
+  explicit Watch(TestChannel& channel) {
+    channel.on_received = [this](std::uint64_t id) { tell([&] { promise_.received(static_cast<Promise::Id>(id)); }); };
+    channel.on_delivered = [this](std::uint64_t id) {
+      tell([&] { promise_.delivered(static_cast<Promise::Id>(id)); });
+    };
+  }
+
+  void cut() {
+    tell([&] { promise_.cut(); });
+  }
+  void image(const std::vector<SavedPacket>& saved, std::size_t channel) {
+    std::vector<Promise::Id> ids;
+    for (const SavedPacket& packet : saved) {
+      if (packet.channel == channel) ids.push_back(static_cast<Promise::Id>(packet.id));
+    }
+    tell([&] { promise_.image(ids); });
+  }
+  void resume() {
+    tell([&] { promise_.resume(); });
+  }
+  void discard() {
+    tell([&] { promise_.discard(); });
+  }
+  void finished() {
+    tell([&] { promise_.finished(); });
+  }
+  std::uint64_t deliveries() {
+    const std::lock_guard lock(mutex_);
+    return promise_.deliveries();
+  }
+
+ private:
+  template <class F>
+  void tell(F&& event) {
+    const std::lock_guard lock(mutex_);
+    event();
+  }
+
+  std::mutex mutex_;
+  Promise promise_{[](const std::string& what) { ADD_FAILURE() << what; }};
+};
+
 struct Traffic {
   TestVm vm{2, {.capacity = 100, .result_bytes = 8}};
+  Watch watch[2]{Watch(vm[0]), Watch(vm[1])};
   Handover handover[2];
   std::atomic<std::uint64_t> completed{0};
   std::atomic<bool> stop{false};
@@ -90,37 +137,11 @@ struct Traffic {
   std::atomic<std::uint64_t> received[2] = {};
 };
 
-// An image holds each packet at most once, none that the guest has already seen completed, and all ids below the
-// highest of its channel that are in neither.
-void check_cut(const std::vector<SavedPacket>& saved, std::size_t channel, const std::vector<Completion>& before) {
-  std::vector<bool> delivered;
-  for (const Completion& c : before) {
-    if (c.transaction_id >= delivered.size()) delivered.resize(c.transaction_id + 1);
-    ASSERT_FALSE(delivered[c.transaction_id]) << "delivered twice";
-    delivered[c.transaction_id] = true;
-  }
-  std::uint64_t next = 0;  // ids below it are accounted for; saved ids rise with the sequence
-  const auto all_delivered_up_to = [&](std::uint64_t end) {
-    for (; next < end; ++next)
-      ASSERT_TRUE(next < delivered.size() && delivered[next]) << "packet " << next << " is nowhere";
-  };
-  for (const SavedPacket& packet : saved) {
-    if (packet.channel != channel) continue;
-    all_delivered_up_to(packet.id);
-    ASSERT_FALSE(packet.id < delivered.size() && delivered[packet.id]) << "saved and delivered: " << packet.id;
-    next = packet.id + 1;
-  }
-  all_delivered_up_to(delivered.size());
-}
-
 // Every packet received was delivered once, with its own result.
 void expect_each_once(Traffic& traffic, std::size_t c) {
-  const auto completions = traffic.vm[c].completions();
-  ASSERT_EQ(completions.size(), traffic.received[c]);
-  std::vector<bool> seen(completions.size());
-  for (const Completion& completion : completions) {
-    ASSERT_FALSE(seen.at(completion.transaction_id)) << "delivered twice: " << completion.transaction_id;
-    seen[completion.transaction_id] = true;
+  traffic.watch[c].finished();
+  EXPECT_EQ(traffic.watch[c].deliveries(), traffic.received[c]);
+  for (const Completion& completion : traffic.vm[c].completions()) {
     ASSERT_EQ(completion.result, std::vector<std::uint8_t>{static_cast<std::uint8_t>(completion.transaction_id)});
   }
   EXPECT_TRUE((*traffic.vm[c]).table().valid());
@@ -136,13 +157,14 @@ void run_traffic(Executor* executor) {
   std::uint64_t next_check = 0;
   while (!traffic.stop) {
     ASSERT_EQ(traffic.vm.session.begin({.executor = executor}), Status::kSuccess);
+    for (Watch& watch : traffic.watch) watch.cut();
     ASSERT_EQ(traffic.vm.session.save(), Status::kSuccess);
     const auto saved = packets_of(image_of(traffic.vm));
     if (traffic.completed >= next_check) {
-      // Nothing is delivered between the cut and the end: what is delivered now was so before the cut.
-      for (std::size_t c = 0; c < 2; ++c) check_cut(saved, c, traffic.vm[c].completions());
+      for (std::size_t c = 0; c < 2; ++c) traffic.watch[c].image(saved, c);
       next_check = traffic.completed + kPackets / 20;
     }
+    for (Watch& watch : traffic.watch) watch.resume();
     traffic.vm.session.end(EndMode::kResume);
     traffic.await_progress();
     ++saves;
@@ -164,6 +186,7 @@ TEST(Traffic, ParallelSavesOfARunningChannel) {
 TEST(Traffic, DiscardsDeliverNothingAfterTheCut) {
   for (int round = 0; round < 200; ++round) {
     TestVm vm(1, {.capacity = 42, .result_bytes = 8});
+    Watch watch(vm[0]);
     std::vector<packet::Packet*> packets;
     for (std::uint64_t id = 0; id < 42; ++id) packets.push_back(vm[0].receive(id, 4));
     std::atomic<std::uint64_t> refused{0};
@@ -173,14 +196,16 @@ TEST(Traffic, DiscardsDeliverNothingAfterTheCut) {
       }
     });
     ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
-    const std::size_t before = vm[0].completions().size();
+    watch.cut();
     ASSERT_EQ(vm.session.save(), Status::kSuccess);
-    const std::size_t saved = packets_of(image_of(vm)).size();
+    const std::vector<SavedPacket> saved = packets_of(image_of(vm));
+    watch.image(saved, 0);
+    watch.discard();
     vm.session.end(EndMode::kDiscard);
     completer.join();
-    ASSERT_EQ(vm[0].completions().size(), before) << "delivered after the cut";
-    ASSERT_EQ(before + saved, 42u) << "a packet was delivered or saved, and one of the two";
-    ASSERT_LE(refused, saved);
+    watch.finished();
+    ASSERT_EQ(watch.deliveries() + saved.size(), 42u) << "a packet was delivered or saved, and one of the two";
+    ASSERT_LE(refused, saved.size());
     ASSERT_EQ(vm.in_use(), 0u);
   }
 }
@@ -197,7 +222,11 @@ TEST(Traffic, SavesThatGiveUpLoseNothing) {
   while (!traffic.stop) {
     const Status status = traffic.vm.session.begin({.deadline_ns = 1});
     ASSERT_TRUE(status == Status::kSuccess || status == Status::kIoTimeout);
-    given_up += status == Status::kIoTimeout ? 1 : 0;
+    if (status == Status::kSuccess) {
+      for (Watch& watch : traffic.watch) watch.cut(), watch.resume();  // nothing was delivered in between
+    } else {
+      ++given_up;
+    }
     traffic.vm.session.end(EndMode::kResume);
     traffic.await_progress();
   }

@@ -56,6 +56,7 @@ class TestChannel {
     if (status != packet::ClaimStatus::kClaimed) return nullptr;
     packet->transaction_id = id;
     packet->completion_requested = true;
+    if (on_received) on_received(id);
     channel_->publish(*packet);
     if (before_state) before_state();
     state_of(packet) = {id, state_bytes};  // as ProcessPacket does: after the packet is in use
@@ -80,6 +81,8 @@ class TestChannel {
   // Faults, by transaction id.
   std::function<std::int32_t(std::uint64_t id, void* buf, std::uint32_t size, std::uint32_t* needed)> save_hook;
   std::function<std::int32_t(std::uint64_t id)> restore_hook;  // before anything else; not 0: returned
+  std::function<void(std::uint64_t id)> on_received;           // when the packet has left the ring
+  std::function<void(std::uint64_t id)> on_delivered;          // by whoever delivers its completion
   std::function<void()> before_state;  // runs in receive, when the packet is in use and the VSP has not seen it
   bool slow_delivery = false;          // so that slots stay in transit for a while
   std::vector<std::uint64_t> restored_order;
@@ -128,6 +131,7 @@ class TestChannel {
   static void on_completion(void* context, const packet::Packet& packet, const void* result) {
     auto& self = *static_cast<TestChannel*>(context);
     if (!packet.completion_requested) return;
+    if (self.on_delivered) self.on_delivered(packet.transaction_id);
     const auto* first = static_cast<const std::uint8_t*>(result);
     if (self.slow_delivery) std::this_thread::yield();
     const std::lock_guard lock(self.mutex_);

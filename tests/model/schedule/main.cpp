@@ -1,0 +1,150 @@
+// schedules: the engine's own code under schedules that a strategy chooses. `schedules --help`.
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "model/schedule/scenarios.hpp"
+#include "model/schedule/world.hpp"
+
+namespace vmbsave::model {
+namespace {
+
+constexpr int kBadInput = 2;
+constexpr const char* kHelp =
+    "usage: schedules [--scenario NAME] [--strategy dfs|pct|random] [--schedules N] [--seed N]\n"
+    "                 [--preemptions N] [--stale N] [--replay TEXT] [--list] [--help]\n\n"
+    "Runs small programs on the engine's packet table, save session and arena, thread by thread as a strategy says.\n"
+    "  --scenario     only this one; --list names them\n"
+    "  --strategy     only this one: depth first, probabilistic, or random\n"
+    "  --schedules    most of each scenario and strategy; default: 20000\n"
+    "  --seed         of pct and random; default: 1\n"
+    "  --preemptions  depth first: how often a thread that could go on has to wait; default: 2\n"
+    "  --stale        depth first: how many loads read what is not the newest; default: 2\n"
+    "  --replay       one schedule again, operation by operation; a broken promise prints TEXT\n"
+    "Exit codes: 0 every promise held, 1 one was broken, 2 the command line is not usable.\n";
+
+struct Options {
+  std::string scenario;
+  std::string strategy;
+  std::string replay;
+  std::uint64_t schedules = 20'000;
+  std::uint64_t seed = 1;
+  std::uint64_t preemptions = 2;
+  std::uint64_t stale = 2;
+  bool list = false;
+  bool help = false;
+};
+
+std::uint64_t number(std::string_view option, std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    throw std::invalid_argument(std::string(option) + ": expected a number, found '" + std::string(text) + "'");
+  }
+  return value;
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view option = argv[i];
+    if (option == "--list" || option == "--help") {
+      (option == "--list" ? options.list : options.help) = true;
+      continue;
+    }
+    if (i + 1 == argc) throw std::invalid_argument(std::string(option) + ": unknown, or without a value");
+    const std::string_view value = argv[++i];
+    if (option == "--scenario") {
+      options.scenario = value;
+    } else if (option == "--strategy") {
+      options.strategy = value;
+    } else if (option == "--replay") {
+      options.replay = value;
+    } else if (option == "--schedules") {
+      options.schedules = number(option, value);
+    } else if (option == "--seed") {
+      options.seed = number(option, value);
+    } else if (option == "--preemptions") {
+      options.preemptions = number(option, value);
+    } else if (option == "--stale") {
+      options.stale = number(option, value);
+    } else {
+      throw std::invalid_argument(std::string(option) + ": unknown");
+    }
+  }
+  return options;
+}
+
+std::unique_ptr<Strategy> make(const std::string& kind, const Options& options) {
+  if (!options.replay.empty()) return make_replay(options.replay);
+  if (kind == "pct") return make_pct(options.seed, options.schedules);
+  if (kind == "random") return make_random(options.seed, options.schedules);
+  return make_depth_first(static_cast<unsigned>(options.preemptions), static_cast<unsigned>(options.stale));
+}
+
+struct Total {
+  std::uint64_t schedules = 0;
+  double seconds = 0;
+};
+
+void run(const Scenario& scenario, const std::string& kind, const Options& options, Total& total) {
+  const auto strategy = make(kind, options);
+  const auto start = std::chrono::steady_clock::now();
+  const std::uint64_t steps = World::get().steps();
+  std::uint64_t done = 0;
+  while (done < options.schedules && strategy->begin()) {
+    scenario.run(*strategy);
+    ++done;
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const bool all = kind == "dfs" && done < options.schedules;
+  const double steps_each =
+      done == 0 ? 0 : static_cast<double>(World::get().steps() - steps) / static_cast<double>(done);
+  std::printf("%-10s %-6s %8llu schedules%s, %.0f a second, %.0f steps each\n", scenario.name, kind.c_str(),
+              static_cast<unsigned long long>(done), all ? ", all there are" : "", static_cast<double>(done) / seconds,
+              steps_each);
+  std::fflush(stdout);
+  total.schedules += done;
+  total.seconds += seconds;
+}
+
+int run(const Options& options) {
+  if (options.help) return std::fputs(kHelp, stdout) < 0 ? 1 : 0;
+  Total total;
+  bool found = false;
+  World::get().show(!options.replay.empty());
+  for (const Scenario& scenario : scenarios()) {
+    if (options.list) std::printf("%-10s %s\n", scenario.name, scenario.what);
+    if (options.list || (!options.scenario.empty() && options.scenario != scenario.name)) continue;
+    for (const char* const kind : {"dfs", "pct", "random"}) {
+      if (!options.strategy.empty() && options.strategy != kind) continue;
+      found = true;
+      run(scenario, options.replay.empty() ? kind : "replay", options, total);
+      if (!options.replay.empty()) break;
+    }
+  }
+  if (options.list) return 0;
+  if (!found) throw std::invalid_argument("no such scenario or strategy");
+  std::printf("%llu schedules, seed %llu, %.0f a second; every promise held\n",
+              static_cast<unsigned long long>(total.schedules), static_cast<unsigned long long>(options.seed),
+              static_cast<double>(total.schedules) / total.seconds);
+  return 0;
+}
+
+}  // namespace
+}  // namespace vmbsave::model
+
+int main(int argc, char** argv) {
+  try {
+    return vmbsave::model::run(vmbsave::model::parse(argc, argv));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "schedules: %s; see schedules --help\n", error.what());
+    return vmbsave::model::kBadInput;
+  }
+}

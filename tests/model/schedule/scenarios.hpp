@@ -1,0 +1,19 @@
+// scenarios.hpp: small programs of a few threads, each for one part of the protocol.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/schedule/strategy.hpp"
+
+namespace vmbsave::model {
+
+struct Scenario {
+  const char* name;
+  const char* what;
+  void (*run)(Strategy& strategy);  // one schedule
+};
+
+const std::vector<Scenario>& scenarios();
+
+}  // namespace vmbsave::model

@@ -1,0 +1,192 @@
+#include "model/schedule/strategy.hpp"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <utility>
+
+#include "model/schedule/view.hpp"
+
+namespace vmbsave::model {
+namespace {
+
+// The seed of one schedule (splitmix64).
+std::uint64_t mix(std::uint64_t seed, std::uint64_t index) {
+  std::uint64_t z = seed + (index + 1) * 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+// xorshift: quick, and good enough to choose with.
+class Dice {
+ public:
+  void seed(std::uint64_t seed) { state_ = seed | 1; }
+  unsigned below(unsigned n) {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return static_cast<unsigned>((state_ >> 33) % n);
+  }
+
+ private:
+  std::uint64_t state_ = 1;
+};
+
+class DepthFirst final : public Strategy {
+ public:
+  DepthFirst(unsigned preemptions, unsigned stale_loads) : preemptions_(preemptions), stale_loads_(stale_loads) {}
+
+  bool begin() override {
+    at_ = 0;
+    if (first_) return !(first_ = false);
+    while (!choices_.empty() && choices_.back().taken + 1 == choices_.back().of) choices_.pop_back();
+    if (choices_.empty()) return false;
+    ++choices_.back().taken;
+    return true;
+  }
+  unsigned thread(const std::vector<unsigned>& ids, bool) override { return choose(static_cast<unsigned>(ids.size())); }
+  unsigned message(unsigned n) override { return choose(n); }
+  unsigned preemptions() const override { return preemptions_; }
+  unsigned stale_loads() const override { return stale_loads_; }
+  std::string replay() const override {
+    std::string text = "path:" + std::to_string(preemptions_) + ":" + std::to_string(stale_loads_) + ":";
+    for (std::size_t i = 0; i < at_; ++i) text += static_cast<char>('0' + choices_[i].taken);
+    return text;
+  }
+
+ private:
+  struct Choice {
+    unsigned taken;
+    unsigned of;
+  };
+  unsigned choose(unsigned n) {
+    if (at_ == choices_.size()) choices_.push_back({0, n});
+    if (choices_[at_].of != n) throw std::logic_error("a schedule that is run again differs");
+    return choices_[at_++].taken;
+  }
+
+  const unsigned preemptions_;
+  const unsigned stale_loads_;
+  bool first_ = true;
+  std::size_t at_ = 0;
+  std::vector<Choice> choices_;
+};
+
+class Path final : public Strategy {
+ public:
+  Path(unsigned preemptions, unsigned stale_loads, std::string choices)
+      : preemptions_(preemptions), stale_loads_(stale_loads), choices_(std::move(choices)) {}
+  bool begin() override { return std::exchange(left_, false); }
+  unsigned thread(const std::vector<unsigned>&, bool) override { return next(); }
+  unsigned message(unsigned) override { return next(); }
+  unsigned preemptions() const override { return preemptions_; }
+  unsigned stale_loads() const override { return stale_loads_; }
+  std::string replay() const override { return choices_; }
+
+ private:
+  unsigned next() { return at_ < choices_.size() ? static_cast<unsigned>(choices_[at_++] - '0') : 0; }
+
+  const unsigned preemptions_;
+  const unsigned stale_loads_;
+  const std::string choices_;
+  std::size_t at_ = 0;
+  bool left_ = true;
+};
+
+class Seeded : public Strategy {
+ public:
+  Seeded(const char* name, std::uint64_t seed, std::uint64_t first, std::uint64_t schedules)
+      : name_(name), seed_(seed), next_(first), end_(first + schedules) {}
+  bool begin() override {
+    if (next_ == end_) return false;
+    dice_.seed(mix(seed_, next_++));
+    start();
+    return true;
+  }
+  // Mostly the newest: else a schedule is nothing but old news.
+  unsigned message(unsigned n) override { return dice_.below(4) != 0 ? 0 : dice_.below(n); }
+  std::string replay() const override {
+    return std::string(name_) + ":" + std::to_string(seed_) + ":" + std::to_string(next_ - 1);
+  }
+
+ protected:
+  virtual void start() {}
+  Dice dice_;
+
+ private:
+  const char* const name_;
+  const std::uint64_t seed_;
+  std::uint64_t next_;
+  const std::uint64_t end_;
+};
+
+class Random final : public Seeded {
+ public:
+  Random(std::uint64_t seed, std::uint64_t first, std::uint64_t schedules) : Seeded("random", seed, first, schedules) {}
+  unsigned thread(const std::vector<unsigned>& ids, bool) override {
+    return dice_.below(static_cast<unsigned>(ids.size()));
+  }
+};
+
+class Pct final : public Seeded {
+ public:
+  Pct(std::uint64_t seed, std::uint64_t first, std::uint64_t schedules, unsigned depth, unsigned steps)
+      : Seeded("pct", seed, first, schedules), steps_(steps), changes_(depth - 1) {}
+
+  unsigned thread(const std::vector<unsigned>& ids, bool) override {
+    if (std::find(changes_.begin(), changes_.end(), step_++) != changes_.end()) priority_[highest(ids)] = --lowest_;
+    const unsigned winner = highest(ids);
+    return static_cast<unsigned>(std::find(ids.begin(), ids.end(), winner) - ids.begin());
+  }
+  void waits(unsigned id) override { priority_[id] = --lowest_; }
+
+ private:
+  void start() override {
+    step_ = 0;
+    lowest_ = 0;
+    for (int& priority : priority_) priority = 1 + static_cast<int>(dice_.below(1'000'000));
+    for (unsigned& change : changes_) change = dice_.below(steps_);
+  }
+  unsigned highest(const std::vector<unsigned>& ids) const {
+    return *std::max_element(ids.begin(), ids.end(),
+                             [&](unsigned a, unsigned b) { return priority_[a] < priority_[b]; });
+  }
+
+  const unsigned steps_;
+  std::vector<unsigned> changes_;
+  std::array<int, kMaxThreads> priority_{};
+  unsigned step_ = 0;
+  int lowest_ = 0;
+};
+
+constexpr unsigned kPctDepth = 3;
+constexpr unsigned kPctSteps = 120;
+
+}  // namespace
+
+std::unique_ptr<Strategy> make_depth_first(unsigned preemptions, unsigned stale_loads) {
+  return std::make_unique<DepthFirst>(preemptions, stale_loads);
+}
+std::unique_ptr<Strategy> make_random(std::uint64_t seed, std::uint64_t schedules) {
+  return std::make_unique<Random>(seed, 0, schedules);
+}
+std::unique_ptr<Strategy> make_pct(std::uint64_t seed, std::uint64_t schedules) {
+  return std::make_unique<Pct>(seed, 0, schedules, kPctDepth, kPctSteps);
+}
+
+std::unique_ptr<Strategy> make_replay(const std::string& text) {
+  const std::size_t first = text.find(':');
+  const std::size_t second = first == std::string::npos ? first : text.find(':', first + 1);
+  if (second == std::string::npos) throw std::invalid_argument("no schedule '" + text + "'");
+  const std::string kind = text.substr(0, first);
+  const std::uint64_t a = std::stoull(text.substr(first + 1));
+  const std::uint64_t b = std::stoull(text.substr(second + 1));
+  if (kind == "random") return std::make_unique<Random>(a, b, 1);
+  if (kind == "pct") return std::make_unique<Pct>(a, b, 1, kPctDepth, kPctSteps);
+  const std::size_t third = text.find(':', second + 1);
+  if (kind != "path" || third == std::string::npos) throw std::invalid_argument("no schedule '" + text + "'");
+  return std::make_unique<Path>(unsigned(a), unsigned(b), text.substr(third + 1));
+}
+
+}  // namespace vmbsave::model

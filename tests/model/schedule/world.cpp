@@ -1,0 +1,251 @@
+#include "model/schedule/world.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace vmbsave::model {
+
+namespace {
+
+constexpr std::size_t kStackBytes = 128u << 10;
+
+}  // namespace
+
+Location::Location(std::uint64_t value) : id(World::get().add(*this)), messages(1) { messages[0].value = value; }
+Location::~Location() { World::get().remove(id); }
+
+void Location::forget_the_past() {
+  const std::uint64_t value = messages.back().value;
+  messages.resize(1);
+  messages[0].value = value;
+  messages[0].view = {};
+}
+
+World& World::get() {
+  static World world;
+  return world;
+}
+
+std::size_t World::add(Location& location) {
+  const auto free = std::find(locations_.begin(), locations_.end(), nullptr);
+  const auto id = static_cast<std::size_t>(free - locations_.begin());
+  if (free == locations_.end()) locations_.push_back(nullptr);
+  if (id >= kMaxAtoms) fail("more atomics than a view holds");
+  locations_[id] = &location;
+  return id;
+}
+
+void World::run(Strategy& strategy, const std::vector<std::function<void()>>& threads) {
+  strategy_ = &strategy;
+  used_threads_ = alive_ = preemptions_ = stale_loads_ = schedule_steps_ = 0;
+  stores_ = 0;
+  ++schedules_;
+  for (Location* const location : locations_) {
+    if (location != nullptr) location->forget_the_past();
+  }
+  for (const auto& body : threads) start(body, {});
+  pick(false);
+  const unsigned first = running_;
+  if (swapcontext(&main_, &threads_[first]->context) != 0) fail("no fiber");
+  running_ = kNone;
+}
+
+unsigned World::start(std::function<void()> body, const View& view) {
+  const unsigned id = used_threads_++;
+  if (id == kMaxThreads) fail("more threads than a view holds");
+  if (id == threads_.size()) {
+    threads_.push_back(std::make_unique<Thread>());
+    threads_[id]->stack = std::make_unique<std::byte[]>(kStackBytes);
+  }
+  Thread& thread = *threads_[id];
+  thread.body = std::move(body);
+  thread.view = view;
+  thread.view.thread(id) = 1;
+  thread.done = thread.waiting = thread.stale = thread.fresh = false;
+  thread.joins = kNone;
+  thread.own = 0;
+  thread.since = stores_;
+  thread.operations = 0;
+  getcontext(&thread.context);
+  thread.context.uc_stack.ss_sp = thread.stack.get();
+  thread.context.uc_stack.ss_size = kStackBytes;
+  thread.context.uc_link = &main_;
+  makecontext(&thread.context, enter, 0);
+  ++alive_;
+  return id;
+}
+
+// The body of every fiber.
+void World::enter() {
+  World& world = get();
+  Thread& self = *world.threads_[world.running_];
+  self.body();
+  self.done = true;
+  if (--world.alive_ == 0) return;  // to run()
+  world.pick(false);
+  setcontext(&world.threads_[world.running_]->context);
+}
+
+unsigned World::fork(std::function<void()> body) {
+  View& mine = view();
+  const unsigned id = start(std::move(body), mine);
+  ++mine.thread(running_);
+  return id;
+}
+
+void World::join(unsigned thread) {
+  threads_[running_]->joins = thread;
+  if (!threads_[thread]->done) leave_processor();
+  threads_[running_]->joins = kNone;
+  view().join(threads_[thread]->view);
+}
+
+bool World::can_go_on(const Thread& thread) const {
+  if (thread.done) return false;
+  if (thread.joins != kNone) return threads_[thread.joins]->done;
+  return !thread.waiting || stores_ - thread.own != thread.since;
+}
+
+// Sets running_: whoever goes on. goes_on: the thread that runs now could.
+void World::pick(bool goes_on) {
+  candidates_.clear();
+  if (goes_on) candidates_.push_back(running_);
+  for (unsigned id = 0; id < used_threads_; ++id) {
+    if (id != running_ && can_go_on(*threads_[id])) candidates_.push_back(id);
+  }
+  if (candidates_.empty()) fail("nobody can go on: a wait has no end");
+  unsigned taken = 0;
+  if (candidates_.size() > 1 && (!goes_on || preemptions_ < strategy_->preemptions())) {
+    taken = strategy_->thread(candidates_, goes_on);
+  }
+  if (goes_on && taken != 0) ++preemptions_;
+  running_ = candidates_[taken];
+}
+
+void World::point() {
+  const unsigned self = running_;
+  ++steps_;
+  ++threads_[self]->operations;
+  if (++schedule_steps_ == kMostSteps) fail("no end after 20,000 steps");
+  pick(true);
+  if (running_ != self) swapcontext(&threads_[self]->context, &threads_[running_]->context);
+}
+
+void World::leave_processor() {
+  const unsigned self = running_;
+  if (++schedule_steps_ == kMostSteps) fail("no end after 20,000 steps");
+  if (can_go_on(*threads_[self])) {
+    pick(true);
+  } else {
+    pick(false);
+  }
+  if (running_ != self) swapcontext(&threads_[self]->context, &threads_[running_]->context);
+}
+
+void World::wait_round() {
+  if (!inside()) return;
+  Thread& self = *threads_[running_];
+  self.waiting = !self.stale;
+  if (shown_) std::printf("  thread %u waits\n", running_);
+  strategy_->waits(running_);
+  leave_processor();
+  self.waiting = self.stale = false;
+  self.fresh = true;
+  self.since = stores_ - self.own;
+}
+
+std::uint64_t World::load(Location& location, bool acquire) {
+  if (!inside()) return location.messages.back().value;
+  point();
+  Thread& self = *threads_[running_];
+  const std::size_t newest = location.messages.size() - 1;
+  const std::size_t choices = newest - self.view.atom(location.id) + 1;
+  std::size_t back = 0;
+  if (choices > 1 && !self.fresh && stale_loads_ < strategy_->stale_loads()) {
+    back = strategy_->message(static_cast<unsigned>(choices));
+  }
+  self.fresh = false;
+  if (back != 0) {
+    self.stale = true;
+    ++stale_loads_;
+  }
+  const Message& message = location.messages[newest - back];
+  if (acquire) self.view.join(message.view);
+  std::uint16_t& seen = self.view.atom(location.id);
+  seen = std::max(seen, static_cast<std::uint16_t>(newest - back));
+  note(back != 0 ? "reads an old" : "reads", location, message.value);
+  return message.value;
+}
+
+void World::store(Location& location, std::uint64_t value, bool release) {
+  if (!inside()) {
+    location.messages.back().value = value;
+    return;
+  }
+  point();
+  Thread& self = *threads_[running_];
+  ++stores_;
+  ++self.own;
+  const auto number = static_cast<std::uint16_t>(location.messages.size());
+  self.view.atom(location.id) = number;
+  Message& message = location.messages.emplace_back();
+  message.value = value;
+  note("stores", location, value);
+  if (release) message.view = self.view;
+  message.view.atom(location.id) = number;
+  if (release) ++self.view.thread(running_);
+}
+
+bool World::compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t desired, bool acquire) {
+  if (inside()) point();
+  const Message& newest = location.messages.back();
+  if (newest.value != expected) {
+    expected = newest.value;
+    note("compares in vain", location, expected);
+    if (inside()) view().atom(location.id) = static_cast<std::uint16_t>(location.messages.size() - 1);
+    return false;
+  }
+  append(location, desired, acquire, false);
+  return true;
+}
+
+// Of a read-modify-write: reads the newest and stores.
+void World::append(Location& location, std::uint64_t value, bool acquire, bool release) {
+  if (!inside()) {
+    location.messages.back().value = value;
+    return;
+  }
+  Thread& self = *threads_[running_];
+  ++stores_;
+  ++self.own;
+  const auto number = static_cast<std::uint16_t>(location.messages.size());
+  note("updates to", location, value);
+  Message next;
+  next.value = value;
+  next.view = location.messages.back().view;
+  if (acquire) self.view.join(next.view);
+  self.view.atom(location.id) = number;
+  if (release) next.view.join(self.view);
+  next.view.atom(location.id) = number;
+  location.messages.push_back(next);
+  if (release) ++self.view.thread(running_);
+}
+
+void World::note(const char* what, const Location& location, std::uint64_t value) const {
+  if (!shown_ || !inside()) return;
+  std::printf("  thread %u %s %llx in atomic %zu\n", running_, what, static_cast<unsigned long long>(value),
+              location.id);
+}
+
+void World::fail(const std::string& what) {
+  std::printf("broken: %s\n  in schedule %llu, thread %d; --replay %s\n", what.c_str(),
+              static_cast<unsigned long long>(schedules_), running_ == kNone ? -1 : static_cast<int>(running_),
+              strategy_ == nullptr ? "-" : strategy_->replay().c_str());
+  std::fflush(stdout);
+  _exit(1);
+}
+
+}  // namespace vmbsave::model
