@@ -20,6 +20,7 @@ class Atomic {
 
   T exchange_acq_rel(T value) noexcept { return value_.exchange(value, std::memory_order_acq_rel); }
   T fetch_add_relaxed(T value) noexcept { return value_.fetch_add(value, std::memory_order_relaxed); }
+  T fetch_add_acquire(T value) noexcept { return value_.fetch_add(value, std::memory_order_acquire); }
   T fetch_add_release(T value) noexcept { return value_.fetch_add(value, std::memory_order_release); }
   T fetch_add_acq_rel(T value) noexcept { return value_.fetch_add(value, std::memory_order_acq_rel); }
   T fetch_sub_relaxed(T value) noexcept { return value_.fetch_sub(value, std::memory_order_relaxed); }

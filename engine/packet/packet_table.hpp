@@ -7,7 +7,8 @@
 // Roles: claim, publish and unclaim by the thread that reads the channel's ring; claim_send, retake, publish and
 // unclaim of a packet that is sent by one thread at a time; complete and release by any VSP thread, once a packet;
 // freeze, await, thaw, clear by the saver, who holds SaveControl's busy. Progress: publish one read-modify-write;
-// complete at most two and its own delivery while no save has given up at a deadline; claim lock-free; freeze wait-free
+// complete at most two and its own delivery, and a compare-exchange that fails only if another operation on the word
+// succeeded where a save ends between its two looks at the epoch; claim lock-free; freeze wait-free
 // a word; await_transit waits for threads that fill or deliver a packet. The reason for each memory order is in
 // engine/ORDERING.md; the tag in brackets names its row.
 #pragma once
@@ -118,7 +119,8 @@ class PacketTable {
     if (state(old, slot) != SlotState::kInUse) return undo_misuse(slot);
     if (sync::is_frozen(old)) return CompleteOutcome::kDeferred;
     while (control.saving()) {
-      old = word(slot).fetch_add_relaxed(unit(slot));  // Done -> Deferred
+      // [defer] acquire: whoever finds the word thawed finds the epoch idle, also after a begin that gave up.
+      old = word(slot).fetch_add_acquire(unit(slot));  // Done -> Deferred
       if (sync::is_frozen(old) || control.saving()) return CompleteOutcome::kDeferred;
       if (!take_deferred(slot)) return CompleteOutcome::kDeferred;  // the save gave up, and its saver was first
     }

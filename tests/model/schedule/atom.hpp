@@ -24,6 +24,9 @@ class Atom {
   T fetch_add_relaxed(T value) {
     return update(false, false, [=](T old) { return static_cast<T>(old + value); });
   }
+  T fetch_add_acquire(T value) {
+    return update(true, false, [=](T old) { return static_cast<T>(old + value); });
+  }
   T fetch_add_release(T value) {
     return update(false, true, [=](T old) { return static_cast<T>(old + value); });
   }

@@ -145,6 +145,15 @@ void deadline(Strategy& strategy) {
                          }});
 }
 
+// Whoever takes a deferred packet back delivers the one that is in the slot now, which may be another's.
+void taken(Strategy& strategy) {
+  Device device(1, {.capacity = 1});
+  run(strategy, device, {reader(device, 2), completer(device, {0}), completer(device, {1}), [&device] {
+                           device.save({.deadline_ns = 1, .checksum = false});
+                           device.save({.deadline_ns = 1, .checksum = false});
+                         }});
+}
+
 void discard(Strategy& strategy) {
   Device device(1, {.capacity = 2});
   Gate gate;
@@ -348,6 +357,7 @@ const std::vector<Scenario> kScenarios = {
     {"savers", "two sessions want to save one VM", savers},
     {"two_vms", "two VMs, an epoch each, served by the same threads", two_vms},
     {"deadline", "a begin or a save that gives up, and a save after it", deadline},
+    {"taken", "a slot that is used again after a begin that gave up", taken},
     {"discard", "the destination takes the packets", discard},
     {"teardown", "a channel is removed with packets in use, beside a save", teardown},
     {"quota", "a reader that waits for the last completion", quota},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -51,7 +53,9 @@ class DepthFirst final : public Strategy {
   unsigned stale_loads() const override { return stale_loads_; }
   std::string replay() const override {
     std::string text = "path:" + std::to_string(preemptions_) + ":" + std::to_string(stale_loads_) + ":";
-    for (std::size_t i = 0; i < at_; ++i) text += static_cast<char>('0' + choices_[i].taken);
+    for (std::size_t i = 0; i < at_; ++i) {
+      if (choices_[i].taken != 0) text += std::to_string(i) + "." + std::to_string(choices_[i].taken) + "-";
+    }
     return text;
   }
 
@@ -75,21 +79,35 @@ class DepthFirst final : public Strategy {
 
 class Path final : public Strategy {
  public:
-  Path(unsigned preemptions, unsigned stale_loads, std::string choices)
-      : preemptions_(preemptions), stale_loads_(stale_loads), choices_(std::move(choices)) {}
+  // choices: "7.1-12.2-": the 7th choice is 1, the 12th is 2, all others are 0.
+  Path(unsigned preemptions, unsigned stale_loads, const std::string& choices)
+      : preemptions_(preemptions), stale_loads_(stale_loads), text_(choices) {
+    std::istringstream words(choices);
+    for (std::string word; std::getline(words, word, '-');) {
+      const std::size_t dot = word.find('.');
+      if (dot == std::string::npos) throw std::invalid_argument("no choice '" + word + "'");
+      choices_[std::stoul(word)] = static_cast<unsigned>(std::stoul(word.substr(dot + 1)));
+    }
+  }
   bool begin() override { return std::exchange(left_, false); }
   unsigned thread(const std::vector<unsigned>&, bool) override { return next(); }
   unsigned message(unsigned) override { return next(); }
   unsigned preemptions() const override { return preemptions_; }
   unsigned stale_loads() const override { return stale_loads_; }
-  std::string replay() const override { return choices_; }
+  std::string replay() const override {
+    return "path:" + std::to_string(preemptions_) + ":" + std::to_string(stale_loads_) + ":" + text_;
+  }
 
  private:
-  unsigned next() { return at_ < choices_.size() ? static_cast<unsigned>(choices_[at_++] - '0') : 0; }
+  unsigned next() {
+    const auto found = choices_.find(at_++);
+    return found == choices_.end() ? 0 : found->second;
+  }
 
   const unsigned preemptions_;
   const unsigned stale_loads_;
-  const std::string choices_;
+  const std::string text_;
+  std::map<std::size_t, unsigned> choices_;
   std::size_t at_ = 0;
   bool left_ = true;
 };

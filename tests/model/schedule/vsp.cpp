@@ -80,11 +80,17 @@ void Device::complete(Promise::Id id, Ring& ring) {
   Item& item = items[id];
   item.result.write(id);
   const auto byte = static_cast<std::uint8_t>(id);
+  const unsigned ends_before = ends;
+  const std::uint32_t updates = World::get().inside() ? World::get().updates_of_self() : 0;
   const Status status = ring.channel().complete(*item.packet, std::as_bytes(std::span(&byte, 1)));
+  if (World::get().inside() && !gives_up && ends == ends_before) {
+    require(World::get().updates_of_self() - updates <= 2, "complete takes more than two read-modify-writes");
+  }
   require(status == Status::kSuccess || withdrawn, "a completion is refused");
 }
 
 bool Device::save(Session& by, const SaveOptions& options, EndMode mode) {
+  if (options.deadline_ns != 0) gives_up = true;
   const Status begun = by.begin(options);
   if (begun == Status::kDeviceBusy || (begun == Status::kIoTimeout && options.deadline_ns != 0)) return false;
   require(begun == Status::kSuccess, "begin fails");
@@ -102,6 +108,7 @@ bool Device::save(Session& by, const SaveOptions& options, EndMode mode) {
   } else {
     promise.resume();
   }
+  ++ends;
   by.end(mode);
   if (after_end) after_end();
   return true;

@@ -68,7 +68,7 @@ unsigned World::start(std::function<void()> body, const View& view) {
   thread.joins = kNone;
   thread.own = 0;
   thread.since = stores_;
-  thread.operations = 0;
+  thread.updates = 0;
   getcontext(&thread.context);
   thread.context.uc_stack.ss_sp = thread.stack.get();
   thread.context.uc_stack.ss_size = kStackBytes;
@@ -128,7 +128,6 @@ void World::pick(bool goes_on) {
 void World::point() {
   const unsigned self = running_;
   ++steps_;
-  ++threads_[self]->operations;
   if (++schedule_steps_ == kMostSteps) fail("no end after 20,000 steps");
   pick(true);
   if (running_ != self) swapcontext(&threads_[self]->context, &threads_[running_]->context);
@@ -205,7 +204,10 @@ bool World::compare_exchange(Location& location, std::uint64_t& expected, std::u
   if (newest.value != expected) {
     expected = newest.value;
     note("compares in vain", location, expected);
-    if (inside()) view().atom(location.id) = static_cast<std::uint16_t>(location.messages.size() - 1);
+    if (inside()) {
+      ++threads_[running_]->updates;
+      view().atom(location.id) = static_cast<std::uint16_t>(location.messages.size() - 1);
+    }
     return false;
   }
   append(location, desired, acquire, false);
@@ -223,6 +225,7 @@ void World::append(Location& location, std::uint64_t value, bool acquire, bool r
   ++self.own;
   const auto number = static_cast<std::uint16_t>(location.messages.size());
   note("updates to", location, value);
+  ++self.updates;
   Message next;
   next.value = value;
   next.view = location.messages.back().view;

@@ -80,7 +80,8 @@ class World {
 
   std::uint64_t schedules() const noexcept { return schedules_; }
   std::uint64_t steps() const noexcept { return steps_; }
-  std::uint32_t operations_of_self() const noexcept { return threads_[running_]->operations; }
+  // Read-modify-writes of the thread that runs, those that failed among them.
+  std::uint32_t updates_of_self() const noexcept { return threads_[running_]->updates; }
 
   std::size_t add(Location& location);
   void remove(std::size_t id) { locations_[id] = nullptr; }
@@ -101,7 +102,7 @@ class World {
     unsigned joins = kNone;
     std::uint64_t own = 0;    // stores of its own
     std::uint64_t since = 0;  // stores of others when its last wait ended: what it has looked at is not older
-    std::uint32_t operations = 0;
+    std::uint32_t updates = 0;
   };
 
   unsigned start(std::function<void()> body, const View& view);
