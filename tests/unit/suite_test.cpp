@@ -159,6 +159,7 @@ class Run : public testing::Test {
   int run(const MakeContestants& make, bool list_only = false) {
     const std::vector<RowSpec> rows = {{.plan = SavePlan::kExact, .saves = 20},
                                        {.plan = SavePlan::kFused, .saves = 30}};
+    benchmark::ClearRegisteredBenchmarks();  // those of an earlier run of the test hold what is gone
     register_rows(rows, true, make, log_);
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
