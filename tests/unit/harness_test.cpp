@@ -34,16 +34,20 @@ TEST(Hiccups, AreHeardOnOneProcessor) {
   const int before = allowed_cpus(0);
   std::atomic<pid_t> listener{0};
   std::atomic<bool> done{false};
+  std::atomic<bool> seen{false};
   int after = 0;
   std::thread thread([&] {
     listener = gettid();
     (void)largest_gaps(100'000'000, 1);
     after = allowed_cpus(0);
     done = true;
+    seen.wait(false);  // a thread that is gone has no processors
   });
   while (listener == 0) std::this_thread::yield();
   int fewest = before;
   while (!done) fewest = std::min(fewest, allowed_cpus(listener));
+  seen = true;
+  seen.notify_one();
   thread.join();
   EXPECT_EQ(fewest, 1);
   EXPECT_EQ(after, before);
