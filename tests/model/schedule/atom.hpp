@@ -21,6 +21,12 @@ class Atom {
   T exchange_acq_rel(T value) {
     return update(true, true, [=](T) { return value; });
   }
+  T exchange_acquire(T value) {
+    return update(true, false, [=](T) { return value; });
+  }
+  T exchange_release(T value) {
+    return update(false, true, [=](T) { return value; });
+  }
   T fetch_add_relaxed(T value) {
     return update(false, false, [=](T old) { return static_cast<T>(old + value); });
   }
