@@ -121,7 +121,7 @@ int run(const Options& options) {
   World::get().show(!options.replay.empty());
   for (const Scenario& scenario : scenarios()) {
     if (options.list) std::printf("%-10s %s\n", scenario.name, scenario.what);
-    if (options.list || (!options.scenario.empty() && options.scenario != scenario.name)) continue;
+    if (options.list || (options.scenario.empty() ? scenario.control : options.scenario != scenario.name)) continue;
     for (const char* const kind : {"dfs", "pct", "random"}) {
       if (!options.strategy.empty() && options.strategy != kind) continue;
       found = true;

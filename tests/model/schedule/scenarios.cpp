@@ -172,9 +172,24 @@ void teardown(Strategy& strategy) {
   run(strategy, device, {reader(device, 2, gate), completer(device, {0, 1}, &gate), saver(device, 1), [&] {
                            gate.close();
                            device.withdrawn = true;
-                           while (device.vm.detach(device.rings[0]->channel()) == Status::kDeviceBusy) wait();
+                           while (!device.remove(*device.rings[0])) wait();
                            device.promise.lose_all();
                          }});
+}
+
+// ---- a control: what this must find ----
+
+// A lock around each operation, as a VSP without an engine would have: who is stopped inside stops the others.
+void mutex(Strategy& strategy) {
+  Device device(1, {.capacity = 2});
+  Atom<std::uint32_t> held;
+  const auto serve = [&](Promise::Id id) {
+    const World::NonBlocking here("a VSP with a lock");
+    const Lock lock(held);
+    require(device.rings[0]->receive(id), "a packet is not taken");
+    device.complete(id, *device.rings[0]);
+  };
+  run(strategy, device, {[&] { serve(0); }, [&] { serve(1); }});
 }
 
 // ---- a reader that stands on the quota ----
@@ -368,6 +383,7 @@ const std::vector<Scenario> kScenarios = {
     {"growth", "likewise, and a packet's state grows", growth},
     {"shared", "two workers of one channel: the last one seals it", shared},
     {"arena", "workers that fill an arena to its end", arena},
+    {"mutex", "a control, only by name: a lock around each operation, which is not lock-free", mutex, true},
 };
 
 }  // namespace

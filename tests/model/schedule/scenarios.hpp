@@ -12,6 +12,7 @@ struct Scenario {
   const char* name;
   const char* what;
   void (*run)(Strategy& strategy);  // one schedule
+  bool control = false;             // must break, and runs only when it is named
 };
 
 const std::vector<Scenario>& scenarios();

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "model/history.hpp"
 #include "model/promise.hpp"
 #include "model/schedule/atom.hpp"
 #include "model/schedule/plain.hpp"
+#include "model/schedule/recorder.hpp"
 #include "packet/vm.hpp"
 #include "save/session_impl.hpp"
 
@@ -17,6 +19,7 @@ namespace vmbsave::model {
 using Vm = packet::BasicVm<Atom>;
 using Channel = packet::BasicChannel<Atom>;
 using Session = save::BasicSaveSession<Atom>;
+using test::Operation;
 using test::Promise;
 
 inline void require(bool holds, const char* what) {
@@ -65,6 +68,9 @@ class Device {
   bool save(const SaveOptions& options, EndMode mode = EndMode::kResume) { return save(session, options, mode); }
   bool save(Session& by, const SaveOptions& options, EndMode mode = EndMode::kResume);
 
+  // False: a save runs.
+  bool remove(Ring& ring);
+
   // After the schedule.
   void expect_all_over();
 
@@ -72,6 +78,7 @@ class Device {
   std::vector<std::unique_ptr<Ring>> rings;
   Session session{vm};
   Promise promise{[](const std::string& what) { World::get().fail(what); }};
+  Recorder recorder;
   std::vector<Item> items;
   std::vector<Promise::Id> saved;      // by the second calls of the save that runs
   std::uint32_t growing = UINT32_MAX;  // the id of a packet whose state is longer than it said at first
@@ -82,6 +89,9 @@ class Device {
   unsigned ends = 0;       // of saves: complete may take a third read-modify-write beside one
   bool gives_up = false;   // a begin may have: likewise
   bool withdrawn = false;  // the destination has the packets, or the channel is being removed: completions may fail
+
+ private:
+  const unsigned capacity_;
 };
 
 }  // namespace vmbsave::model

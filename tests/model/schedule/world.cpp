@@ -24,6 +24,19 @@ void Location::forget_the_past() {
   messages[0].view = {};
 }
 
+World::NonBlocking::NonBlocking(const char* what) {
+  World& world = get();
+  if (!world.inside()) return;
+  Thread& self = *world.threads_[world.running_];
+  outer_ = std::exchange(self.operation, what);
+  self.alone = 0;
+}
+
+World::NonBlocking::~NonBlocking() {
+  World& world = get();
+  if (world.inside()) world.threads_[world.running_]->operation = outer_;
+}
+
 World& World::get() {
   static World world;
   return world;
@@ -48,8 +61,7 @@ void World::run(Strategy& strategy, const std::vector<std::function<void()>>& th
   }
   for (const auto& body : threads) start(body, {});
   pick(false);
-  const unsigned first = running_;
-  if (swapcontext(&main_, &threads_[first]->context) != 0) fail("no fiber");
+  if (_setjmp(main_) == 0) resume();
   running_ = kNone;
 }
 
@@ -58,7 +70,12 @@ unsigned World::start(std::function<void()> body, const View& view) {
   if (id == kMaxThreads) fail("more threads than a view holds");
   if (id == threads_.size()) {
     threads_.push_back(std::make_unique<Thread>());
-    threads_[id]->stack = std::make_unique<std::byte[]>(kStackBytes);
+    Thread& made = *threads_[id];
+    made.stack = std::make_unique<std::byte[]>(kStackBytes);
+    getcontext(&made.context);
+    made.context.uc_stack.ss_sp = made.stack.get();
+    made.context.uc_stack.ss_size = kStackBytes;
+    makecontext(&made.context, enter, 0);
   }
   Thread& thread = *threads_[id];
   thread.body = std::move(body);
@@ -69,11 +86,7 @@ unsigned World::start(std::function<void()> body, const View& view) {
   thread.own = 0;
   thread.since = stores_;
   thread.updates = 0;
-  getcontext(&thread.context);
-  thread.context.uc_stack.ss_sp = thread.stack.get();
-  thread.context.uc_stack.ss_size = kStackBytes;
-  thread.context.uc_link = &main_;
-  makecontext(&thread.context, enter, 0);
+  thread.operation = nullptr;
   ++alive_;
   return id;
 }
@@ -82,11 +95,14 @@ unsigned World::start(std::function<void()> body, const View& view) {
 void World::enter() {
   World& world = get();
   Thread& self = *world.threads_[world.running_];
-  self.body();
-  self.done = true;
-  if (--world.alive_ == 0) return;  // to run()
-  world.pick(false);
-  setcontext(&world.threads_[world.running_]->context);
+  for (;;) {
+    self.body();
+    self.done = true;
+    if (_setjmp(self.place) != 0) continue;  // a thread of the next schedule
+    if (--world.alive_ == 0) _longjmp(world.main_, 1);
+    world.pick(false);
+    world.resume();
+  }
 }
 
 unsigned World::fork(std::function<void()> body) {
@@ -129,8 +145,14 @@ void World::point() {
   const unsigned self = running_;
   ++steps_;
   if (++schedule_steps_ == kMostSteps) fail("no end after 20,000 steps");
+  Thread& thread = *threads_[self];
+  if (thread.operation != nullptr && ++thread.alone > kMostAlone) {
+    fail(std::string(thread.operation) + " has no end when it runs alone");
+  }
   pick(true);
-  if (running_ != self) swapcontext(&threads_[self]->context, &threads_[running_]->context);
+  if (running_ == self) return;
+  change_from(thread);
+  thread.alone = 0;
 }
 
 void World::leave_processor() {
@@ -141,12 +163,25 @@ void World::leave_processor() {
   } else {
     pick(false);
   }
-  if (running_ != self) swapcontext(&threads_[self]->context, &threads_[running_]->context);
+  if (running_ != self) change_from(*threads_[self]);
+}
+
+// Goes on with running_; comes back when that is `self` again.
+void World::change_from(Thread& self) {
+  if (_setjmp(self.place) == 0) resume();
+}
+void World::resume() {
+  Thread& next = *threads_[running_];
+  if (next.begun) _longjmp(next.place, 1);
+  next.begun = true;
+  setcontext(&next.context);
+  fail("no fiber");
 }
 
 void World::wait_round() {
   if (!inside()) return;
   Thread& self = *threads_[running_];
+  if (self.operation != nullptr) fail(std::string(self.operation) + " waits for another thread");
   self.waiting = !self.stale;
   if (shown_) std::printf("  thread %u waits\n", running_);
   strategy_->waits(running_);
@@ -205,6 +240,10 @@ bool World::compare_exchange(Location& location, std::uint64_t& expected, std::u
     expected = newest.value;
     note("compares in vain", location, expected);
     if (inside()) {
+      const Thread& self = *threads_[running_];
+      if (self.operation != nullptr && view().atom(location.id) + 1u == location.messages.size()) {
+        fail(std::string(self.operation) + " compares in vain, and nothing has changed");
+      }
       ++threads_[running_]->updates;
       view().atom(location.id) = static_cast<std::uint16_t>(location.messages.size() - 1);
     }

@@ -8,6 +8,7 @@
 // stored later), and stores by several threads at once to one atomic that are ordered otherwise than they came.
 #pragma once
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <array>
@@ -72,6 +73,18 @@ class World {
   // The thread has looked in vain: it goes on when another has stored something.
   void wait_round();
 
+  // What a thread does in its scope must not wait for another: it ends after so many steps of its own when it runs
+  // alone, wherever the others stand, and compares in vain only if another has changed what it knew.
+  class NonBlocking {
+   public:
+    explicit NonBlocking(const char* what);
+    ~NonBlocking();
+    NonBlocking(const NonBlocking&) = delete;
+
+   private:
+    const char* outer_ = nullptr;
+  };
+
   // Ends the process, after a line that says what is broken and what makes the schedule run again.
   [[noreturn]] void fail(const std::string& what);
 
@@ -89,9 +102,12 @@ class World {
  private:
   static constexpr unsigned kNone = UINT32_MAX;
   static constexpr unsigned kMostSteps = 20'000;
+  static constexpr unsigned kMostAlone = 40;
 
   struct Thread {
-    ucontext_t context{};
+    ucontext_t context{};  // where its fiber begins
+    jmp_buf place{};       // where it goes on: unlike a change of contexts, no system call
+    bool begun = false;    // the fiber, which stays for the next schedule
     std::unique_ptr<std::byte[]> stack;
     std::function<void()> body;
     View view;
@@ -103,12 +119,16 @@ class World {
     std::uint64_t own = 0;    // stores of its own
     std::uint64_t since = 0;  // stores of others when its last wait ended: what it has looked at is not older
     std::uint32_t updates = 0;
+    const char* operation = nullptr;  // that must not wait
+    unsigned alone = 0;               // steps of it since another thread ran
   };
 
   unsigned start(std::function<void()> body, const View& view);
   bool can_go_on(const Thread& thread) const;
   void point();
   void leave_processor();
+  void change_from(Thread& self);
+  [[noreturn]] void resume();
   void pick(bool goes_on);
   void note(const char* what, const Location& location, std::uint64_t value) const;
   void append(Location& location, std::uint64_t value, bool acquire, bool release);
@@ -118,7 +138,7 @@ class World {
   unsigned used_threads_ = 0;
   std::vector<Location*> locations_;
   std::vector<unsigned> candidates_;
-  ucontext_t main_{};
+  jmp_buf main_{};
   Strategy* strategy_ = nullptr;
   unsigned running_ = kNone;
   unsigned alive_ = 0;
