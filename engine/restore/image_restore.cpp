@@ -46,7 +46,7 @@ class ImageRestore {
  private:
   // Every stream is checked before the first RestorePacket.
   void restore() {
-    if (!check_image() || !split() || !nothing_in_use()) return;
+    if (!check_image() || !split() || !counts_agree()) return;
     restores_.resize(streams_.size());
     if (!for_each_stream(&ImageRestore::check_stream) || for_each_stream(&ImageRestore::run_stream)) return;
     for (packet::Channel* channel : vm_.channels()) channel->drop_all();
@@ -106,13 +106,7 @@ class ImageRestore {
     return true;
   }
 
-  bool nothing_in_use() noexcept {
-    if (report_.packets != body_.packets) return fail(Status::kDataError, 0);
-    for (std::uint32_t c = 0; c < body_.channels; ++c) {
-      if (vm_.channels()[c]->table().count_used() != 0) return fail(Status::kInvalidDeviceState, 0, c);
-    }
-    return true;
-  }
+  bool counts_agree() noexcept { return report_.packets == body_.packets || fail(Status::kDataError, 0); }
 
   using Step = Status (ImageRestore::*)(std::size_t channel);
 
