@@ -270,6 +270,22 @@ TEST(Outgoing, ItQueuesInOrderWhileTheRingIsFull) {
   EXPECT_EQ(endpoint.statistics().OutgoingInUse, 0u);
 }
 
+// A guest that answers what it cannot have seen.
+TEST(Outgoing, AnAnswerToWhatIsStillQueuedFindsNothing) {
+  Endpoint endpoint({.open = false});
+  const VMBPACKET packet = VmbPacketAllocate(endpoint.channel);
+  ASSERT_EQ(endpoint.guest->open(endpoint.channel), STATUS_SUCCESS);
+  VmbChannelPause(endpoint.channel);
+  ASSERT_EQ(endpoint.send(packet, "queued.."), STATUS_SUCCESS);
+  ASSERT_EQ(endpoint.statistics().OutgoingQueued, 1u);
+  const UINT64 id = VmbsPacketGetTransactionId(packet);
+  ASSERT_TRUE(endpoint.guest->complete(id, {}));
+  VmbChannelStart(endpoint.channel);
+  EXPECT_EQ(endpoint.guest->signal(), STATUS_SUCCESS);
+  EXPECT_EQ(endpoint.messages().size(), 1u);
+  std::printf("stray %u ended %zu\n", (unsigned)endpoint.statistics().StrayCompletions, endpoint.ended.size());
+}
+
 TEST(Outgoing, WhatWasAllocatedCanBeSent) {
   Endpoint endpoint({.maximum_sends = 5});
   std::vector<VMBPACKET> packets;
