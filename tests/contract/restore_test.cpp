@@ -17,6 +17,25 @@ TEST(RestoreFromBuffer, DuringASaveOfTheVmItIsRefusedAndHarmless) {
   EXPECT_TRUE(restored.receive(1, 0));
 }
 
+// What is sent would take the place, or the id, of a packet that is still to be restored.
+TEST(RestoreFromBuffer, NothingIsSentFromInsideRestorePacket) {
+  Endpoint source;
+  source.fill(3);
+  const Bytes image = save_and_end(source.channel);
+  Endpoint destination({.start = false});
+  unsigned refused = 0;
+  destination.on_restore = [&](PVOID lib_buf, UINT32 lib_size, PVOID save_buf, UINT32 save_size) {
+    const VMBPACKET message = VmbPacketAllocate(destination.channel);
+    if (destination.send(message, "message.", 0) == STATUS_DEVICE_BUSY) ++refused;
+    VmbPacketFree(message);
+    return destination.plain_restore(lib_buf, lib_size, save_buf, save_size);
+  };
+  EXPECT_EQ(restore(destination.channel, image), STATUS_SUCCESS);
+  EXPECT_EQ(refused, 3u);
+  EXPECT_TRUE(destination.messages().empty());
+  EXPECT_EQ(destination.statistics().IncomingInUse, 3u);
+}
+
 TEST(RestoreFromBuffer, RoomForTheCompletionsOfRestoredPacketsIsSetAside) {
   Endpoint source({.rings = {.to_guest_pages = 8}});
   source.fill(50);

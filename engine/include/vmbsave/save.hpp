@@ -1,5 +1,19 @@
 /// @file save.hpp
-/// What a save is given and what it reports.
+/// What a save is given, what it reports, and what it leaves to the threads of a VSP meanwhile.
+///
+/// Progress, by operation. Each claim has a test: tests/model/schedule (from every point of a schedule alone to its
+/// end, and counted), tests/stress/park_test.cpp (a thread that is stopped for ever between two of its atomics).
+///
+/// - A packet comes in: claim is lock-free (it tries again only after another operation on the same word of 21 packets
+///   has succeeded), publish is one read-modify-write. During a save it is refused, and does not wait.
+/// - A packet is completed: wait-free, at most two read-modify-writes and its own delivery, as long as no save gives up
+///   at a deadline; beside one that does, a compare-and-swap more for each such save. During a save it is deferred.
+/// - The cut: one read-modify-write for each word, wait-free. Then begin waits for what is being received, indicated or
+///   delivered at that moment, at most until SaveOptions::deadline_ns, and for nothing else.
+/// - A save blocks as a whole: another save, and a channel that comes or goes, is refused until its end.
+/// - Locks: of its channel, for packets that the VSP allocates, frees, sends or gets answered, so also for the
+/// completion
+///   of a packet that was restored into an allocated one; none between two channels.
 #pragma once
 
 #include <cstdint>
