@@ -1,6 +1,7 @@
 // check.hpp: internal checks at the level that VMBSAVE_CHECK sets. They test the engine itself, never its input.
 //   VMBSAVE_ASSERT  level 1: constant time
 //   VMBSAVE_AUDIT   level 2: may walk a whole structure
+// One looks at a VSP: at level 2 a packet's handle says which use of the packet it means (packet/packet.hpp).
 #pragma once
 
 namespace vmbsave::base {

@@ -8,6 +8,7 @@ using vmbsave::kmcl::is_enabled;
 using vmbsave::kmcl::is_live;
 using vmbsave::packet::Direction;
 using vmbsave::packet::from_handle;
+using vmbsave::packet::is_current;
 using vmbsave::packet::Origin;
 using vmbsave::packet::Packet;
 using vmbsave::packet::to_handle;
@@ -45,7 +46,8 @@ VOID VmbChannelPacketComplete(VMBPACKETCOMPLETION PacketCompletionContext, PVOID
                               UINT32 BufSize) {
   if (PacketCompletionContext == nullptr) return;
   Packet& packet = *from_handle(PacketCompletionContext);
-  if (packet.direction != Direction::kIncoming || (PacketCompletionBuffer == nullptr && BufSize != 0)) {
+  if (!is_current(PacketCompletionContext) || packet.direction != Direction::kIncoming ||
+      (PacketCompletionBuffer == nullptr && BufSize != 0)) {
     misuse(packet);
     return;
   }
@@ -57,8 +59,8 @@ VOID VmbChannelPacketComplete(VMBPACKETCOMPLETION PacketCompletionContext, PVOID
 VOID VmbChannelPacketFail(VMBPACKETCOMPLETION PacketCompletionContext) {
   if (PacketCompletionContext == nullptr) return;
   Packet& packet = *from_handle(PacketCompletionContext);
-  if (packet.direction != Direction::kIncoming || !handle_of(packet).open.load_relaxed() ||
-      !channel_of(packet).table().in_use(packet.slot)) {
+  if (!is_current(PacketCompletionContext) || packet.direction != Direction::kIncoming ||
+      !handle_of(packet).open.load_relaxed() || !channel_of(packet).table().in_use(packet.slot)) {
     misuse(packet);
     return;
   }

@@ -57,8 +57,30 @@ struct alignas(16) Packet {
 };
 static_assert(sizeof(Packet) == base::kCacheLine, "one line, so that a save touches one before the VSP's own");
 
+#if VMBSAVE_CHECK >= 2
+// A handle of a packet of the guest's says which use of its slot it means, in the upper 16 bits, which no address of a
+// process has: so that one that is kept too long is found out also when its slot is in use again.
+inline constexpr unsigned kAddressBits = 48;
+inline std::uintptr_t generation(const Packet& packet) noexcept {
+  return packet.origin == Origin::kSlot ? static_cast<std::uintptr_t>(packet.sequence % 0xFFFF + 1) : 0;
+}
+inline VMBPACKET__* to_handle(Packet* packet) noexcept {
+  if (packet == nullptr) return nullptr;
+  return reinterpret_cast<VMBPACKET__*>(reinterpret_cast<std::uintptr_t>(packet) | generation(*packet) << kAddressBits);
+}
+inline Packet* from_handle(VMBPACKET__* handle) noexcept {
+  constexpr std::uintptr_t kAddress = (std::uintptr_t{1} << kAddressBits) - 1;
+  return reinterpret_cast<Packet*>(reinterpret_cast<std::uintptr_t>(handle) & kAddress);
+}
+// Whether the handle means the packet that is in the slot now.
+inline bool is_current(VMBPACKET__* handle) noexcept {
+  return reinterpret_cast<std::uintptr_t>(handle) >> kAddressBits == generation(*from_handle(handle));
+}
+#else
 inline VMBPACKET__* to_handle(Packet* packet) noexcept { return reinterpret_cast<VMBPACKET__*>(packet); }
 inline Packet* from_handle(VMBPACKET__* handle) noexcept { return reinterpret_cast<Packet*>(handle); }
+inline bool is_current(VMBPACKET__*) noexcept { return true; }
+#endif
 
 // Bytes from one packet to the next in an array of packets, and the size of one that the VSP makes.
 constexpr std::size_t packet_stride(std::uint32_t context_bytes, std::uint32_t payload_bytes = 0) noexcept {

@@ -205,6 +205,25 @@ TEST(Incoming, ACompletionLongerThanTheMaximumIsRefused) {
   EXPECT_TRUE(endpoint.completions().empty());
 }
 
+#if VMBSAVE_CHECK >= 2
+// Only a checked build can tell: the slot is in use again.
+TEST(Incoming, ACompletionAfterThePacketWasRecycledIsFoundOut) {
+  Endpoint endpoint({.quota = 1});
+  const VMBPACKET first = endpoint.receive_one();
+  endpoint.complete(first);
+  for (UINT64 id = 2; id < 5; ++id) {
+    const VMBPACKET next = endpoint.receive_one(0, id);
+    endpoint.completions();
+    VmbChannelPacketComplete(first, nullptr, 0);
+    VmbChannelPacketFail(first);
+    EXPECT_EQ(endpoint.statistics().Misuses, 2 * (id - 1));
+    EXPECT_EQ(endpoint.statistics().IncomingInUse, 1u) << "the packet in its place stays";
+    endpoint.complete(next);
+    EXPECT_EQ(endpoint.completions(), std::vector<UINT64>{id});
+  }
+}
+#endif
+
 // ---- outgoing
 // ------------------------------------------------------------------------------------------------------------------------
 
