@@ -16,6 +16,7 @@
 #include "harness/executors.hpp"
 #include "harness/whole_file.hpp"
 #include "latency/file_reporter.hpp"
+#include "latency/load_suite.hpp"
 #include "latency/options.hpp"
 #include "latency/run_suite.hpp"
 #include "latency/stage.hpp"
@@ -23,6 +24,7 @@
 #include "report/bench_report.hpp"
 #include "report/build_info.hpp"
 #include "report/machine.hpp"
+#include "scenarios/save_under_load/ticks.hpp"
 
 namespace {
 
@@ -69,23 +71,56 @@ void write(const std::string& path, const Json& json) {
   bench::write_file(path, std::as_bytes(std::span(text)));
 }
 
-int run(const bench::Options& options) {
-  if (!options.out.empty()) bench::expect_writable(options.out);
-  const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  const Json where = context();
-  show(where);
+struct Run {
+  int code;
+  Json json;  // null: no row
+};
+
+using Runner = Run (*)(const bench::Options& options, const std::string& started, const Json& where,
+                       benchmark::BenchmarkReporter* file);
+
+Run run_saves(const bench::Options& options, const std::string& started, const Json& where,
+              benchmark::BenchmarkReporter* file) {
   bench::Stage stage;
   bench::RowLog log(options.repetitions);
   const bench::MakeContestants make = [&](const bench::RowSpec& spec) { return stage.contestants(spec); };
   bench::register_rows(bench::suite_rows(options.suite, available_cpus(), report::available_memory().value_or(0)),
                        options.fixed_saves, make, log);
+  const int code = bench::run_registered(options.list_only, log, nullptr, file);
+  const std::vector<report::BenchRow> rows = log.rows();
+  return {code, rows.empty() ? Json() : report::bench_json(options.suite, started, where, rows)};
+}
+
+// Its table is printed at once: Google Benchmark shows a group as one line.
+Run run_load(const bench::Options& options, const std::string& started, const Json& where,
+             benchmark::BenchmarkReporter* file) {
+  bench::Executors executors;
+  bench::LoadLog log;
+  bench::register_load(bench::load_groups(), executors, log);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
+  const std::vector<report::LoadRow> rows = log.rows();
+  std::vector<bench::Outcome> outcomes;
+  for (const report::LoadRow& row : rows) outcomes.push_back({row.name, row.error});
+  const int code = bench::exit_code(options.list_only, matched, outcomes);
+  if (rows.empty()) return {code, Json()};
+  const bench::Ticks& clock = bench::Ticks::clock();
+  const Json json = report::load_json(started, where, {clock.name(), clock.cost_ns()}, rows);
+  fmt::print("\n{}", report::load_table(json));
+  return {code, json};
+}
+
+int run(const bench::Options& options) {
+  if (!options.out.empty()) bench::expect_writable(options.out);
+  const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  const Json where = context();
+  show(where);
   std::optional<bench::FileReporter> file;
   if (!options.google_out.empty()) file.emplace(options.google_out_format);
-  const int code = bench::run_registered(options.list_only, log, nullptr, file ? file->get() : nullptr);
-  const std::vector<report::BenchRow> rows = log.rows();
-  if (!options.out.empty() && !rows.empty()) {
+  const Runner runner = options.suite == "load" ? run_load : run_saves;
+  const auto [code, json] = runner(options, started, where, file ? file->get() : nullptr);
+  if (!options.out.empty() && !json.is_null()) {
     try {
-      write(options.out, report::bench_json(options.suite, started, where, rows));
+      write(options.out, json);
     } catch (const std::exception& error) {
       return fail(kFailed, error.what());  // after all that was measured
     }

@@ -70,10 +70,15 @@ void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const Mak
 int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter,
                    benchmark::BenchmarkReporter* file) {
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(reporter, file);
+  std::vector<Outcome> rows;
+  for (const report::BenchRow& row : log.rows()) rows.push_back({row.name, row.error});
+  return exit_code(list_only, matched, rows);
+}
+
+int exit_code(bool list_only, std::size_t matched, const std::vector<Outcome>& rows) {
   if (list_only && matched != 0) return 0;
-  const std::vector<report::BenchRow> rows = log.rows();
   std::size_t failed = 0;
-  for (const report::BenchRow& row : rows) {
+  for (const Outcome& row : rows) {
     if (row.error.empty()) continue;
     ++failed;
     std::fputs(fmt::format("vmbsave-bench: failed: {}: {}\n", row.name, row.error).c_str(), stderr);

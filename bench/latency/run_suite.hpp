@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "latency/latency_run.hpp"
@@ -18,6 +19,16 @@ using MakeContestants = std::function<Contestants(const RowSpec& spec)>;
 // Registers each row under its name. With `fixed_saves` a row runs as often as it says, else Google Benchmark decides.
 // What was passed must live until the benchmarks have run.
 void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log);
+
+// A row's name, and why it failed; empty: it did not.
+struct Outcome {
+  std::string name;
+  std::string error;
+};
+
+// Names each failed row on standard error, and gives the exit code: 0, or 1 if one failed or nothing was measured or
+// listed.
+int exit_code(bool list_only, std::size_t matched, const std::vector<Outcome>& rows);
 
 // Runs what the flags select, names each failed row on standard error, and gives the exit code: 0, or 1 if a row failed
 // or nothing was measured or listed. Without a reporter the flags choose one; `file` is for --benchmark_out.

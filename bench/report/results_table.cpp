@@ -4,15 +4,17 @@
 #include <stdexcept>
 
 #include "report/bench_table.hpp"
+#include "report/load_report.hpp"
 #include "report/replay_report.hpp"
 
 namespace vmbsave::report {
 
 void ResultsTable::add(const nlohmann::ordered_json& result) {
-  if (result.at("schema") == "vmbsave-bench-1") {
+  const bool load = result.at("schema") == "vmbsave-load-1";
+  if (load || result.at("schema") == "vmbsave-bench-1") {
     if (!bench_tables_.empty()) bench_tables_ += "\n";
     if (result.at("rows").empty()) throw std::runtime_error("no row was measured");
-    bench_tables_ += bench_table(result);
+    bench_tables_ += load ? load_table(result) : bench_table(result);
   } else {
     (void)replay_table({result});
     replays_.push_back(result);

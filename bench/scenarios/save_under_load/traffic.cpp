@@ -1,0 +1,166 @@
+#include "scenarios/save_under_load/traffic.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/atomic.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+// The Traffic whose VSP this thread is.
+thread_local const Traffic* serving = nullptr;
+
+}  // namespace
+
+Traffic::Traffic(const LoadSpec& spec)
+    : spec_(spec),
+      service_(clock_.from_ns(spec.service_ns)),
+      interval_(spec.arrivals_per_s == 0
+                    ? 0
+                    : std::max<std::uint64_t>(clock_.from_ns(1'000'000'000 / spec.arrivals_per_s), 1)),
+      in_flight_(spec.packets),
+      due_(spec.packets),
+      returned_(spec.packets) {
+  free_.reserve(spec.packets);
+  for (Token token = spec.packets; token-- > 0;) free_.push_back(token);
+}
+
+void Traffic::on_delivery(void* context, Token token) {
+  Traffic& self = *static_cast<Traffic*>(context);
+  InFlight& packet = self.in_flight_[token];
+  if (!packet.here) {
+    self.twice_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  packet.here = false;
+  const std::uint64_t now = self.clock_.now();
+  if (serving == &self) {
+    self.seen_at_ = now;
+    ++self.by_vsp_;
+    self.times.delivery.add(self.clock_.to_ns(now - std::min(now, packet.intended)));
+    self.free_.push_back(token);
+    return;
+  }
+  self.seen_by_saver_.add(self.clock_.to_ns(now - std::min(now, packet.intended)));
+  const std::size_t count = self.returned_count_.load(std::memory_order_relaxed);
+  self.returned_[count % self.returned_.size()] = token;
+  ++self.by_saver_;
+  self.returned_count_.store(count + 1, std::memory_order_release);  // the token, for take_returned()
+}
+
+void Traffic::take_returned() {
+  const std::size_t count = returned_count_.load(std::memory_order_acquire);
+  for (; returned_taken_ != count; ++returned_taken_) free_.push_back(returned_[returned_taken_ % returned_.size()]);
+}
+
+bool Traffic::acquire_one(Target& target, std::uint64_t intended) {
+  const Token token = free_.back();
+  in_flight_[token] = {intended + service_, true};
+  const std::uint64_t save = saving.read();
+  const std::uint64_t start = clock_.now();
+  const bool taken = target.acquire(token);
+  const std::uint64_t end = clock_.now();
+  if ((save != 0) == overlaps(save)) times.acquire.add(clock_.to_ns(end - start));
+  if (!taken) {
+    in_flight_[token].here = false;
+    ++refused;
+    return false;
+  }
+  free_.pop_back();
+  ++issued;
+  if (interval_ != 0) times.arrival.add(clock_.to_ns(end - std::min(end, intended)));
+  due_[(first_due_ + due_count_++) % due_.size()] = {token, intended + service_};
+  return true;
+}
+
+void Traffic::complete_one(Target& target) {
+  const Due due = due_[first_due_];
+  first_due_ = (first_due_ + 1) % due_.size();
+  --due_count_;
+  const std::uint64_t save = saving.read();
+  const std::uint64_t start = clock_.now();
+  if (interval_ == 0) in_flight_[due.token].intended = start;
+  target.complete(due.token);
+  const std::uint64_t end = clock_.now();
+  // In a phase without saves the number stays 0; with saves, only what overlaps one counts.
+  if ((save != 0) == overlaps(save)) times.complete.add(clock_.to_ns(end - start));
+}
+
+bool Traffic::arrival_due(std::uint64_t now) const noexcept {
+  return !free_.empty() && (interval_ == 0 || next_arrival_ <= now);
+}
+
+void Traffic::give_way() const {
+  if (spec_.pinned) {
+    base::Atomic<int>::wait_round(0);
+  } else {
+    std::this_thread::yield();  // to the threads of the save: there may be no processor for all
+  }
+}
+
+void Traffic::fill(Target& target) {
+  serving = this;
+  const std::uint32_t usual = spec_.usual_packets();
+  const std::uint64_t now = clock_.now();
+  for (std::uint32_t i = 0; i < usual; ++i) {
+    const std::uint64_t ago = service_ - service_ * i / usual;
+    while (!acquire_one(target, now - std::min(ago, now))) give_way();
+  }
+  next_arrival_ = clock_.now();
+  times = {};
+  filled_.store(true, std::memory_order_release);  // what is in flight, for the saver
+}
+
+void Traffic::serve(Target& target) {
+  while (!stop_.load(std::memory_order_relaxed)) {
+    take_returned();
+    const std::uint64_t now = clock_.now();
+    const bool completion_due = due_count_ != 0 && due_[first_due_].at <= now;
+    // Flat out, as many as may be in flight are: what can come goes first. Else what is due does.
+    if (arrival_due(now) && (service_ == 0 || !completion_due) &&
+        acquire_one(target, interval_ == 0 ? now : next_arrival_)) {
+      if (interval_ != 0) next_arrival_ += interval_;
+    } else if (completion_due) {
+      complete_one(target);
+    } else {
+      give_way();
+    }
+  }
+}
+
+void Traffic::idle() {
+  std::uint64_t save = saving.read();
+  std::uint64_t last = clock_.now();
+  while (!stop_.load(std::memory_order_relaxed)) {
+    const std::uint64_t now = clock_.now();
+    if (overlaps(save)) gaps.add(clock_.to_ns(now - last));
+    last = now;
+    save = saving.read();
+  }
+}
+
+void Traffic::drain(Target& target, std::uint64_t patience_ns) {
+  while (due_count_ != 0) complete_one(target);
+  std::uint64_t delivered_before = 0;
+  std::uint64_t since = clock_.now();
+  for (;;) {
+    take_returned();
+    const std::uint64_t delivered_now = by_vsp_ + returned_taken_;
+    lost = issued - std::min(issued, delivered_now);
+    if (lost == 0) break;
+    if (delivered_now != delivered_before) since = clock_.now();
+    delivered_before = delivered_now;
+    if (clock_.to_ns(clock_.now() - since) > patience_ns) break;
+    std::this_thread::yield();
+  }
+  serving = nullptr;
+}
+
+void Traffic::close(std::uint64_t phase_ns) {
+  times.delivery.add(seen_by_saver_);
+  times.per_second = {static_cast<double>(delivered()) * 1e9 /
+                      static_cast<double>(std::max<std::uint64_t>(phase_ns, 1))};
+}
+
+}  // namespace vmbsave::bench

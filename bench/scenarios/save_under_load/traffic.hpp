@@ -1,0 +1,103 @@
+// traffic.hpp: the VSP's thread and the guest of one phase: packets come, are served, are completed, and are seen.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "scenarios/save_under_load/load_result.hpp"
+#include "scenarios/save_under_load/load_spec.hpp"
+#include "scenarios/save_under_load/ticks.hpp"
+
+namespace vmbsave::bench {
+
+// Whether a save runs, for who wants to know whether his call has overlapped one.
+class SaveFlag {
+ public:
+  void begin() noexcept { number_.store(number_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  void end() noexcept { begin(); }
+  // Odd: a save runs. acquire: pairs with the release above, so that two readings enclose a call.
+  std::uint64_t read() const noexcept { return number_.load(std::memory_order_acquire); }
+
+ private:
+  alignas(base::kCacheLine) std::atomic<std::uint64_t> number_{0};
+};
+
+class Traffic {
+ public:
+  explicit Traffic(const LoadSpec& spec);
+
+  // The target's sink: `context` is the Traffic. By the VSP's thread and, while a save runs, by the saver's.
+  static void on_delivery(void* context, Token token);
+
+  // ---- the VSP's thread, in this order ----
+
+  // Puts the usual packets in flight: their completions come due evenly.
+  void fill(Target& target);
+  // Until stop(): serves, or only looks at the clock.
+  void serve(Target& target);
+  void idle();
+  // Completes what is in flight, and waits until all has been seen. What has not after `patience_ns` without a
+  // delivery is lost.
+  void drain(Target& target, std::uint64_t patience_ns);
+
+  // ---- the saver's thread ----
+
+  void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
+  bool filled() const noexcept { return filled_.load(std::memory_order_acquire); }
+  SaveFlag saving;
+
+  // ---- when both have ended ----
+
+  LoadTimes times;
+  Histogram gaps;
+  std::uint64_t issued = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t delivered() const noexcept { return by_vsp_ + by_saver_; }
+  std::uint64_t delivered_twice() const noexcept { return twice_.load(std::memory_order_relaxed); }
+  void close(std::uint64_t phase_ns);  // merges what the saver has seen; the throughput of so long a phase
+
+ private:
+  struct InFlight {
+    std::uint64_t intended = 0;  // of its completion, in ticks
+    bool here = false;           // it has come, and the guest has not seen its completion
+  };
+  struct Due {
+    Token token;
+    std::uint64_t at;
+  };
+
+  bool overlaps(std::uint64_t before) const noexcept { return (before & 1) != 0 || saving.read() != before; }
+  void take_returned();
+  bool acquire_one(Target& target, std::uint64_t intended);
+  void complete_one(Target& target);
+  bool arrival_due(std::uint64_t now) const noexcept;
+  void give_way() const;
+
+  const LoadSpec& spec_;
+  const Ticks& clock_ = Ticks::clock();
+  const std::uint64_t service_;      // ticks
+  const std::uint64_t interval_;     // between arrivals, in ticks; 0: closed loop
+  std::vector<InFlight> in_flight_;  // by token
+  std::vector<Token> free_;
+  std::vector<Due> due_;  // a ring, in the order of completion
+  std::size_t first_due_ = 0;
+  std::size_t due_count_ = 0;
+  std::uint64_t next_arrival_ = 0;
+  std::uint64_t seen_at_ = 0;  // by the delivery of the call that runs; 0: it was deferred
+  std::uint64_t by_vsp_ = 0;
+  std::size_t returned_taken_ = 0;
+
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> filled_{false};
+  std::atomic<std::uint64_t> twice_{0};
+  // Tokens that the saver has delivered: it writes, the VSP's thread reads.
+  alignas(base::kCacheLine) std::atomic<std::size_t> returned_count_{0};
+  std::vector<Token> returned_;
+  Histogram seen_by_saver_;
+  std::uint64_t by_saver_ = 0;
+};
+
+}  // namespace vmbsave::bench
