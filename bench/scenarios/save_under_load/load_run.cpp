@@ -128,6 +128,7 @@ void LoadRun::check() {
   const Pinned here(saver_cpu_);
   Running running(*this, true, true);
   (void)target_->save(&image);
+  running.traffic.tell_guest();
   std::sort(image.begin(), image.end());
   const std::uint32_t expected = spec_.usual_packets();
   bool right = image.size() == expected;
@@ -162,6 +163,7 @@ void LoadRun::saves(Running& running) {
     wait_until(base::now_ns() + spec_.gap_ns);
     running.traffic.saving.begin();
     const Saved saved = target_->save(nullptr);
+    running.traffic.tell_guest();
     running.traffic.saving.end();
     blackouts.push_back(saved.blackout_ns);
     result_.saved_packets += saved.packets;

@@ -1,12 +1,23 @@
 #include "scenarios/save_under_load/traffic.hpp"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include "base/atomic.hpp"
 
 namespace vmbsave::bench {
 namespace {
+
+// How long a VSP that has nothing to do sleeps, where it does not have a processor of its own: what a device saves up
+// before it interrupts.
+constexpr std::chrono::microseconds kNap{50};
+constexpr unsigned long kTimerSlackNs = 1'000;
+
+// Deliveries of the saver that the guest is told of at once, as by a ring's index.
+constexpr std::uint64_t kBatch = 64;
 
 // The Traffic whose VSP this thread is.
 thread_local const Traffic* serving = nullptr;
@@ -43,14 +54,16 @@ void Traffic::on_delivery(void* context, Token token) {
     return;
   }
   self.seen_by_saver_.add(self.clock_.to_ns(now - std::min(now, packet.intended)));
-  const std::size_t count = self.returned_count_.load(std::memory_order_relaxed);
-  self.returned_[count % self.returned_.size()] = token;
-  ++self.by_saver_;
-  self.returned_count_.store(count + 1, std::memory_order_release);  // the token, for take_returned()
+  self.returned_[self.by_saver_ % self.returned_.size()] = token;
+  if (++self.by_saver_ % kBatch == 0) self.tell_guest();
+}
+
+void Traffic::tell_guest() noexcept {
+  returned_count_.store(by_saver_, std::memory_order_release);  // the tokens, for take_returned()
 }
 
 void Traffic::take_returned() {
-  const std::size_t count = returned_count_.load(std::memory_order_acquire);
+  const std::uint64_t count = returned_count_.load(std::memory_order_acquire);
   for (; returned_taken_ != count; ++returned_taken_) free_.push_back(returned_[returned_taken_ % returned_.size()]);
 }
 
@@ -95,12 +108,13 @@ void Traffic::give_way() const {
   if (spec_.pinned) {
     base::Atomic<int>::wait_round(0);
   } else {
-    std::this_thread::yield();  // to the threads of the save: there may be no processor for all
+    std::this_thread::sleep_for(kNap);
   }
 }
 
 void Traffic::fill(Target& target) {
   serving = this;
+  if (!spec_.pinned) (void)prctl(PR_SET_TIMERSLACK, kTimerSlackNs, 0, 0, 0);
   const std::uint32_t usual = spec_.usual_packets();
   const std::uint64_t now = clock_.now();
   for (std::uint32_t i = 0; i < usual; ++i) {
@@ -117,8 +131,8 @@ void Traffic::serve(Target& target) {
     take_returned();
     const std::uint64_t now = clock_.now();
     const bool completion_due = due_count_ != 0 && due_[first_due_].at <= now;
-    // Flat out, as many as may be in flight are: what can come goes first. Else what is due does.
-    if (arrival_due(now) && (service_ == 0 || !completion_due) &&
+    // In a closed loop as many are in flight as may be: what can come goes first. Else what is due does.
+    if (arrival_due(now) && (interval_ == 0 || !completion_due) &&
         acquire_one(target, interval_ == 0 ? now : next_arrival_)) {
       if (interval_ != 0) next_arrival_ += interval_;
     } else if (completion_due) {

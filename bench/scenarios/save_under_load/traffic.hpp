@@ -45,6 +45,7 @@ class Traffic {
   // ---- the saver's thread ----
 
   void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
+  void tell_guest() noexcept;  // of the deliveries so far; after a save
   bool filled() const noexcept { return filled_.load(std::memory_order_acquire); }
   SaveFlag saving;
 
@@ -88,13 +89,13 @@ class Traffic {
   std::uint64_t next_arrival_ = 0;
   std::uint64_t seen_at_ = 0;  // by the delivery of the call that runs; 0: it was deferred
   std::uint64_t by_vsp_ = 0;
-  std::size_t returned_taken_ = 0;
+  std::uint64_t returned_taken_ = 0;
 
   std::atomic<bool> stop_{false};
   std::atomic<bool> filled_{false};
   std::atomic<std::uint64_t> twice_{0};
   // Tokens that the saver has delivered: it writes, the VSP's thread reads.
-  alignas(base::kCacheLine) std::atomic<std::size_t> returned_count_{0};
+  alignas(base::kCacheLine) std::atomic<std::uint64_t> returned_count_{0};
   std::vector<Token> returned_;
   Histogram seen_by_saver_;
   std::uint64_t by_saver_ = 0;
