@@ -76,9 +76,7 @@ class PacketTable {
       VMBSAVE_ASSERT(state(found, slot) == SlotState::kInUse);
       // [claim] acquire: as there.
     } while (!word(slot).compare_exchange_acquire(found, found - unit(slot)));
-    if (!control.saving()) return true;
-    publish(slot);
-    return false;
+    return true;  // a freeze that came meanwhile finds the slot in transit
   }
 
   // Whoever completes a packet of the guest later sees what the caller has stored. Gives the packets that are not
@@ -86,9 +84,8 @@ class PacketTable {
   std::uint32_t meet_completions() noexcept {
     std::uint32_t staying = 0;
     for (std::uint32_t w = 0; w < send_word_; ++w) {
-      // [meet] release: the caller's note that it waits, for [complete]. acquire: what was completed and released
-      // before.
-      const std::uint64_t now = word_[w].value.fetch_add_acq_rel(0);
+      // [meet] release: the caller's note that it waits, for [complete].
+      const std::uint64_t now = word_[w].value.fetch_add_release(0);
       SlotSet leaving = sync::slots_in(now, SlotState::kFree);
       if (!sync::is_frozen(now)) leaving |= sync::slots_in(now, SlotState::kDone);
       staying += sync::kSlotsPerWord - sync::count_slots(leaving);

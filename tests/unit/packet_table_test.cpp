@@ -49,6 +49,19 @@ TEST(PacketTable, CompletedSlotsAreClaimedAgain) {
   }
 }
 
+TEST(PacketTable, WithoutItsHintAnEmptyTableIsFilledFromItsStart) {
+  Control control;
+  Table table(42);
+  for (std::uint32_t i = 0; i < 42; ++i) ASSERT_EQ(acquire(table, control), i);
+  (void)table.freeze(0);
+  (void)table.clear(0);
+  (void)table.freeze(1);
+  (void)table.clear(1);
+  EXPECT_EQ(acquire(table, control), 21u) << "where the last one was found";
+  table.forget_hint();
+  EXPECT_EQ(acquire(table, control), 0u);
+}
+
 TEST(PacketTable, UnclaimedSlotIsFree) {
   Control control;
   Table table(1);
@@ -114,6 +127,9 @@ TEST(PacketTable, CompletionBetweenCutAndFreezeIsDeferred) {
   EXPECT_EQ(members, sync::slot_unit(slot));
   control.close_epoch();
   EXPECT_EQ(sync::slot_state(table.thaw(0), slot), SlotState::kDeferred);
+  (void)table.freeze(0);
+  EXPECT_FALSE(table.take_deferred(slot)) << "the next save describes it";
+  (void)table.thaw(0);
   EXPECT_TRUE(table.take_deferred(slot));
   EXPECT_FALSE(table.take_deferred(slot)) << "taken twice";
   table.release(slot);

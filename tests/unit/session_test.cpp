@@ -188,6 +188,58 @@ TEST(SaveSession, AbortLeavesEachPacketInUseOnce) {
   }
 }
 
+TEST(SaveSession, AfterAFailureNoFurtherBlockIsStarted) {
+  for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
+    TestVm vm(4);
+    fill(vm, 3);
+    unsigned others = 0;
+    vm[0].save_hook = [](std::uint64_t, void*, std::uint32_t, std::uint32_t*) { return kFail; };
+    for (std::size_t c = 1; c < 4; ++c) {
+      vm[c].save_hook = [&](std::uint64_t, void*, std::uint32_t, std::uint32_t*) {
+        return ++others, TestChannel::kPassOn;
+      };
+    }
+    ASSERT_EQ(vm.session.begin({.plan = plan}), Status::kSuccess);
+    EXPECT_EQ(vm.session.save(), Status::kInsufficientResources);
+    EXPECT_EQ(others, 0u);
+    vm.session.end(EndMode::kResume);
+  }
+}
+
+// A channel's own mark says what the next end does with it, not those after it.
+TEST(SaveSession, AChannelIsDiscardedByOneEndOnly) {
+  TestVm vm(2);
+  fill(vm, 3);
+  vm[0]->discard_on_end.store_relaxed(true);
+  save_packets(vm);
+  vm.session.end(EndMode::kResume);
+  EXPECT_EQ((*vm[0]).table().count_used(), 0u);
+  EXPECT_EQ((*vm[1]).table().count_used(), 3u);
+  vm[0].receive(7, 8);
+  save_packets(vm);
+  vm.session.end(EndMode::kResume);
+  EXPECT_EQ((*vm[0]).table().count_used(), 1u);
+}
+
+// A word whose only packet was being delivered at the cut has no block.
+TEST(SaveSession, APacketThatIsDeliveredAtTheCutLeavesNoBlock) {
+  TestVm vm(1, {.result_bytes = 8});
+  packet::Packet* const packet = vm[0].receive(1, 8);
+  std::atomic<bool> delivering = false;
+  vm[0].on_delivered = [&](std::uint64_t) {
+    delivering = true;
+    while (!sync::is_frozen((*vm[0]).table().load(0))) std::this_thread::yield();
+  };
+  std::thread vsp([&] { EXPECT_EQ(vm[0].complete(packet), Status::kSuccess); });
+  while (!delivering) std::this_thread::yield();
+  EXPECT_TRUE(save_packets(vm).empty());
+  const std::vector<std::byte> image = image_of(vm);
+  vm.session.end(EndMode::kResume);
+  vsp.join();
+  TestVm destination;
+  EXPECT_EQ(restore::restore_image(destination.vm, image, {}).status, Status::kSuccess);
+}
+
 TEST(SaveSession, ExceptionOfACallbackFailsTheSaveOnly) {
   TestVm vm;
   vm[0].receive(1, 10);

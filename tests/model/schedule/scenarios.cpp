@@ -116,6 +116,21 @@ void words(Strategy& strategy) {
   run(strategy, device, {reader(device, 2), completer(device, {0}), completer(device, {1}), saver(device, 1)});
 }
 
+// What a thread completes after it was told of a completion that waits for the end of a save waits, too.
+void told(Strategy& strategy) {
+  Device device(2, {.capacity = 1});
+  Atom<std::uint32_t> news;
+  const Thread first = [&] {
+    complete_when_handed(device, 0);
+    news.store_release(1);
+  };
+  const Thread second = [&] {
+    while (news.load_acquire() == 0) wait();
+    complete_when_handed(device, 1);
+  };
+  run(strategy, device, {reader(device, 2), first, second, saver(device, 1)});
+}
+
 void savers(Strategy& strategy) {
   Device device(1, {.capacity = 1});
   Session other(device.vm);
@@ -164,6 +179,15 @@ void discard(Strategy& strategy) {
   run(strategy, device,
       {reader(device, 2, gate), completer(device, {0}, &gate), completer(device, {1}, &gate),
        [&device] { device.save(device.session, kPlain, EndMode::kDiscard); }});
+}
+
+// A channel goes on after the destination has taken what was in it.
+void restarted(Strategy& strategy) {
+  Device device(1, {.capacity = 1});
+  run(strategy, device, {reader(device, 2), completer(device, {1}), [&device] {
+                           while (device.items[0].handed->load_acquire() == 0) wait();
+                           device.save(device.session, kPlain, EndMode::kDiscard);
+                         }});
 }
 
 void teardown(Strategy& strategy) {
@@ -369,11 +393,13 @@ const std::vector<Scenario> kScenarios = {
     {"cut", "a save of a running channel, slots used again", cut},
     {"cuts", "two saves, one after the other", cuts},
     {"words", "two words, a completer each", words},
+    {"told", "two words, and completers that know of each other", told},
     {"savers", "two sessions want to save one VM", savers},
     {"two_vms", "two VMs, an epoch each, served by the same threads", two_vms},
     {"deadline", "a begin or a save that gives up, and a save after it", deadline},
     {"taken", "a slot that is used again after a begin that gave up", taken},
     {"discard", "the destination takes the packets", discard},
+    {"restarted", "likewise, and the channel goes on", restarted},
     {"teardown", "a channel is removed with packets in use, beside a save", teardown},
     {"quota", "a reader that waits for the last completion", quota},
     {"send", "a packet that the VSP sends is queued, in the ring, answered", send},

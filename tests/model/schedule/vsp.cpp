@@ -52,13 +52,15 @@ bool Ring::receive(Promise::Id id) {
 
 std::int32_t Ring::on_save(VMBCHANNEL__* handle, VMBPACKET__* packet, void* buf, std::uint32_t size,
                            std::uint32_t* needed) {
-  Device& device = reinterpret_cast<Ring*>(handle)->device_;
+  Ring& ring = *reinterpret_cast<Ring*>(handle);
+  Device& device = ring.device_;
   if (packet::from_handle(packet)->direction == packet::Direction::kOutgoing) {
     if (size == 0) device.on_save_of_send(*packet::from_handle(packet));
     return 0;  // without a state
   }
   const Promise::Id id = id_of(*packet::from_handle(packet));
   require(device.items[id].state.read() == id, "a packet's state is another's");
+  (void)ring.uses_[packet::from_handle(packet)->slot]->read();
   const std::uint32_t bytes = size != 0 && id == device.growing ? 2 * kStateBytes : kStateBytes;
   *needed = bytes;
   if (size < bytes) {
@@ -118,6 +120,7 @@ bool Device::save(Session& by, const SaveOptions& options, EndMode mode) {
     require(updates_of_self() - updates == 1 + words, "a freeze is not one read-modify-write a word");
   }
   saved.clear();
+  scratch.write(1);
   promise.cut();
   const Status status = by.save();
   if (status == Status::kSuccess) {

@@ -79,6 +79,7 @@ class Device {
   Session session{vm};
   Promise promise{[](const std::string& what) { World::get().fail(what); }};
   Recorder recorder;
+  Plain<std::uint32_t> scratch{"what belongs to the one saver"};
   std::vector<Item> items;
   std::vector<Promise::Id> saved;      // by the second calls of the save that runs
   std::uint32_t growing = UINT32_MAX;  // the id of a packet whose state is longer than it said at first
