@@ -65,7 +65,7 @@ class Batch {
   explicit Batch(EventLog& log) : log_(log), vm_(log) {}
 
   void run(std::mt19937& random) {
-    std::atomic<bool> stop{false};
+    std::atomic<bool> stop{false};  // publishes nothing: threads are joined
     Member victim;
     std::thread thread([&] {
       while (!stop) {
@@ -181,6 +181,7 @@ class Batch {
     Id id;
   };
   NextId next_ids_[2] = {{0}, {1}};
+  // Counts only; what is told of packets goes through the log.
   std::atomic<std::uint64_t> allowed_{2 * kOperations};
   std::atomic<std::uint64_t> saves_{0};
   std::atomic<std::uint64_t> timeouts_{0};

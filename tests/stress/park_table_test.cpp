@@ -62,10 +62,11 @@ class Rig {
     Victim victim(nth_place(place), [&] { is_saver ? save() : receive_and_complete(); });
     parked = victim.settle() == Victim::State::kParked;
     if (!parked) return Verdict::kCameBack;
-    std::atomic<bool> stop{false};
+    std::atomic<bool> stop{false};  // publishes nothing: threads are joined
     const auto work = [&](Member& self) {
       while (!stop) self.call([&] { receive_and_complete(&self); });
     };
+    // Publishes the crowd, whole, to the one of its threads that leads.
     std::atomic<const Crowd*> shared{nullptr};
     const auto lead = [&](Member& self) {
       const Crowd* crowd = nullptr;
