@@ -79,8 +79,10 @@ std::string bars(const Json& rows) {
   std::string text;
   for (const Json& row : rows) {
     if (!row.at("error").is_null()) continue;
-    if (row.at("pinned").get<bool>() && row.at("implementation") == "engine") text += complete_bar(row);
-    if (row.at("group") == "blackout" && row.at("implementation") == "drain_then_save") text += blackout_bar(row);
+    if (row.at("group").get<std::string>().starts_with("pinned/") && row.at("implementation") == "engine")
+      text += complete_bar(row);
+    if (row.at("group").get<std::string>().ends_with("blackout") && row.at("implementation") == "drain_then_save")
+      text += blackout_bar(row);
   }
   return text;
 }

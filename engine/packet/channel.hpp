@@ -183,20 +183,18 @@ class BasicChannel {
     return count;
   }
 
-  // What deliver_and_release will touch: a saver has many to deliver, and whoever completed them had the lines last.
-  void fetch_for_delivery(std::uint32_t slot) const noexcept {
-    base::prefetch_for_write(at_[slot]);
-    base::prefetch(store_.result(slot));
-  }
-
   // Gives the guest the completion of the packet in a Done slot and frees the slot. Not "the packet just completed":
   // after a save gave up, the slot may hold another one (see PacketTable::take_deferred).
   void deliver_and_release(std::uint32_t slot) noexcept {
-    Packet* const packet = at_[slot];
-    if (config_.sink != nullptr) config_.sink(config_.sink_context, *packet, store_.result(slot));
-    packet->in_use = false;
-    if (packet->origin == Origin::kAllocated) pool_.release(packet);
+    deliver(slot);
     table_.release(slot);  // from here on the channel may go
+  }
+  // Likewise of several Done slots of one word, so that the word changes hands once.
+  void deliver_and_release(std::uint32_t w, SlotSet slots) noexcept {
+    const std::uint32_t base = w * sync::kSlotsPerWord;
+    sync::for_each_slot(slots, [&](unsigned slot) { fetch_for_delivery(base + slot); });
+    sync::for_each_slot(slots, [&](unsigned slot) { deliver(base + slot); });
+    table_.release_all(w, slots);  // likewise
   }
 
   // ---- packets that the VSP sends: one thread at a time, but for allocate and free
@@ -325,6 +323,18 @@ class BasicChannel {
   }
 
   void store_result(Packet& packet, std::span<const std::byte> result) noexcept;
+
+  void deliver(std::uint32_t slot) noexcept {
+    Packet* const packet = at_[slot];
+    if (config_.sink != nullptr) config_.sink(config_.sink_context, *packet, store_.result(slot));
+    packet->in_use = false;
+    if (packet->origin == Origin::kAllocated) pool_.release(packet);
+  }
+  // Whoever completed the packet had its lines last.
+  void fetch_for_delivery(std::uint32_t slot) const noexcept {
+    base::prefetch_for_write(at_[slot]);
+    base::prefetch(store_.result(slot));
+  }
 
   // Seen by whoever sees what follows: a publish or a withdrawal, which release it.
   void indicate() noexcept { indicating_.store_relaxed(indicating_.load_relaxed() + 1); }

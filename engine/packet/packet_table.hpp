@@ -132,6 +132,14 @@ class PacketTable {
     (void)old;
   }
 
+  // Likewise of several packets of one word, by whoever delivered them all.
+  void release_all(std::uint32_t w, SlotSet slots) noexcept {
+    // [release] as there.
+    const std::uint64_t old = word_[w].value.fetch_sub_release(3 * slots);
+    VMBSAVE_ASSERT((sync::slots_in(old, SlotState::kDone) & slots) == slots);
+    (void)old;
+  }
+
   // Deferred -> Done in a word that is not frozen. True: the caller delivers the packet that is in the slot now, then
   // releases it.
   bool take_deferred(std::uint32_t slot) noexcept {

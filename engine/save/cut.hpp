@@ -93,11 +93,8 @@ class Cut {
     // Done, but not at the freeze: taken while frozen, so ours. Done at the freeze belongs to a thread that a deadline
     // left in transit.
     const SlotSet ours = sync::slots_in(old, SlotState::kDone) & ~sync::slots_in(word.frozen, SlotState::kDone);
-    sync::for_each_slot(ours, [&](unsigned slot) { channel.fetch_for_delivery(base + slot); });
-    sync::for_each_slot(ours, [&](unsigned slot) {
-      channel.deliver_and_release(base + slot);
-      ++delivered;
-    });
+    if (ours != 0) channel.deliver_and_release(word.index, ours);
+    delivered += sync::count_slots(ours);
     sync::for_each_slot(sync::slots_in(old, SlotState::kDeferred), [&](unsigned slot) {
       if (!table.take_deferred(base + slot)) return;  // its completer took it back after a deadline
       channel.deliver_and_release(base + slot);
