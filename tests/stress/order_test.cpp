@@ -71,6 +71,29 @@ TEST(Order, APacketThatGoesBackToThePoolIsNobodysAnyMore) {
   }
 }
 
+// [enter] and [leave]: a channel that another thread has added, and the saver's list of channels.
+TEST(Order, ASaverSeesTheChannelsThatCameBefore) {
+  for (int round = 0; round < 20; ++round) {
+    TestVm vm(1);
+    std::unique_ptr<TestChannel> late;
+    Sign attached;
+    Sign saved;
+    std::thread host([&] {
+      late = std::make_unique<TestChannel>(vm.vm, packet::ChannelConfig{.capacity = 4});
+      attached.give();
+      saved.await();
+    });
+    attached.await();
+    ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
+    EXPECT_EQ(vm.session.report().channels, 2u);
+    ASSERT_EQ(vm.session.save(), Status::kSuccess);
+    vm.session.end(EndMode::kResume);
+    saved.give();
+    host.join();
+    late.reset();
+  }
+}
+
 // [finish]: who seals a channel sees what the other workers have saved of it.
 TEST(Order, WhoSealsAChannelSeesEveryBlock) {
   const auto executor = make_thread_executor(2);

@@ -191,9 +191,10 @@ TEST(SaveSession, AbortLeavesEachPacketInUseOnce) {
 TEST(SaveSession, AfterAFailureNoFurtherBlockIsStarted) {
   for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
     TestVm vm(4);
-    fill(vm, 3);
+    fill(vm, 50);
+    unsigned calls = 0;
     unsigned others = 0;
-    vm[0].save_hook = [](std::uint64_t, void*, std::uint32_t, std::uint32_t*) { return kFail; };
+    vm[0].save_hook = [&](std::uint64_t, void*, std::uint32_t, std::uint32_t*) { return ++calls, kFail; };
     for (std::size_t c = 1; c < 4; ++c) {
       vm[c].save_hook = [&](std::uint64_t, void*, std::uint32_t, std::uint32_t*) {
         return ++others, TestChannel::kPassOn;
@@ -201,6 +202,7 @@ TEST(SaveSession, AfterAFailureNoFurtherBlockIsStarted) {
     }
     ASSERT_EQ(vm.session.begin({.plan = plan}), Status::kSuccess);
     EXPECT_EQ(vm.session.save(), Status::kInsufficientResources);
+    EXPECT_EQ(calls, 1u);
     EXPECT_EQ(others, 0u);
     vm.session.end(EndMode::kResume);
   }
