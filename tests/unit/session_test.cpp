@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -206,6 +207,33 @@ TEST(SaveSession, AfterAFailureNoFurtherBlockIsStarted) {
     EXPECT_EQ(others, 0u);
     vm.session.end(EndMode::kResume);
   }
+}
+
+// Likewise what another worker is at: it ends with the block in its hands.
+TEST(SaveSession, AFailureElsewhereEndsAWorkersUnit) {
+  const auto executor = make_thread_executor(2);
+  TestVm vm(2);
+  vm[0].receive(0, 8);
+  for (std::uint64_t i = 0; i < 10 * sync::kSlotsPerWord; ++i) vm[1].receive(i, 8);
+  std::atomic<bool> both = false;
+  std::atomic<bool> failing = false;
+  vm[0].save_hook = [&](std::uint64_t, void*, std::uint32_t, std::uint32_t*) {
+    while (!both) std::this_thread::yield();
+    failing = true;
+    return kFail;
+  };
+  unsigned calls = 0;
+  vm[1].save_hook = [&](std::uint64_t, void*, std::uint32_t, std::uint32_t*) {
+    both = true;
+    while (!failing) std::this_thread::yield();
+    if (calls++ % sync::kSlotsPerWord == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return TestChannel::kPassOn;
+  };
+  ASSERT_EQ(vm.session.begin({.executor = executor.get(), .plan = SavePlan::kExact, .serial_below = 0}),
+            Status::kSuccess);
+  EXPECT_EQ(vm.session.save(), Status::kInsufficientResources);
+  EXPECT_LT(calls, 10 * sync::kSlotsPerWord);
+  vm.session.end(EndMode::kResume);
 }
 
 // A channel's own mark says what the next end does with it, not those after it.
