@@ -9,6 +9,8 @@
 
 namespace vmbsave::bench {
 
+inline constexpr const char* kLoadSuite = "load";
+
 struct LoadGroup {
   std::string name;  // "pinned/open"
   std::vector<LoadSpec> specs;
@@ -26,8 +28,7 @@ class LoadLog {
   std::vector<std::pair<std::string, std::vector<report::LoadRow>>> groups_;
 };
 
-// The rounds of all rows of a group, one after the other. A row that fails takes no further part. A caller's `error`
-// rows are named in the log.
+// The rounds of all rows of a group, one after the other. A row that fails takes no further part.
 void run_group(const LoadGroup& group, Executors& executors, LoadLog& log);
 
 // Both must live until the benchmarks have run.

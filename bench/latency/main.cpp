@@ -116,7 +116,7 @@ int run(const bench::Options& options) {
   show(where);
   std::optional<bench::FileReporter> file;
   if (!options.google_out.empty()) file.emplace(options.google_out_format);
-  const Runner runner = options.suite == "load" ? run_load : run_saves;
+  const Runner runner = options.suite == bench::kLoadSuite ? run_load : run_saves;
   const auto [code, json] = runner(options, started, where, file ? file->get() : nullptr);
   if (!options.out.empty() && !json.is_null()) {
     try {

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string_view>
 
+#include "latency/load_suite.hpp"
 #include "latency/suites.hpp"
 
 namespace vmbsave::bench {
@@ -126,7 +127,9 @@ Options parse_options(int argc, char** argv) {
 
   CLI::App app;
   app.set_help_flag();
-  app.add_option("--suite", options.suite)->check(CLI::IsMember(suite_names()));
+  std::vector<std::string> suites = suite_names();
+  suites.push_back(kLoadSuite);
+  app.add_option("--suite", options.suite)->check(CLI::IsMember(suites));
   app.add_option("--out", options.out);
   try {
     app.parse(argc, argv);

@@ -126,7 +126,7 @@ void drop_repeated(Rows& rows) {
 
 }  // namespace
 
-std::vector<std::string> suite_names() { return {"smoke", "quick", "full", "long", "load"}; }
+std::vector<std::string> suite_names() { return {"smoke", "quick", "full", "long"}; }
 
 Rows suite_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes) {
   const unsigned many = std::min(2u, cpus);
