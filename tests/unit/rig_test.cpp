@@ -83,7 +83,9 @@ TEST(Rig, HoldsThePacketsOfItsPoint) {
 // Of packets next to each other in order of arrival, how many in a hundred also lie so in memory.
 unsigned percent_ascending(std::span<const VMBPACKET> packets) {
   unsigned ascending = 0;
-  for (std::size_t i = 1; i < packets.size(); ++i) ascending += packets[i] > packets[i - 1];
+  for (std::size_t i = 1; i < packets.size(); ++i) {
+    ascending += packet::from_handle(packets[i]) > packet::from_handle(packets[i - 1]);
+  }
   return static_cast<unsigned>(100 * ascending / (packets.size() - 1));
 }
 
@@ -187,7 +189,7 @@ void expect_packet_memory(const Rig& rig) {
   EXPECT_EQ(bytes, rig.point().packets * kStride);
   for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
     for (const VMBPACKET packet : rig.packets(c)) {
-      const auto* const first = reinterpret_cast<const std::byte*>(packet);
+      const auto* const first = reinterpret_cast<const std::byte*>(packet::from_handle(packet));
       const auto holds = [&](std::span<const std::byte> run) {
         return first >= run.data() && first + kStride <= run.data() + run.size();
       };

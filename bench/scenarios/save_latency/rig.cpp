@@ -149,7 +149,9 @@ std::vector<std::span<const std::byte>> Rig::packet_memory() const {
     const packet::Channel& channel = *machine_->vm(0).channels().channels()[c];
     const std::size_t bytes = packet::packet_stride(channel.config().context_bytes);
     std::vector<const std::byte*> packets;
-    for (const VMBPACKET packet : packets_[c]) packets.push_back(reinterpret_cast<const std::byte*>(packet));
+    for (const VMBPACKET packet : packets_[c]) {
+      packets.push_back(reinterpret_cast<const std::byte*>(packet::from_handle(packet)));
+    }
     std::sort(packets.begin(), packets.end());
     for (const std::byte* const packet : packets) {
       if (!runs.empty() && runs.back().data() + runs.back().size() == packet) {
