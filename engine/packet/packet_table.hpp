@@ -79,13 +79,15 @@ class PacketTable {
     return true;  // a freeze that came meanwhile finds the slot in transit
   }
 
-  // Whoever completes a packet of the guest later sees what the caller has stored. Gives the packets that are not
-  // completed, or wait for a saver; the slots of all others are free or about to be. O(words), an addition each.
+  // The caller sees what the threads did that completed packets of the guest before, and whoever completes one later
+  // sees what the caller has stored. Gives the packets that are not completed, or wait for a saver; the slots of all
+  // others are free or about to be. O(words), an addition each.
   std::uint32_t meet_completions() noexcept {
     std::uint32_t staying = 0;
     for (std::uint32_t w = 0; w < send_word_; ++w) {
-      // [meet] release: the caller's note that it waits, for [complete].
-      const std::uint64_t now = word_[w].value.fetch_add_release(0);
+      // [meet] acquire: what was done before [complete] and [release]. release: the caller's note that it waits, for
+      // [complete].
+      const std::uint64_t now = word_[w].value.fetch_add_acq_rel(0);
       SlotSet leaving = sync::slots_in(now, SlotState::kFree);
       if (!sync::is_frozen(now)) leaving |= sync::slots_in(now, SlotState::kDone);
       staying += sync::kSlotsPerWord - sync::count_slots(leaving);

@@ -46,6 +46,29 @@ TEST(Order, WhoTakesADeferredPacketSeesItsResult) {
   }
 }
 
+// [complete] and [meet]: whoever waits until nothing is in use may then take away what the VSP has worked with.
+TEST(Order, WhoFindsNothingInUseSeesWhatTheVspDid) {
+  for (int round = 0; round < 100; ++round) {
+    packet::PacketTable<base::Atomic> table(1);
+    packet::PacketTable<base::Atomic>::Control control;
+    const std::uint32_t slot = table.claim(control).slot;
+    table.publish(slot);
+    int work = 0;
+    int delivered = 0;
+    std::thread vsp([&] {
+      work = 7;
+      EXPECT_EQ(table.complete(slot, control), packet::CompleteOutcome::kDeliver);
+      delivered = 8;
+      table.release(slot);
+    });
+    while (table.count_uncompleted() != 0) std::this_thread::yield();
+    EXPECT_EQ(table.meet_completions(), 0u);
+    EXPECT_EQ(work, 7);
+    EXPECT_EQ(delivered, 8);
+    vsp.join();
+  }
+}
+
 // [complete] and [clear]: a packet that the VSP brought goes back to the pool when the destination has taken it, and
 // may be used again: its completer is done with it.
 TEST(Order, APacketThatGoesBackToThePoolIsNobodysAnyMore) {
