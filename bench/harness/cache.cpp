@@ -29,9 +29,9 @@ std::size_t for_each_line(std::span<const std::byte> memory, FlushLine flush_lin
   if (memory.empty()) return 0;
   const std::byte* const last = &memory.back();
   const std::byte* line = memory.data() - reinterpret_cast<std::uintptr_t>(memory.data()) % kLine;
-  std::size_t lines = 0;
-  for (; line <= last; line += kLine, ++lines) flush_line(line);
-  return lines;
+  std::size_t count = 0;
+  for (; line <= last; line += kLine, ++count) flush_line(line);
+  return count;
 }
 
 [[gnu::target("clflushopt")]] void flush_line_weakly_ordered(const std::byte* line) {
@@ -41,18 +41,18 @@ std::size_t for_each_line(std::span<const std::byte> memory, FlushLine flush_lin
 }  // namespace
 
 std::size_t flush_from_caches(std::span<const std::span<const std::byte>> memory) {
-  std::size_t lines = 0;
+  std::size_t count = 0;
   const bool weakly_ordered = has_clflushopt();
   _mm_mfence();  // what was written is written before it is flushed
   for (const std::span<const std::byte> span : memory) {
     if (weakly_ordered) {
-      lines += for_each_line(span, flush_line_weakly_ordered);
+      count += for_each_line(span, flush_line_weakly_ordered);
     } else {
-      lines += for_each_line(span, [](const std::byte* line) { _mm_clflush(line); });
+      count += for_each_line(span, [](const std::byte* line) { _mm_clflush(line); });
     }
   }
   _mm_mfence();  // and flushed before anything is timed
-  return lines;
+  return count;
 }
 #else
 std::size_t flush_from_caches(std::span<const std::span<const std::byte>>) {

@@ -66,8 +66,7 @@ std::string read_text(const std::filesystem::path& file) {
 }
 
 nlohmann::ordered_json parse_json(std::string_view text) {
-  using Json = nlohmann::ordered_json;
-  return Json::parse(text, [](int depth, Json::parse_event_t, Json&) {
+  return nlohmann::ordered_json::parse(text, [](int depth, auto, auto&) {
     if (depth > kDeepest) throw std::runtime_error("JSON of too many levels");
     return true;
   });

@@ -11,7 +11,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr double kMostTimes = 2;    // complete() during saves, of its time without, beside the machine's hiccups
 constexpr double kFewestTimes = 5;  // the blackout of drain_then_save, of the engine's
-constexpr const char* kLine = "{:<16}{:>7}{:>20}{:>20}{:>20}{:>17}{:>10}{:>10}{:>9}{:>6}\n";
+constexpr const char* kLoadLine = "{:<16}{:>7}{:>20}{:>20}{:>20}{:>17}{:>10}{:>10}{:>9}{:>6}\n";
 
 std::string us(const Json& ns) {
   if (ns.is_null()) return "-";
@@ -35,17 +35,17 @@ std::string heading(const Json& row) {
                      row.at("group").get<std::string>(), row.at("channels").get<unsigned>(),
                      row.at("packets").get<unsigned>(), load, us(row.at("service_ns")), us(row.at("gap_ns")),
                      row.at("save_threads").get<unsigned>(), row.at("pinned").get<bool>() ? ", pinned" : "") +
-         fmt::format(kLine, "us", "saves", "complete() p50", "complete() p99.9", "delivery p99.9", "blackout p50, p99",
-                     "x engine", "deferred", "% lost", "lost");
+         fmt::format(kLoadLine, "us", "saves", "complete() p50", "complete() p99.9", "delivery p99.9",
+                     "blackout p50, p99", "x engine", "deferred", "% lost", "lost");
 }
 
-std::string line(const Json& row) {
+std::string load_line(const Json& row) {
   if (!row.at("error").is_null()) {
     return fmt::format("{:<16} {}\n", row.at("implementation").get<std::string>(), row.at("error").get<std::string>());
   }
   const Json& ratio = row.at("blackout_to_engine").at("p50");
   return fmt::format(
-      kLine, row.at("implementation").get<std::string>(), row.at("saves").get<std::uint64_t>(),
+      kLoadLine, row.at("implementation").get<std::string>(), row.at("saves").get<std::uint64_t>(),
       pair(row, "complete_ns", "p50"), pair(row, "complete_ns", "p999"), pair(row, "delivery_ns", "p999"),
       fmt::format("{}, {}", us(row.at("blackout_ns").at("p50")), us(row.at("blackout_ns").at("p99"))),
       ratio.is_null() ? "-" : fmt::format("{:.2f}", ratio.get<double>()), row.at("deferred").get<std::uint64_t>(),
@@ -95,7 +95,7 @@ std::string load_table(const Json& run) {
   for (const Json& row : run.at("rows")) {
     if (row.at("group") != group) text.append(text.empty() ? "" : "\n").append(heading(row));
     group = row.at("group").get<std::string>();
-    text += line(row);
+    text += load_line(row);
   }
   text += fmt::format("times in us, without saves -> with saves; clock {}, {} ns a reading\n",
                       run.at("clock").at("name").get<std::string>(), run.at("clock").at("cost_ns").get<unsigned>());

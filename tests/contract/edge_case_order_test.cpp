@@ -8,8 +8,6 @@
 namespace vmbsave::test {
 namespace {
 
-const Endpoint::Config kPaused{.start = false};
-
 // The VSP sends a packet with its number as payload; its id.
 UINT64 send_number(Endpoint& endpoint, unsigned number) {
   const VMBPACKET packet = VmbPacketAllocate(endpoint.channel);

@@ -6,8 +6,6 @@
 namespace vmbsave::test {
 namespace {
 
-const Endpoint::Config kPaused{.start = false};
-
 Bytes image_of(UINT32 packets) {
   Endpoint source;
   source.fill(packets);

@@ -364,6 +364,9 @@ inline NTSTATUS restore(VMBCHANNEL channel, const Bytes& image, std::size_t firs
   return restore(channel, Bytes(begin, begin + static_cast<std::ptrdiff_t>(bytes)));
 }
 
+// A destination that is open and has not started: nothing is received before the restore is over.
+inline const Endpoint::Config kPaused{.start = false};
+
 // What RestorePacket gets as SaveBuf for each packet of an image, in order.
 inline std::vector<Bytes> saved_states(const Bytes& image) {
   Endpoint destination({.start = false, .open = false});

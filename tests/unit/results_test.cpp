@@ -28,7 +28,7 @@ constexpr const char* kFolder = "20261122T231500Z-amd-epyc-7763-2cpu-0123456";
 constexpr const char* kBefore = "# Title\n\n<!-- results -->\n";
 constexpr const char* kAfter = "<!-- end of results -->\n\nMore.\n";
 
-Json context() {
+Json an_epyc() {
   Json json;
   json["machine"] = {{"cpu", "AMD EPYC(TM) 7763 Processor @ 2.45GHz"},
                      {"cpus_allowed", 2},
@@ -50,7 +50,7 @@ BenchRow row(const std::string& point) {
 }
 
 Json bench(const std::string& started = "2026-11-22T23:15:00Z") {
-  return bench_json("quick", started, context(),
+  return bench_json("quick", started, an_epyc(),
                     {row("channels:16/packets:65536/state:32-272"), row("channels:1/packets:64/state:32-272"),
                      row("channels:16/packets:65536/state:32-272/skew:90")});
 }
@@ -63,7 +63,7 @@ Json replay(std::uint64_t threads) {
   result.packets_in_use = 100;
   result.verified = result.restored = true;
   Json json = replay_json({"traces/disk.vscsi", "vscsi-v1", false, true}, options, result);
-  json.update(context());
+  json.update(an_epyc());
   return json;
 }
 
