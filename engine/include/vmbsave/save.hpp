@@ -12,8 +12,7 @@
 ///   delivered at that moment, at most until SaveOptions::deadline_ns, and for nothing else.
 /// - A save blocks as a whole: another save, and a channel that comes or goes, is refused until its end.
 /// - Locks: of its channel, for packets that the VSP allocates, frees, sends or gets answered, so also for the
-/// completion
-///   of a packet that was restored into an allocated one; none between two channels.
+///   completion of a packet that was restored into an allocated one; none between two channels.
 #pragma once
 
 #include <cstdint>
