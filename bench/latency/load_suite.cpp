@@ -59,13 +59,19 @@ bool attempt(Subject& subject, Step&& step) {
   return false;
 }
 
-void run_round(std::vector<Subject>& subjects) {
+// Rounds go to and fro, so that nobody always comes after the same one.
+void run_round(std::vector<Subject>& subjects, unsigned number) {
+  std::vector<double> blackouts(subjects.size());
   double engine = 0;
-  for (Subject& subject : subjects) {
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    const std::size_t turn = number % 2 == 0 ? i : subjects.size() - 1 - i;
+    Subject& subject = subjects[turn];
     if (!attempt(subject, [&] { subject.run->round(); })) continue;
-    const double blackout = subject.run->result().round_blackout_ns.back();
-    if (subject.row.implementation == "engine") engine = blackout;
-    if (engine != 0) subject.row.blackout_to_engine.push_back(blackout / engine);
+    blackouts[turn] = subject.run->result().round_blackout_ns.back();
+    if (subject.row.implementation == "engine") engine = blackouts[turn];
+  }
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    if (engine != 0 && blackouts[i] != 0) subjects[i].row.blackout_to_engine.push_back(blackouts[i] / engine);
   }
 }
 
@@ -142,7 +148,7 @@ void run_group(const LoadGroup& group, Executors& executors, LoadLog& log) {
       subject.run->check();
     });
   }
-  for (unsigned round = 0; round < rounds; ++round) run_round(subjects);
+  for (unsigned round = 0; round < rounds; ++round) run_round(subjects, round);
   std::vector<report::LoadRow>& rows = log.of(group.name);
   rows.clear();
   for (Subject& subject : subjects) {

@@ -15,6 +15,7 @@ class DrainThenSave final : public Target {
   const char* name() const noexcept override { return "drain_then_save"; }
 
   bool acquire(Token token) noexcept override {
+    if (draining_.load(std::memory_order_relaxed)) return false;
     in_flight_.fetch_add(1);  // sequentially consistent with the look at draining_: save() does it the other way round
     if (draining_.load()) {
       in_flight_.fetch_sub(1);

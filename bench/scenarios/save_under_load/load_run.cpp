@@ -151,13 +151,13 @@ void LoadRun::run(Phase phase) {
   if (phase == Phase::kWithout) {
     wait_until(running.start_ns + spec_.phase_ns);
   } else {
-    saves(running);
+    saves(running, phase);
   }
   running.stop();
   note(running, phase);
 }
 
-void LoadRun::saves(Running& running) {
+void LoadRun::saves(Running& running, Phase phase) {
   std::vector<std::uint64_t> blackouts;
   do {
     wait_until(base::now_ns() + spec_.gap_ns);
@@ -165,10 +165,12 @@ void LoadRun::saves(Running& running) {
     const Saved saved = target_->save(nullptr);
     running.traffic.tell_guest();
     running.traffic.saving.end();
+    if (phase != Phase::kDuring) continue;
     blackouts.push_back(saved.blackout_ns);
     result_.saved_packets += saved.packets;
     result_.deferred += saved.deferred;
   } while (base::now_ns() < running.start_ns + spec_.phase_ns);
+  if (phase != Phase::kDuring) return;  // of a VSP that does nothing
   result_.blackout_ns.insert(result_.blackout_ns.end(), blackouts.begin(), blackouts.end());
   result_.round_blackout_ns.push_back(middle(std::move(blackouts)));
 }

@@ -31,7 +31,7 @@ class LoadRun {
   class Running;
 
   void run(Phase phase);
-  void saves(Running& running);
+  void saves(Running& running, Phase phase);
   void note(Running& running, Phase phase);
 
   const LoadSpec spec_;

@@ -10,10 +10,11 @@
 namespace vmbsave::bench {
 namespace {
 
-// Whether the processor says that its counter runs at one rate in all its states.
+// Whether the processor says that its counter runs at one rate in all its states, and can be read in order.
 bool counter_is_even() {
 #if defined(__x86_64__)
   unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(0x8000'0001u, &a, &b, &c, &d) == 0 || (d >> 27 & 1) == 0) return false;  // rdtscp
   return __get_cpuid(0x8000'0007u, &a, &b, &c, &d) != 0 && (d >> 8 & 1) != 0;
 #else
   return false;
@@ -38,8 +39,8 @@ Ticks::Ticks() : counter_(counter_is_even()) {
   }
   std::array<std::uint64_t, 1001> gaps{};
   for (std::uint64_t& gap : gaps) {
-    const std::uint64_t before = now();
-    gap = now() - before;
+    const std::uint64_t start = before();
+    gap = after() - start;
   }
   std::nth_element(gaps.begin(), gaps.begin() + gaps.size() / 2, gaps.end());
   cost_ns_ = to_ns(gaps[gaps.size() / 2]);

@@ -45,20 +45,21 @@ void Traffic::on_delivery(void* context, Token token) {
     return;
   }
   packet.here = false;
-  const std::uint64_t now = self.clock_.now();
   if (serving == &self) {
-    self.seen_at_ = now;
     ++self.by_vsp_;
-    self.times.delivery.add(self.clock_.to_ns(now - std::min(now, packet.intended)));
+    if (self.measuring_) self.times.delivery.add(self.since(packet.intended, self.clock_.now()));
     self.free_.push_back(token);
     return;
   }
-  self.seen_by_saver_.add(self.clock_.to_ns(now - std::min(now, packet.intended)));
   self.returned_[self.by_saver_ % self.returned_.size()] = token;
   if (++self.by_saver_ % kBatch == 0) self.tell_guest();
 }
 
 void Traffic::tell_guest() noexcept {
+  const std::uint64_t now = clock_.now();
+  for (; told_ != by_saver_; ++told_) {
+    seen_by_saver_.add(since(in_flight_[returned_[told_ % returned_.size()]].intended, now));
+  }
   returned_count_.store(by_saver_, std::memory_order_release);  // the tokens, for take_returned()
 }
 
@@ -71,9 +72,9 @@ bool Traffic::acquire_one(Target& target, std::uint64_t intended) {
   const Token token = free_.back();
   in_flight_[token] = {intended + service_, true};
   const std::uint64_t save = saving.read();
-  const std::uint64_t start = clock_.now();
+  const std::uint64_t start = clock_.before();
   const bool taken = target.acquire(token);
-  const std::uint64_t end = clock_.now();
+  const std::uint64_t end = clock_.after();
   if ((save != 0) == overlaps(save)) times.acquire.add(clock_.to_ns(end - start));
   if (!taken) {
     in_flight_[token].here = false;
@@ -82,7 +83,7 @@ bool Traffic::acquire_one(Target& target, std::uint64_t intended) {
   }
   free_.pop_back();
   ++issued;
-  if (interval_ != 0) times.arrival.add(clock_.to_ns(end - std::min(end, intended)));
+  if (interval_ != 0) times.arrival.add(since(intended, end));
   due_[(first_due_ + due_count_++) % due_.size()] = {token, intended + service_};
   return true;
 }
@@ -92,12 +93,12 @@ void Traffic::complete_one(Target& target) {
   first_due_ = (first_due_ + 1) % due_.size();
   --due_count_;
   const std::uint64_t save = saving.read();
-  const std::uint64_t start = clock_.now();
-  if (interval_ == 0) in_flight_[due.token].intended = start;
+  if (interval_ == 0) in_flight_[due.token].intended = clock_.now();
+  const std::uint64_t start = clock_.before();
   target.complete(due.token);
-  const std::uint64_t end = clock_.now();
+  const std::uint64_t end = clock_.after();
   // In a phase without saves the number stays 0; with saves, only what overlaps one counts.
-  if ((save != 0) == overlaps(save)) times.complete.add(clock_.to_ns(end - start));
+  if (measuring_ && (save != 0) == overlaps(save)) times.complete.add(clock_.to_ns(end - start));
 }
 
 bool Traffic::arrival_due(std::uint64_t now) const noexcept {
@@ -155,6 +156,11 @@ void Traffic::idle() {
 }
 
 void Traffic::drain(Target& target, std::uint64_t patience_ns) {
+  const std::uint64_t end = clock_.now();
+  while (due_count_ != 0 && due_[first_due_].at <= end) complete_one(target);
+  take_returned();
+  served_ = by_vsp_ + returned_taken_;
+  measuring_ = false;
   while (due_count_ != 0) complete_one(target);
   std::uint64_t delivered_before = 0;
   std::uint64_t since = clock_.now();
@@ -173,8 +179,7 @@ void Traffic::drain(Target& target, std::uint64_t patience_ns) {
 
 void Traffic::close(std::uint64_t phase_ns) {
   times.delivery.add(seen_by_saver_);
-  times.per_second = {static_cast<double>(delivered()) * 1e9 /
-                      static_cast<double>(std::max<std::uint64_t>(phase_ns, 1))};
+  times.per_second = {static_cast<double>(served_) * 1e9 / static_cast<double>(std::max<std::uint64_t>(phase_ns, 1))};
 }
 
 }  // namespace vmbsave::bench

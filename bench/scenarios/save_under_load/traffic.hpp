@@ -1,6 +1,7 @@
 // traffic.hpp: the VSP's thread and the guest of one phase: packets come, are served, are completed, and are seen.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -17,7 +18,8 @@ class SaveFlag {
  public:
   void begin() noexcept { number_.store(number_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   void end() noexcept { begin(); }
-  // Odd: a save runs. acquire: pairs with the release above, so that two readings enclose a call.
+  // Odd: a save runs. acquire: pairs with the release above. Two readings enclose a call, whose own atomic operation
+  // and readings of the clock keep them apart.
   std::uint64_t read() const noexcept { return number_.load(std::memory_order_acquire); }
 
  private:
@@ -38,14 +40,14 @@ class Traffic {
   // Until stop(): serves, or only looks at the clock.
   void serve(Target& target);
   void idle();
-  // Completes what is in flight, and waits until all has been seen. What has not after `patience_ns` without a
-  // delivery is lost.
+  // Completes what is due, then, unmeasured, all that is in flight, and waits until it has been seen. What has not
+  // after `patience_ns` without a delivery is lost.
   void drain(Target& target, std::uint64_t patience_ns);
 
   // ---- the saver's thread ----
 
   void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
-  void tell_guest() noexcept;  // of the deliveries so far; after a save
+  void tell_guest() noexcept;  // of the deliveries so far, which it sees now; after a save
   bool filled() const noexcept { return filled_.load(std::memory_order_acquire); }
   SaveFlag saving;
 
@@ -70,6 +72,9 @@ class Traffic {
     std::uint64_t at;
   };
 
+  std::uint64_t since(std::uint64_t intended, std::uint64_t now) const noexcept {
+    return clock_.to_ns(now - std::min(now, intended));
+  }
   bool overlaps(std::uint64_t before) const noexcept { return (before & 1) != 0 || saving.read() != before; }
   void take_returned();
   bool acquire_one(Target& target, std::uint64_t intended);
@@ -87,9 +92,10 @@ class Traffic {
   std::size_t first_due_ = 0;
   std::size_t due_count_ = 0;
   std::uint64_t next_arrival_ = 0;
-  std::uint64_t seen_at_ = 0;  // by the delivery of the call that runs; 0: it was deferred
   std::uint64_t by_vsp_ = 0;
   std::uint64_t returned_taken_ = 0;
+  bool measuring_ = true;
+  std::uint64_t served_ = 0;  // delivered, while measuring
 
   std::atomic<bool> stop_{false};
   std::atomic<bool> filled_{false};
@@ -99,6 +105,7 @@ class Traffic {
   std::vector<Token> returned_;
   Histogram seen_by_saver_;
   std::uint64_t by_saver_ = 0;
+  std::uint64_t told_ = 0;  // of these
 };
 
 }  // namespace vmbsave::bench
