@@ -74,7 +74,7 @@ class PacketTable {
     do {
       if (sync::is_frozen(found)) return false;
       VMBSAVE_ASSERT(state(found, slot) == SlotState::kInUse);
-      // [claim] acquire: as there.
+      // [retake] acquire: the last save's reading of the packet is over.
     } while (!word(slot).compare_exchange_acquire(found, found - unit(slot)));
     return true;  // a freeze that came meanwhile finds the slot in transit
   }

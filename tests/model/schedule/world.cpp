@@ -194,6 +194,16 @@ void World::wait_round() {
 std::uint64_t World::load(Location& location, bool acquire) {
   if (!inside()) return location.messages.back().value;
   point();
+  const std::size_t number = choose(location);
+  const Message& message = location.messages[number];
+  if (acquire) view().join(message.view);
+  see(location, number);
+  note(number + 1 != location.messages.size() ? "reads an old" : "reads", location, message.value);
+  return message.value;
+}
+
+// Which message a load reads: none that is older than what its thread has seen.
+std::size_t World::choose(const Location& location) {
   Thread& self = *threads_[running_];
   const std::size_t newest = location.messages.size() - 1;
   const std::size_t choices = newest - self.view.atom(location.id) + 1;
@@ -206,12 +216,12 @@ std::uint64_t World::load(Location& location, bool acquire) {
     self.stale = true;
     ++stale_loads_;
   }
-  const Message& message = location.messages[newest - back];
-  if (acquire) self.view.join(message.view);
-  std::uint16_t& seen = self.view.atom(location.id);
-  seen = std::max(seen, static_cast<std::uint16_t>(newest - back));
-  note(back != 0 ? "reads an old" : "reads", location, message.value);
-  return message.value;
+  return newest - back;
+}
+
+void World::see(const Location& location, std::size_t number) {
+  std::uint16_t& seen = view().atom(location.id);
+  seen = std::max(seen, static_cast<std::uint16_t>(number));
 }
 
 void World::store(Location& location, std::uint64_t value, bool release) {
@@ -234,23 +244,29 @@ void World::store(Location& location, std::uint64_t value, bool release) {
 }
 
 bool World::compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t desired, bool acquire) {
-  if (inside()) point();
-  const Message& newest = location.messages.back();
-  if (newest.value != expected) {
-    expected = newest.value;
-    note("compares in vain", location, expected);
-    if (inside()) {
-      const Thread& self = *threads_[running_];
-      if (self.operation != nullptr && view().atom(location.id) + 1u == location.messages.size()) {
-        fail(std::string(self.operation) + " compares in vain, and nothing has changed");
-      }
-      ++threads_[running_]->updates;
-      view().atom(location.id) = static_cast<std::uint16_t>(location.messages.size() - 1);
-    }
-    return false;
+  std::size_t number = location.messages.size() - 1;
+  if (inside()) {
+    point();
+    number = choose(location);
+    // In vain it is a load. Else it reads the newest.
+    if (location.messages[number].value == expected) number = location.messages.size() - 1;
   }
-  append(location, desired, acquire, false);
-  return true;
+  const std::uint64_t found = location.messages[number].value;
+  if (found == expected) {
+    append(location, desired, acquire, false);
+    return true;
+  }
+  expected = found;
+  note("compares in vain", location, expected);
+  if (inside()) {
+    Thread& self = *threads_[running_];
+    if (self.operation != nullptr && view().atom(location.id) + 1u == location.messages.size()) {
+      fail(std::string(self.operation) + " compares in vain, and nothing has changed");
+    }
+    ++self.updates;
+    see(location, number);
+  }
+  return false;
 }
 
 // Of a read-modify-write: reads the newest and stores.

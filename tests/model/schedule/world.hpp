@@ -3,9 +3,10 @@
 //
 // Memory: each atomic keeps its messages, in the order of their stores. A load may read any message that is not older
 // than the last that its thread has seen of the atomic, or knows of through an acquire. Read-modify-writes read the
-// newest, and go on with the release sequence of what they read. A store is the newest message: exact for atomics that
-// one thread at a time stores to, which is what the engine has. Not modelled: load buffering (a load that reads what is
-// stored later), and stores by several threads at once to one atomic that are ordered otherwise than they came.
+// newest, and go on with the release sequence of what they read; a compare-exchange in vain is a load. A store is the
+// newest message: exact for atomics that one thread at a time stores to, which is what the engine has. Not modelled:
+// load buffering (a load that reads what is stored later), and stores by several threads at once to one atomic that are
+// ordered otherwise than they came.
 #pragma once
 
 #include <setjmp.h>
@@ -131,6 +132,8 @@ class World {
   [[noreturn]] void resume();
   void pick(bool goes_on);
   void note(const char* what, const Location& location, std::uint64_t value) const;
+  std::size_t choose(const Location& location);
+  void see(const Location& location, std::size_t number);
   void append(Location& location, std::uint64_t value, bool acquire, bool release);
   static void enter();
 

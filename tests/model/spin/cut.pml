@@ -196,16 +196,26 @@ give_up:
            clear(a)
         :: else ->
            d_step { c=w[a]; w[a]=w[a]-FROZEN };
-           i=a*NSLOT;
+           i=a*NSLOT;                             /* what was taken while the word was frozen, released at once */
            do
            :: i==(a+1)*NSLOT -> break
            :: else ->
               if
 #ifdef M_THAW_TAKES_ALL
-              :: STATE(c,i)==DONE -> deliver_and_release(i)
+              :: STATE(c,i)==DONE -> DELIVER(i); n=n+3*UNIT(i)
 #else
-              :: STATE(c,i)==DONE && STATE(f[a],i)!=DONE -> deliver_and_release(i)
+              :: STATE(c,i)==DONE && STATE(f[a],i)!=DONE -> DELIVER(i); n=n+3*UNIT(i)
 #endif
+              :: else -> skip
+              fi;
+              i++
+           od;
+           if :: n!=0 -> d_step { w[a]=w[a]-n; n=0 } :: else -> skip fi;
+           i=a*NSLOT;
+           do
+           :: i==(a+1)*NSLOT -> break
+           :: else ->
+              if
 #ifdef M_THAW_NO_TAKE
               :: STATE(c,i)==DEFERRED -> DELIVER(i); SUB(i,4,v)
 #elif !defined(M_THAW_FORGETS)

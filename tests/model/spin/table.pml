@@ -111,8 +111,7 @@ inline retake(i, got) {
            CAS(i,v,v-UNIT(i),got);
            if :: got -> break :: else -> skip fi
         fi
-     od;
-     if :: got && EPOCH(i)!=0 -> publish(i); got=false :: else -> skip fi
+     od
   fi
 }
 
