@@ -59,7 +59,9 @@ static_assert(sizeof(Packet) == base::kCacheLine, "one line, so that a save touc
 
 #if VMBSAVE_CHECK >= 2
 // A handle of a packet of the guest's says which use of its slot it means, in the upper 16 bits, which no address of a
-// process has: so that one that is kept too long is found out also when its slot is in use again.
+// process has: so that one that is kept too long is found out also when its slot is in use again, but for the packet
+// that comes exactly a multiple of 65,535 packets of the channel later. Such a look may race with the arrival of the
+// next packet: a VSP that makes it is wrong already.
 inline constexpr unsigned kAddressBits = 48;
 inline std::uintptr_t generation(const Packet& packet) noexcept {
   return packet.origin == Origin::kSlot ? static_cast<std::uintptr_t>(packet.sequence % 0xFFFF + 1) : 0;

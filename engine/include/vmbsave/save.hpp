@@ -12,7 +12,10 @@
 ///   delivered at that moment, at most until SaveOptions::deadline_ns, and for nothing else.
 /// - A save blocks as a whole: another save, and a channel that comes or goes, is refused until its end.
 /// - Locks: of its channel, for packets that the VSP allocates, frees, sends or gets answered, so also for the
-///   completion of a packet that was restored into an allocated one; none between two channels.
+///   completion of a packet that was restored into an allocated one. Through kmcl_ext.h also for
+///   VmbsChannelProcessIncoming itself (not while it is inside the VSP), for the completion that wakes a reader which
+///   stands on the channel's quota, and for one before the guest has opened the channel. A reader at the quota waits
+///   for the deliveries that run at that moment. No lock is shared by two channels.
 #pragma once
 
 #include <cstdint>
