@@ -35,6 +35,7 @@ LoadSpec blackout(bool pinned) {
           .gap_ns = 15 * kMillisecond,
           .pinned = pinned,
           .save_threads = pinned ? 1u : 2u,
+          .measured_every = 7,  // odd: calls of acquire and complete take turns
           .phase_ns = 120 * kMillisecond,
           .rounds = 22};
 }

@@ -52,6 +52,7 @@ Json row_json(const LoadRow& row) {
   json["gap_ns"] = row.spec.gap_ns;
   json["pinned"] = row.spec.pinned;
   json["save_threads"] = row.spec.save_threads;
+  json["measured_every"] = row.spec.measured_every;
   json["error"] = row.error.empty() ? Json(nullptr) : Json(row.error);
   json["rounds"] = result.round_blackout_ns.size();
   json["saves"] = result.blackout_ns.size();

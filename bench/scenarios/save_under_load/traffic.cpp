@@ -68,14 +68,22 @@ void Traffic::take_returned() {
   for (; returned_taken_ != count; ++returned_taken_) free_.push_back(returned_[returned_taken_ % returned_.size()]);
 }
 
+template <class Call>
+bool Traffic::timed(Histogram& calls, Call&& call) {
+  if (!measuring_ || ++calls_ % spec_.measured_every != 0) return call();
+  const std::uint64_t save = saving.read();
+  const std::uint64_t start = clock_.before();
+  const bool result = call();
+  const std::uint64_t end = clock_.after();
+  // In a phase without saves the number stays 0; with saves, only what overlaps one counts.
+  if ((save != 0) == overlaps(save)) calls.add(clock_.to_ns(end - start));
+  return result;
+}
+
 bool Traffic::acquire_one(Target& target, std::uint64_t intended) {
   const Token token = free_.back();
   in_flight_[token] = {intended + service_, true};
-  const std::uint64_t save = saving.read();
-  const std::uint64_t start = clock_.before();
-  const bool taken = target.acquire(token);
-  const std::uint64_t end = clock_.after();
-  if ((save != 0) == overlaps(save)) times.acquire.add(clock_.to_ns(end - start));
+  const bool taken = timed(times.acquire, [&] { return target.acquire(token); });
   if (!taken) {
     in_flight_[token].here = false;
     ++refused;
@@ -83,7 +91,7 @@ bool Traffic::acquire_one(Target& target, std::uint64_t intended) {
   }
   free_.pop_back();
   ++issued;
-  if (interval_ != 0) times.arrival.add(since(intended, end));
+  if (interval_ != 0) times.arrival.add(since(intended, clock_.now()));
   due_[(first_due_ + due_count_++) % due_.size()] = {token, intended + service_};
   return true;
 }
@@ -92,13 +100,8 @@ void Traffic::complete_one(Target& target) {
   const Due due = due_[first_due_];
   first_due_ = (first_due_ + 1) % due_.size();
   --due_count_;
-  const std::uint64_t save = saving.read();
   if (interval_ == 0) in_flight_[due.token].intended = clock_.now();
-  const std::uint64_t start = clock_.before();
-  target.complete(due.token);
-  const std::uint64_t end = clock_.after();
-  // In a phase without saves the number stays 0; with saves, only what overlaps one counts.
-  if (measuring_ && (save != 0) == overlaps(save)) times.complete.add(clock_.to_ns(end - start));
+  (void)timed(times.complete, [&] { return target.complete(due.token), true; });
 }
 
 bool Traffic::arrival_due(std::uint64_t now) const noexcept {

@@ -76,6 +76,8 @@ class Traffic {
     return clock_.to_ns(now - std::min(now, intended));
   }
   bool overlaps(std::uint64_t before) const noexcept { return (before & 1) != 0 || saving.read() != before; }
+  template <class Call>
+  bool timed(Histogram& calls, Call&& call);
   void take_returned();
   bool acquire_one(Target& target, std::uint64_t intended);
   void complete_one(Target& target);
@@ -95,6 +97,7 @@ class Traffic {
   std::uint64_t by_vsp_ = 0;
   std::uint64_t returned_taken_ = 0;
   bool measuring_ = true;
+  std::uint64_t calls_ = 0;
   std::uint64_t served_ = 0;  // delivered, while measuring
 
   std::atomic<bool> stop_{false};
