@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Gives the process to vmbsave-bench, which lies beside this program.
-int run(std::vector<std::string> arguments) {
+int run_bench(std::vector<std::string> arguments) {
   const fs::path bench = fs::read_symlink("/proc/self/exe").parent_path() / "vmbsave-bench";
   arguments.insert(arguments.begin(), bench.string());
   std::vector<char*> words;
@@ -34,7 +34,7 @@ void add_bench(CLI::App& app, Command& chosen) {
       app.add_subcommand("bench", "Runs vmbsave-bench, with all that follows: vmbsave bench --help.");
   command->set_help_flag();
   command->prefix_command();
-  command->callback([command, &chosen] { chosen = [command] { return run(command->remaining()); }; });
+  command->callback([command, &chosen] { chosen = [command] { return run_bench(command->remaining()); }; });
 }
 
 }  // namespace vmbsave::cli

@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr const char* kDescription =
+constexpr const char* kToolDescription =
     "Saves and restores the in-use packets of VMBus channels, and measures it.\n"
     "Exit codes: 0 all is well, 1 something checked does not hold, 2 the input or the command line is not usable.";
 
@@ -53,7 +53,7 @@ std::string chosen_name(const CLI::App& app) {
 int main(int argc, char** argv) {
   using namespace vmbsave::cli;
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
-  CLI::App app(kDescription, "vmbsave");
+  CLI::App app(kToolDescription, "vmbsave");
   app.require_subcommand(1);
   app.set_version_flag("--version", "vmbsave " VMBSAVE_VERSION);
   Command chosen;

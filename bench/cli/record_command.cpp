@@ -14,17 +14,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kDescription =
+constexpr const char* kRecordDescription =
     "Keeps a run: a new folder UTC-MACHINE-COMMIT with each JSON compressed and the tables made of them, and the "
     "README's part that is made from the newest run of each machine.";
 
-constexpr const char* kExamples =
+constexpr const char* kRecordExamples =
     "Examples:\n"
     "  vmbsave record --results results --readme README.md bench.json replay-1.json replay-2.json\n"
     "  vmbsave record --results results --readme README.md           only makes the README's part again\n"
     "  vmbsave record --results results --readme README.md --check   exit code 1 if that would change it";
 
-struct Arguments {
+struct RecordArguments {
   std::string results;
   std::string readme;
   std::vector<std::string> files;
@@ -32,7 +32,7 @@ struct Arguments {
   bool allow_changes = false;
 };
 
-void expect_usable(const Arguments& arguments) {
+void expect_usable(const RecordArguments& arguments) {
   if (arguments.check && !arguments.files.empty()) throw CLI::ValidationError("--check", "takes no FILE");
   if (arguments.check && arguments.readme.empty()) throw CLI::ValidationError("--check", "needs --readme");
   if (arguments.files.empty() && arguments.readme.empty()) {
@@ -49,14 +49,14 @@ std::string result_name(const fs::path& file) {
   return name.string();
 }
 
-void record(const Arguments& arguments) {
+void record(const RecordArguments& arguments) {
   std::vector<report::ResultFile> files;
   for (const std::string& file : arguments.files) files.push_back({result_name(file), report::read_text(file)});
   const fs::path folder = report::record_results(arguments.results, files, arguments.allow_changes);
   fmt::print("{}\n", folder.string());
 }
 
-int check(const Arguments& arguments) {
+int check_readme(const RecordArguments& arguments) {
   const std::string text = report::read_text(arguments.readme);
   if (report::with_results(arguments.readme, text, arguments.results) == text) return kOk;
   fmt::print(stderr, "vmbsave: {} is not what {} makes; run: vmbsave record --results {} --readme {}\n",
@@ -64,9 +64,9 @@ int check(const Arguments& arguments) {
   return kFailed;
 }
 
-int run(const Arguments& arguments) {
+int run_record(const RecordArguments& arguments) {
   expect_usable(arguments);
-  if (arguments.check) return check(arguments);
+  if (arguments.check) return check_readme(arguments);
   fs::create_directories(arguments.results);
   std::string readme;
   if (!arguments.readme.empty()) {
@@ -83,9 +83,9 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 void add_record(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("record", kDescription);
-  command->footer(kExamples);
-  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* const command = app.add_subcommand("record", kRecordDescription);
+  command->footer(kRecordExamples);
+  const auto arguments = std::make_shared<RecordArguments>();
   command->add_option("--results", arguments->results, "folder of the runs")->required();
   command->add_option("--readme", arguments->readme,
                       "file with the lines <!-- results --> and <!-- end of results -->");
@@ -93,7 +93,7 @@ void add_record(CLI::App& app, Command& chosen) {
   command->add_flag("--allow-changes", arguments->allow_changes,
                     "also what was built from files that are not committed");
   command->add_option("FILE", arguments->files, "JSON of vmbsave-bench (one) and of replays");
-  command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
+  command->callback([arguments, &chosen] { chosen = [arguments] { return run_record(*arguments); }; });
 }
 
 }  // namespace vmbsave::cli

@@ -19,12 +19,12 @@
 namespace vmbsave::cli {
 namespace {
 
-constexpr const char* kDescription =
+constexpr const char* kReplayDescription =
     "Replays a storage trace in virtual time, stops it, saves every packet in use, checks each saved packet byte for "
     "byte against the "
     "trace, restores them into fresh channels and checks again.";
 
-constexpr const char* kExamples =
+constexpr const char* kReplayExamples =
     "Examples:\n"
     "  vmbsave replay --trace sample_trace.tar.xz\n"
     "  vmbsave replay --trace disk.vscsi --service-time 1ms --threads 2\n"
@@ -32,7 +32,7 @@ constexpr const char* kExamples =
     "Octf traces hold measured completions; a vSCSI version 1 trace has none, so a request completes one service time\n"
     "after it was submitted (10ms unless given).";
 
-struct Arguments {
+struct ReplayArguments {
   std::string trace;
   std::string profile;
   std::string service_time;
@@ -45,13 +45,13 @@ struct Arguments {
 
 constexpr std::uint64_t kDefaultServiceTimeNs = 10'000'000;
 
-trace::Trace load(const Arguments& arguments, Progress& progress) {
+trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
   if (arguments.trace.empty()) return trace::from_profile(arguments.profile);
   return trace::read(arguments.trace,
                      [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); });
 }
 
-void parse_times(Arguments& arguments) {
+void parse_times(ReplayArguments& arguments) {
   replay::Options& options = arguments.options;
   options.replication.shift_ns = parse_duration("--shift", arguments.shift);
   if (!arguments.service_time.empty()) {
@@ -89,7 +89,7 @@ replay::Result replay_named(const std::string& name, const trace::Trace& trace, 
   }
 }
 
-int run(Arguments& arguments) {
+int run_replay(ReplayArguments& arguments) {
   parse_times(arguments);
   Progress progress;
   const trace::Trace trace = load(arguments, progress);
@@ -115,9 +115,9 @@ int run(Arguments& arguments) {
 }  // namespace
 
 void add_replay(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("replay", kDescription);
-  command->footer(kExamples);
-  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* const command = app.add_subcommand("replay", kReplayDescription);
+  command->footer(kReplayExamples);
+  const auto arguments = std::make_shared<ReplayArguments>();
   replay::Options& options = arguments->options;
   auto* const source = command->add_option_group("source");
   source->require_option(1);
@@ -155,7 +155,7 @@ void add_replay(CLI::App& app, Command& chosen) {
       ->add_option("--image", options.image_file, "write the image to FILE (FILE.0, FILE.1, ... with several epochs)")
       ->check(given);
   command->add_flag("--json", arguments->json, "JSON on standard output, nothing else");
-  command->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
+  command->callback([arguments, &chosen] { chosen = [arguments] { return run_replay(*arguments); }; });
 }
 
 }  // namespace vmbsave::cli

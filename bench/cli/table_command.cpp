@@ -12,7 +12,7 @@
 namespace vmbsave::cli {
 namespace {
 
-int run(const std::vector<std::string>& files) {
+int run_table(const std::vector<std::string>& files) {
   report::ResultsTable table;
   for (const std::string& file : files) {
     const nlohmann::ordered_json json = report::read_json(file);
@@ -40,7 +40,7 @@ void add_table(CLI::App& app, Command& chosen) {
       "table", "Prints the results of benchmarks as a table each, and those of replays as one table.");
   const auto files = std::make_shared<std::vector<std::string>>();
   command->add_option("FILE", *files, "JSON of vmbsave-bench or of a replay, also compressed (.json.xz)")->required();
-  command->callback([files, &chosen] { chosen = [files] { return run(*files); }; });
+  command->callback([files, &chosen] { chosen = [files] { return run_table(*files); }; });
 }
 
 }  // namespace vmbsave::cli
