@@ -57,11 +57,13 @@ LatencyRun::LatencyRun(Contestants contestants, std::uint64_t saves, bool cold)
   samples_.first_save_ns = contestants_.subject->save();
   contestants_.floor->save();
   contestants_.sequential->save();
+  if (contestants_.engine) contestants_.engine->save();
   expect_no_difference();
   samples_.image_bytes = contestants_.subject->image_bytes();
   samples_.save_ns.reserve(saves);
   samples_.page_faults.reserve(saves);
   samples_.ratio_to_floor.reserve(floor_pairs_);
+  if (contestants_.engine) samples_.ratio_to_engine.reserve(floor_pairs_);
   samples_.times_faster_than_documented_sequential.reserve(sequential_pairs_);
   if (contestants_.subject->report() == nullptr) return;
   for (auto& phase : samples_.phase_ns) phase.reserve(saves);
@@ -112,6 +114,9 @@ std::uint64_t LatencyRun::save() {
     if (!floor_first) floor_ns = run_neighbour(*contestants_.floor);
     samples_.ratio_to_floor.push_back(ratio(ns, floor_ns));
   }
+  if (with_floor && contestants_.engine) {
+    samples_.ratio_to_engine.push_back(ratio(ns, run_neighbour(*contestants_.engine)));
+  }
   if (with_sequential) {
     samples_.times_faster_than_documented_sequential.push_back(ratio(run_neighbour(*contestants_.sequential), ns));
   }
@@ -122,6 +127,7 @@ void LatencyRun::expect_no_difference() const {
   expect_no_difference_of(*contestants_.subject);
   expect_no_difference_of(*contestants_.floor);
   expect_no_difference_of(*contestants_.sequential);
+  if (contestants_.engine) expect_no_difference_of(*contestants_.engine);
 }
 
 void LatencyRun::count_allocator_calls() {

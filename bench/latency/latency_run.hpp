@@ -18,6 +18,7 @@ struct Contestants {
   std::unique_ptr<Implementation> subject;     // what the row is about
   std::unique_ptr<Implementation> floor;       // a copy of the bytes, by the same executor
   std::unique_ptr<Implementation> sequential;  // the documented protocol
+  std::unique_ptr<Implementation> engine;      // beside a peer only
   std::vector<std::span<const std::byte>> packet_memory;
 };
 

@@ -30,8 +30,8 @@ constexpr int kBadInput = 2;
 
 constexpr const char* kHelp =
     "Measures the save latency at scale: how long a VM with many packets in use is saved, by the engine through C++\n"
-    "and through C, beside the documented protocol and beside a plain copy of the same bytes. What was saved is\n"
-    "compared with the packets before it is timed.\n\n"
+    "and through C, beside the documented protocol, a plain copy of the same bytes, and what people would use\n"
+    "instead. What was saved is compared with the packets before it is timed.\n\n"
     "vmbsave-bench [--suite=smoke|quick|full|long|load]   which rows; default: quick\n"
     "              [--out=FILE]                      every save of every row as JSON; see 'vmbsave table FILE'\n"
     "              [flags of Google Benchmark]\n\n"

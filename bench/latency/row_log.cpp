@@ -18,6 +18,7 @@ void append(report::RowSamples& to, const report::RowSamples& from) {
   append(to.allocator_calls, from.allocator_calls);
   append(to.hiccup_ns, from.hiccup_ns);
   append(to.ratio_to_floor, from.ratio_to_floor);
+  append(to.ratio_to_engine, from.ratio_to_engine);
   append(to.times_faster_than_documented_sequential, from.times_faster_than_documented_sequential);
   for (unsigned p = 0; p < kSavePhases; ++p) append(to.phase_ns[p], from.phase_ns[p]);
 }

@@ -14,6 +14,22 @@ const char* kind_name(Kind kind) noexcept {
       return "engine";
     case Kind::kCFace:
       return "c_face";
+    case Kind::kMutexList:
+      return "mutex_list";
+    case Kind::kOpenvmmShape:
+      return "openvmm_shape";
+    case Kind::kQemuShape:
+      return "qemu_shape";
+    case Kind::kPmrMonotonic:
+      return "pmr_monotonic";
+    case Kind::kMallocPerPacket:
+      return "malloc_per_packet";
+    case Kind::kMimallocPerPacket:
+      return "mimalloc_per_packet";
+    case Kind::kTbbScalable:
+      return "tbb_scalable";
+    case Kind::kFlatbuffers:
+      return "flatbuffers";
   }
   return "";
 }

@@ -9,9 +9,24 @@
 
 namespace vmbsave::bench {
 
-enum class Kind : std::uint8_t { kDocumentedSequential, kCopyFloor, kEngine, kCFace };
+enum class Kind : std::uint8_t {
+  kDocumentedSequential,
+  kCopyFloor,
+  kEngine,
+  kCFace,
+  // What people would use instead.
+  kMutexList,
+  kOpenvmmShape,
+  kQemuShape,
+  kPmrMonotonic,
+  kMallocPerPacket,
+  kMimallocPerPacket,
+  kTbbScalable,
+  kFlatbuffers,
+};
 
 const char* kind_name(Kind kind) noexcept;
+constexpr bool is_peer(Kind kind) noexcept { return kind >= Kind::kMutexList; }
 
 struct RowSpec {
   Kind kind = Kind::kEngine;

@@ -27,6 +27,7 @@ void set_counters(benchmark::State& state, const RowSpec& spec, const report::Ro
   if (save.p50) state.counters["ns/packet"] = static_cast<double>(*save.p50) / packets;
   state.counters["image_bytes"] = static_cast<double>(samples.image_bytes);
   set(state, "ratio_to_floor", report::median(samples.ratio_to_floor).p50);
+  set(state, "ratio_to_engine", report::median(samples.ratio_to_engine).p50);
   set(state, "times_faster_than_sequential", report::median(samples.times_faster_than_documented_sequential).p50);
   set(state, "p50_ns", save.p50);
   set(state, "p99_ns", save.p99);

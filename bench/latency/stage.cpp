@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "report/machine.hpp"
+#include "scenarios/save_latency/peers.hpp"
 
 namespace vmbsave::bench {
 namespace {
@@ -21,6 +22,22 @@ std::unique_ptr<Implementation> make(Rig& rig, const RowSpec& spec, Executor& ex
       return make_engine(rig, options);
     case Kind::kCFace:
       return make_c_face(rig, options);
+    case Kind::kMutexList:
+      return make_mutex_list(rig, options);
+    case Kind::kOpenvmmShape:
+      return make_openvmm_shape(rig, options);
+    case Kind::kQemuShape:
+      return make_qemu_shape(rig, options);
+    case Kind::kPmrMonotonic:
+      return make_pmr_monotonic(rig, options);
+    case Kind::kMallocPerPacket:
+      return make_malloc_per_packet(rig, options);
+    case Kind::kMimallocPerPacket:
+      return make_mimalloc_per_packet(rig, options);
+    case Kind::kTbbScalable:
+      return make_tbb_scalable(rig, options);
+    case Kind::kFlatbuffers:
+      return make_flatbuffers(rig, options);
   }
   throw std::logic_error("no such implementation");
 }
@@ -84,6 +101,11 @@ Contestants Stage::contestants(const RowSpec& spec) {
   contestants.floor = make(rig, reference, executor);
   reference.kind = Kind::kDocumentedSequential;
   contestants.sequential = make(rig, reference, executor);
+  if (is_peer(spec.kind)) {
+    reference.kind = Kind::kEngine;
+    reference.plan = SavePlan::kFused;
+    contestants.engine = make(rig, reference, executor);
+  }
   contestants.packet_memory = rig.packet_memory();
   return contestants;
 }

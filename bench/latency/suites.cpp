@@ -13,6 +13,7 @@ using Rows = std::vector<RowSpec>;
 constexpr auto kExact = SavePlan::kExact;
 constexpr auto kFused = SavePlan::kFused;
 constexpr unsigned kSaves = 1000;
+constexpr unsigned kSavesOfPeers = 150;     // enough for a median; most of them are slow
 constexpr unsigned kSavesAtTheLimits = 20;  // of a second or so each
 
 // Every implementation at one point, warm and cold, with and without the checksum, with `many` threads and with one.
@@ -55,6 +56,18 @@ void add_factor(Rows& rows, const Point& point, unsigned threads) {
   rows.push_back({.kind = Kind::kCFace, .point = point, .threads = threads, .saves = kSaves});
 }
 
+// What people would use instead: those with one thread, and those with as many as there are.
+void add_peers(Rows& rows, const Point& point, unsigned many, unsigned saves) {
+  const auto add = [&](Kind kind, unsigned threads) {
+    rows.push_back({.kind = kind, .point = point, .threads = threads, .saves = saves});
+  };
+  for (const Kind kind : {Kind::kMutexList, Kind::kOpenvmmShape, Kind::kFlatbuffers}) add(kind, 1);
+  for (const Kind kind :
+       {Kind::kQemuShape, Kind::kPmrMonotonic, Kind::kMallocPerPacket, Kind::kMimallocPerPacket, Kind::kTbbScalable}) {
+    for (const unsigned threads : {1u, many}) add(kind, threads);
+  }
+}
+
 // What the quick suite leaves out of the C face at its point.
 void add_c_face(Rows& rows, unsigned threads) {
   constexpr auto kC = Kind::kCFace;
@@ -68,6 +81,7 @@ void add_c_face(Rows& rows, unsigned threads) {
 
 void add_quick(Rows& rows, unsigned many) {
   add_all(rows, {}, many, kSaves);
+  add_peers(rows, {}, many, kSavesOfPeers);
   add_skew(rows, {}, many, kSaves);
 }
 
@@ -111,6 +125,7 @@ void add_smoke(Rows& rows, unsigned many) {
   constexpr Point kSmall{.channels = 2, .packets = 64};
   constexpr unsigned kFew = 20;
   add_all(rows, kSmall, many, kFew);
+  add_peers(rows, kSmall, many, kFew);
   add_skew(rows, kSmall, many, kFew);
 }
 

@@ -64,6 +64,7 @@ Json row_json(const BenchRow& row) {
   json["hiccup_ns"] = percentiles_json(samples.hiccup_ns);
   json["ns_per_packet"] = ns_per_packet(row);
   json["ratio_to_floor"] = median_json(samples.ratio_to_floor);
+  json["ratio_to_engine"] = samples.ratio_to_engine.empty() ? Json(nullptr) : median_json(samples.ratio_to_engine);
   json["times_faster_than_documented_sequential"] = median_json(samples.times_faster_than_documented_sequential);
   json["page_faults_p50"] = or_null(percentiles(samples.page_faults).p50);
   json["allocator_calls_p50"] = or_null(percentiles(samples.allocator_calls).p50);

@@ -24,6 +24,7 @@ struct RowSamples {
   std::vector<std::uint64_t> allocator_calls;  // of saves that were not timed; empty where nothing counts them
   std::vector<std::uint64_t> hiccup_ns;        // the largest gap of each window
   std::vector<double> ratio_to_floor;          // to the copy beside it
+  std::vector<double> ratio_to_engine;         // of a peer, to the fused save beside it
   std::vector<double> times_faster_than_documented_sequential;   // than the one beside it
   std::array<std::vector<std::uint64_t>, kSavePhases> phase_ns;  // empty for what has no phases
 };

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -82,12 +83,29 @@ TEST_F(Bench, PlansAndAllocatorCallsAreWhatTheRowsSay) {
       EXPECT_TRUE(calls.is_null()) << name;
     } else if (json.at("build").at("check_level") >= 2) {
       EXPECT_FALSE(calls.is_null()) << name;  // each second call gets a guarded buffer of its own
-    } else if (row.at("implementation") == "documented_sequential") {
+    } else if (const std::string by = row.at("implementation"); by == "documented_sequential" || by == "qemu_shape") {
       EXPECT_GE(calls, 2 * 64) << "a heap buffer a packet";
+    } else if (by == "malloc_per_packet" || by == "openvmm_shape") {
+      EXPECT_GE(calls, 64) << "memory a packet";
     } else {
       EXPECT_EQ(calls, 0) << name;
     }
   }
+}
+
+TEST_F(Bench, APeerIsComparedWithTheEngine) {
+  const Outcome outcome = bench("--suite=smoke " + out_flag());
+  ASSERT_EQ(outcome.exit_code, 0);
+  const nlohmann::json json = read_out();
+  std::set<std::string> peers;
+  for (const nlohmann::json& row : json.at("rows")) {
+    if (row.at("ratio_to_engine").is_null()) continue;
+    peers.insert(row.at("implementation"));
+    EXPECT_GT(row.at("ratio_to_engine").at("p50"), 0.0);
+    EXPECT_TRUE(row.at("verified"));
+  }
+  EXPECT_EQ(peers, (std::set<std::string>{"mutex_list", "openvmm_shape", "qemu_shape", "pmr_monotonic",
+                                          "malloc_per_packet", "mimalloc_per_packet", "tbb_scalable", "flatbuffers"}));
 }
 
 TEST_F(Bench, ListsWithoutMeasuring) {

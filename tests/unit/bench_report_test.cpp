@@ -127,6 +127,23 @@ TEST(BenchTable, IsThisText) {
             "12.3 [12.3, 12.3]      3       0      yes\n");
 }
 
+TEST(BenchTable, PeersHaveATableOfTheirOwnBesideTheEngine) {
+  BenchRow peer = row("mutex_list", 1000);
+  peer.samples.ratio_to_engine.assign(1000, 3.25);
+  EXPECT_EQ(tables(json_of({engine_row(1000), peer})),
+            "channels:16/packets:65536/state:32-272, warm\n"
+            "implementation          plan threads cache       ms   p99 ms ns/packet     x floor [95 %]  "
+            "x faster than seq faults  allocs verified\n"
+            "engine                 fused       2  warm    1.000    1.001      15.3  1.50 [1.50, 1.50]  "
+            "12.3 [12.3, 12.3]      3       0      yes\n"
+            "\n"
+            "channels:16/packets:65536/state:32-272, warm, what people would use instead\n"
+            "implementation          plan threads cache       ms   p99 ms ns/packet    x engine [95 %]  "
+            "x faster than seq faults  allocs verified\n"
+            "mutex_list                 -       1  warm    1.000    1.001      15.3  3.25 [3.25, 3.25]  "
+            "12.3 [12.3, 12.3]      3       -      yes\n");
+}
+
 TEST(BenchTable, HasATableAPointWarmAndColdApart) {
   BenchRow cold = engine_row(25);
   cold.cold = true;

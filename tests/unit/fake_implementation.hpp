@@ -20,12 +20,14 @@ struct Script {
   Times subject_ns = [](unsigned) { return 1000; };
   Times floor_ns = [](unsigned) { return 500; };
   Times sequential_ns = [](unsigned) { return 5000; };
+  Times engine_ns;  // none: the row is no peer's
   unsigned subject_differs_from = UINT_MAX;
   unsigned floor_differs_from = UINT_MAX;
   unsigned sequential_differs_from = UINT_MAX;
+  unsigned engine_differs_from = UINT_MAX;
   unsigned allocations = 0;  // in each save of the subject
   const SaveReport* report = nullptr;
-  std::shared_ptr<std::string> order = std::make_shared<std::string>();  // s, f, d: who saved; i: image_memory
+  std::shared_ptr<std::string> order = std::make_shared<std::string>();  // s, f, d, e: who saved; i: image_memory
 };
 
 class Fake : public bench::Implementation {
@@ -82,6 +84,7 @@ inline bench::Contestants contestants(const Script& script) {
   contestants.subject = fake("subject", 's', script.subject_ns, script.subject_differs_from);
   contestants.floor = fake("floor", 'f', script.floor_ns, script.floor_differs_from);
   contestants.sequential = fake("sequential", 'd', script.sequential_ns, script.sequential_differs_from);
+  if (script.engine_ns) contestants.engine = fake("engine", 'e', script.engine_ns, script.engine_differs_from);
   return contestants;
 }
 

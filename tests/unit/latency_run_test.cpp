@@ -48,6 +48,14 @@ TEST(LatencyRun, RatiosAreOfNeighbours) {
   EXPECT_DOUBLE_EQ(samples.times_faster_than_documented_sequential[9], 1e6 / 11'000);
 }
 
+TEST(LatencyRun, APeerRunsBesideTheEngine) {
+  Script script;
+  script.subject_ns = [](unsigned save) { return 1000 * (save + 1); };
+  script.engine_ns = [](unsigned save) { return 250 * (save + 1); };
+  EXPECT_EQ(run(contestants(script), 10).ratio_to_engine, std::vector<double>(10, 4.0));
+  EXPECT_TRUE(run(contestants({}), 10).ratio_to_engine.empty()) << "what is no peer has nobody beside it";
+}
+
 TEST(LatencyRun, TheFloorComesBeforeAndAfterInTurnsThatAreAlwaysTheSame) {
   Script script, again;
   (void)run(contestants(script), 200);
@@ -168,6 +176,10 @@ TEST(LatencyRun, AWrongImageOfANeighbourFailsToo) {
   sequential.sequential_differs_from = 1;
   EXPECT_EQ(failure(floor), "floor: packet 3 differs");
   EXPECT_EQ(failure(sequential), "sequential: packet 3 differs");
+  Script engine;
+  engine.engine_ns = [](unsigned) { return 1000; };
+  engine.engine_differs_from = 1;
+  EXPECT_EQ(failure(engine), "engine: packet 3 differs");
 }
 
 TEST(LatencyRun, AnImageThatGoesWrongMeanwhileFails) {

@@ -40,11 +40,14 @@ TEST(RigPool, KeepsAtLeastOne) {
 
 TEST(Stage, GivesEachRowWhatItNames) {
   Stage stage;
-  for (const Kind kind : {Kind::kDocumentedSequential, Kind::kCopyFloor, Kind::kEngine, Kind::kCFace}) {
+  for (const Kind kind : {Kind::kDocumentedSequential, Kind::kCopyFloor, Kind::kEngine, Kind::kCFace, Kind::kMutexList,
+                          Kind::kOpenvmmShape, Kind::kQemuShape, Kind::kPmrMonotonic, Kind::kMallocPerPacket,
+                          Kind::kMimallocPerPacket, Kind::kTbbScalable, Kind::kFlatbuffers}) {
     const Contestants row = stage.contestants({.kind = kind, .point = kSmall, .threads = 2});
     EXPECT_EQ(row.subject->name(), std::string(kind_name(kind)));
     EXPECT_EQ(row.floor->name(), std::string("copy_floor"));
     EXPECT_EQ(row.sequential->name(), std::string("documented_sequential"));
+    EXPECT_EQ(row.engine != nullptr, is_peer(kind));
     EXPECT_FALSE(row.packet_memory.empty());
   }
 }

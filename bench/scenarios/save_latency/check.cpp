@@ -55,4 +55,19 @@ std::string records_difference(const Rig& rig, std::span<const std::byte> record
   return records.empty() ? "" : fmt::format("{} bytes after the last record", records.size());
 }
 
+std::string records_difference(const Rig& rig, const Records& records) {
+  std::vector<UINT8> scratch;
+  std::size_t number = 0;
+  for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
+    for (const VMBS_VSP_REQUEST& request : rig.requests(c)) {
+      if (number == records.size()) return fmt::format("channel {}: ends early", c);
+      std::span<const std::byte> record = records[number++];
+      std::string why = next_difference(record, request, rig.vsp(), scratch);
+      if (why.empty() && !record.empty()) why = fmt::format("{} bytes after a record", record.size());
+      if (!why.empty()) return fmt::format("channel {}: {}", c, why);
+    }
+  }
+  return number == records.size() ? "" : fmt::format("{} records more than packets", records.size() - number);
+}
+
 }  // namespace vmbsave::bench

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "save/image_view.hpp"
 
@@ -21,5 +22,9 @@ std::string streams_difference(const Rig& rig, std::span<const std::byte> stream
 
 // Of records alone, channel by channel in order of arrival, one behind the other.
 std::string records_difference(const Rig& rig, std::span<const std::byte> records);
+
+// The same of records that lie anywhere.
+using Records = std::vector<std::span<const std::byte>>;
+std::string records_difference(const Rig& rig, const Records& records);
 
 }  // namespace vmbsave::bench

@@ -1,8 +1,6 @@
 // What the documentation of EvtVmbChannelSavePacket leads to, packet by packet on one thread: ask for the size,
 // allocate a buffer, have it filled, append it to the image, free it. The records are the engine's; there are no
 // chunks, no checksums, no directory.
-#include <fmt/format.h>
-
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -10,21 +8,14 @@
 #include "base/clock.hpp"
 #include "kmcl/vm.hpp"
 #include "mem/mapping.hpp"
-#include "save/passes.hpp"
 #include "scenarios/save_latency/check.hpp"
 #include "scenarios/save_latency/implementation.hpp"
 #include "scenarios/save_latency/rig.hpp"
-#include "scenarios/vm/check_failed.hpp"
+#include "scenarios/save_latency/two_calls.hpp"
 #include "scenarios/vm/machine.hpp"
 
 namespace vmbsave::bench {
 namespace {
-
-[[noreturn]] void fail(VMBPACKET packet, NTSTATUS status) {
-  throw CheckFailed(fmt::format("SavePacket of transaction {} failed: {} (0x{:08X})",
-                                packet::from_handle(packet)->transaction_id, status_name(static_cast<Status>(status)),
-                                static_cast<std::uint32_t>(status)));
-}
 
 class DocumentedSequential final : public Implementation {
  public:
@@ -51,32 +42,21 @@ class DocumentedSequential final : public Implementation {
   std::vector<std::span<const std::byte>> image_memory() const override { return {image()}; }
 
  private:
-  static std::uint64_t bytes_of_records(const Rig& rig) {
-    std::uint64_t bytes = 0;
-    for (const auto& requests : rig.requests()) {
-      for (const VMBS_VSP_REQUEST& request : requests) bytes += image::record_bytes(0, request.bytes);
-    }
-    return bytes;
-  }
+  struct Free {
+    void operator()(void* memory) const noexcept { std::free(memory); }
+  };
 
   void save_packet(const packet::ChannelConfig& channel, VMBPACKET packet) {
-    alignas(image::kRecordAlignment) std::byte nothing[image::kRecordAlignment];
-    UINT32 needed = 0;
-    NTSTATUS status = channel.save_packet(channel.handle, packet, nothing, 0, &needed);
-    if (NT_SUCCESS(status)) return append(packet, nullptr, 0);
-    if (needed == 0) fail(packet, status);
-    const UINT32 size = needed;
-    void* const buffer = std::malloc(size);
+    const std::uint32_t size = size_state(channel, packet);
+    if (size == 0) return append(packet, nullptr, 0);
+    const std::unique_ptr<void, Free> buffer(std::malloc(size));
     if (buffer == nullptr) throw std::bad_alloc();
-    status = channel.save_packet(channel.handle, packet, buffer, size, &needed);
-    if (NT_SUCCESS(status)) append(packet, buffer, needed < size ? needed : size);
-    std::free(buffer);
-    if (!NT_SUCCESS(status)) fail(packet, status);
+    append(packet, buffer.get(), save_state(channel, packet, buffer.get(), size));
   }
 
   void append(VMBPACKET packet, const void* state, UINT32 bytes) {
     const auto record_bytes = static_cast<std::uint32_t>(image::record_bytes(0, bytes));
-    if (record_bytes > image_.size() - image_bytes_) fail(packet, STATUS_BUFFER_OVERFLOW);
+    if (record_bytes > image_.size() - image_bytes_) fail_packet(packet, STATUS_BUFFER_OVERFLOW);
     std::byte* at = image_.data() + image_bytes_;
     save::write_lib_buf(*packet::from_handle(packet), record_bytes, bytes, 0, at);
     at += sizeof(image::LibBuf);

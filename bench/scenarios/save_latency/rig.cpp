@@ -164,4 +164,12 @@ std::vector<std::span<const std::byte>> Rig::packet_memory() const {
   return runs;
 }
 
+std::uint64_t bytes_of_records(const Rig& rig) {
+  std::uint64_t bytes = 0;
+  for (const auto& requests : rig.requests()) {
+    for (const VMBS_VSP_REQUEST& request : requests) bytes += image::record_bytes(0, request.bytes);
+  }
+  return bytes;
+}
+
 }  // namespace vmbsave::bench

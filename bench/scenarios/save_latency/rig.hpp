@@ -54,4 +54,7 @@ class Rig {
   std::vector<std::vector<VMBS_VSP_REQUEST>> requests_;  // by channel
 };
 
+// Of all packets of a rig, in records without gaps.
+std::uint64_t bytes_of_records(const Rig& rig);
+
 }  // namespace vmbsave::bench
