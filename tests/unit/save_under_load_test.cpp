@@ -60,9 +60,11 @@ INSTANTIATE_TEST_SUITE_P(Ways, SaveUnderLoad,
 
 TEST(SaveUnderLoadEngine, SavesWhatIsInFlight) {
   LoadSpec spec = small(make_engine_target);
-  spec.service_ns = 50'000'000;  // longer than a phase: all stay in flight
+  spec.service_ns = 3'600'000'000'000;  // all stay in flight, but for the first, which is due at once and comes again
   const LoadResult result = run(spec);
-  EXPECT_EQ(result.saved_packets, 64 * result.blackout_ns.size());
+  const std::uint64_t all = 64 * result.blackout_ns.size();
+  EXPECT_LE(result.saved_packets, all);
+  EXPECT_GE(result.saved_packets + spec.rounds, all) << "a save may find the first one on its way, once a round";
 }
 
 TEST(SaveUnderLoadEngine, IsIdleInItsOwnPhaseOnly) {
