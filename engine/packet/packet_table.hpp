@@ -117,11 +117,12 @@ class PacketTable {
     std::uint64_t old = word(slot).fetch_add_acq_rel(unit(slot));
     if (state(old, slot) != SlotState::kInUse) return undo_misuse(slot);
     if (sync::is_frozen(old)) return CompleteOutcome::kDeferred;
-    while (control.saving()) {
-      // [defer] acquire: whoever finds the word thawed finds the epoch idle, also after a begin that gave up.
+    for (std::uint64_t epoch; (epoch = control.epoch()) != Control::kIdle;) {
+      // [defer] acquire: whoever finds the word thawed finds out that its save gave up, and whether another one runs.
       old = word(slot).fetch_add_acquire(unit(slot));  // Done -> Deferred
-      if (sync::is_frozen(old) || control.saving()) return CompleteOutcome::kDeferred;
-      if (!take_deferred(slot)) return CompleteOutcome::kDeferred;  // the save gave up, and its saver was first
+      // A save that does not give up waits for this slot, and delivers.
+      if (sync::is_frozen(old) || !control.gave_up(epoch) || control.saving()) return CompleteOutcome::kDeferred;
+      if (!take_deferred(slot)) return CompleteOutcome::kDeferred;  // the saver that gave up was first
     }
     return CompleteOutcome::kDeliver;
   }

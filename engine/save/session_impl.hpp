@@ -117,6 +117,7 @@ Status BasicSaveSession<Atom>::check_callbacks() const noexcept {
 template <template <class> class Atom>
 Status BasicSaveSession<Atom>::abandon(Status status, SavePhase phase) noexcept {
   report_.failure = {.status = status, .phase = phase};
+  vm_.control().abandon();
   report_.deferred_delivered = cut_.thaw(vm_, EndMode::kResume);
   vm_.control().leave();
   return status;

@@ -10,9 +10,14 @@ namespace vmbsave::sync {
 template <template <class> class Atom>
 class SaveControl {
  public:
-  // Whether a save runs. Relaxed: a thread that must see the store sees it through a read-modify-write on a packed
-  // word.
-  bool saving() const noexcept { return epoch_.load_relaxed() != kIdle; }
+  static constexpr std::uint64_t kIdle = 0;
+
+  // The save that runs, a number above those before it; kIdle: none does. Relaxed, as all here but busy: a thread that
+  // must see a store sees it through a read-modify-write on a packed word.
+  std::uint64_t epoch() const noexcept { return epoch_.load_relaxed(); }
+  bool saving() const noexcept { return epoch() != kIdle; }
+  // Whether the save with that number, or one after it, gave up before its set of packets was complete.
+  bool gave_up(std::uint64_t epoch) const noexcept { return abandoned_.load_relaxed() >= epoch; }
 
   // Serialises saves (and changes to the list of channels) from begin until after the thaw. False: somebody else is at
   // it.
@@ -28,12 +33,14 @@ class SaveControl {
 
   // The cut: what the caller froze after this store is what the save describes. Only with busy held.
   void open_epoch() noexcept { epoch_.store_relaxed(++last_epoch_); }
+  // The save that runs gives up: before the epoch is closed.
+  void abandon() noexcept { abandoned_.store_relaxed(last_epoch_); }
   // Before the first thaw, so that whoever finds its word thawed finds the epoch idle.
   void close_epoch() noexcept { epoch_.store_relaxed(kIdle); }
 
  private:
-  static constexpr std::uint64_t kIdle = 0;
   alignas(base::kCacheLine) Atom<std::uint64_t> epoch_{};
+  Atom<std::uint64_t> abandoned_{};  // the last that gave up; read where the epoch was, and seldom
   alignas(base::kCacheLine) Atom<std::uint32_t> busy_{};
   std::uint64_t last_epoch_ = 0;  // owned by the holder of busy
 };

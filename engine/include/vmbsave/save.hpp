@@ -7,7 +7,8 @@
 /// - A packet comes in: claim is lock-free (it tries again only after another operation on the same word of 21 packets
 ///   has succeeded), publish is one read-modify-write. During a save it is refused, and does not wait.
 /// - A packet is completed: wait-free, at most two read-modify-writes and its own delivery, as long as no save gives up
-///   at a deadline; beside one that does, a compare-and-swap more for each such save. During a save it is deferred.
+///   at a deadline; beside one that does, lock-free, with a compare-and-swap more for each such save. During a save it
+///   is deferred.
 /// - The cut: one read-modify-write for each word, wait-free. Then begin waits for what is being received, indicated or
 ///   delivered at that moment, at most until SaveOptions::deadline_ns, and for nothing else.
 /// - A save blocks as a whole: another save, and a channel that comes or goes, is refused until its end.

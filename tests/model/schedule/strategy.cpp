@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <sstream>
 #include <stdexcept>
@@ -11,6 +12,17 @@
 
 namespace vmbsave::model {
 namespace {
+
+constexpr const char* kSolo = "+solo";
+
+std::uint64_t number_at(const std::string& text, std::size_t at) {
+  std::uint64_t value = 0;
+  const char* const begin = text.data() + at;
+  if (std::from_chars(begin, text.data() + text.size(), value).ptr == begin) {
+    throw std::invalid_argument("no schedule '" + text + "'");
+  }
+  return value;
+}
 
 // The seed of one schedule (splitmix64).
 std::uint64_t mix(std::uint64_t seed, std::uint64_t index) {
@@ -35,9 +47,15 @@ class Dice {
   std::uint64_t state_ = 1;
 };
 
+// "path:2:1:", and "path:2+solo:1:".
+std::string path_name(unsigned preemptions, bool solo, unsigned stale_loads) {
+  return "path:" + std::to_string(preemptions) + (solo ? kSolo : "") + ":" + std::to_string(stale_loads) + ":";
+}
+
 class DepthFirst final : public Strategy {
  public:
-  DepthFirst(unsigned preemptions, unsigned stale_loads) : preemptions_(preemptions), stale_loads_(stale_loads) {}
+  DepthFirst(unsigned preemptions, unsigned stale_loads, bool solo)
+      : preemptions_(preemptions), stale_loads_(stale_loads), solo_(solo) {}
 
   bool begin() override {
     at_ = 0;
@@ -51,8 +69,9 @@ class DepthFirst final : public Strategy {
   unsigned message(unsigned n) override { return choose(n); }
   unsigned preemptions() const override { return preemptions_; }
   unsigned stale_loads() const override { return stale_loads_; }
+  bool solo() const override { return solo_; }
   std::string replay() const override {
-    std::string text = "path:" + std::to_string(preemptions_) + ":" + std::to_string(stale_loads_) + ":";
+    std::string text = path_name(preemptions_, solo_, stale_loads_);
     for (std::size_t i = 0; i < at_; ++i) {
       if (choices_[i].taken != 0) text += std::to_string(i) + "." + std::to_string(choices_[i].taken) + "-";
     }
@@ -72,6 +91,7 @@ class DepthFirst final : public Strategy {
 
   const unsigned preemptions_;
   const unsigned stale_loads_;
+  const bool solo_;
   bool first_ = true;
   std::size_t at_ = 0;
   std::vector<Choice> choices_;
@@ -80,13 +100,13 @@ class DepthFirst final : public Strategy {
 class Path final : public Strategy {
  public:
   // choices: "7.1-12.2-": the 7th choice is 1, the 12th is 2, all others are 0.
-  Path(unsigned preemptions, unsigned stale_loads, const std::string& choices)
-      : preemptions_(preemptions), stale_loads_(stale_loads), text_(choices) {
+  Path(unsigned preemptions, bool solo, unsigned stale_loads, const std::string& choices)
+      : preemptions_(preemptions), solo_(solo), stale_loads_(stale_loads), text_(choices) {
     std::istringstream words(choices);
     for (std::string word; std::getline(words, word, '-');) {
       const std::size_t dot = word.find('.');
       if (dot == std::string::npos) throw std::invalid_argument("no choice '" + word + "'");
-      choices_[std::stoul(word)] = static_cast<unsigned>(std::stoul(word.substr(dot + 1)));
+      choices_[number_at(word, 0)] = static_cast<unsigned>(number_at(word, dot + 1));
     }
   }
   bool begin() override { return std::exchange(left_, false); }
@@ -94,9 +114,8 @@ class Path final : public Strategy {
   unsigned message(unsigned) override { return next(); }
   unsigned preemptions() const override { return preemptions_; }
   unsigned stale_loads() const override { return stale_loads_; }
-  std::string replay() const override {
-    return "path:" + std::to_string(preemptions_) + ":" + std::to_string(stale_loads_) + ":" + text_;
-  }
+  bool solo() const override { return solo_; }
+  std::string replay() const override { return path_name(preemptions_, solo_, stale_loads_) + text_; }
 
  private:
   unsigned next() {
@@ -105,6 +124,7 @@ class Path final : public Strategy {
   }
 
   const unsigned preemptions_;
+  const bool solo_;
   const unsigned stale_loads_;
   const std::string text_;
   std::map<std::size_t, unsigned> choices_;
@@ -183,8 +203,8 @@ constexpr unsigned kPctSteps = 120;
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_depth_first(unsigned preemptions, unsigned stale_loads) {
-  return std::make_unique<DepthFirst>(preemptions, stale_loads);
+std::unique_ptr<Strategy> make_depth_first(unsigned preemptions, unsigned stale_loads, bool solo) {
+  return std::make_unique<DepthFirst>(preemptions, stale_loads, solo);
 }
 std::unique_ptr<Strategy> make_random(std::uint64_t seed, std::uint64_t schedules) {
   return std::make_unique<Random>(seed, 0, schedules);
@@ -198,13 +218,14 @@ std::unique_ptr<Strategy> make_replay(const std::string& text) {
   const std::size_t second = first == std::string::npos ? first : text.find(':', first + 1);
   if (second == std::string::npos) throw std::invalid_argument("no schedule '" + text + "'");
   const std::string kind = text.substr(0, first);
-  const std::uint64_t a = std::stoull(text.substr(first + 1));
-  const std::uint64_t b = std::stoull(text.substr(second + 1));
+  const std::uint64_t a = number_at(text, first + 1);
+  const std::uint64_t b = number_at(text, second + 1);
   if (kind == "random") return std::make_unique<Random>(a, b, 1);
   if (kind == "pct") return std::make_unique<Pct>(a, b, 1, kPctDepth, kPctSteps);
   const std::size_t third = text.find(':', second + 1);
   if (kind != "path" || third == std::string::npos) throw std::invalid_argument("no schedule '" + text + "'");
-  return std::make_unique<Path>(unsigned(a), unsigned(b), text.substr(third + 1));
+  const bool solo = text.substr(first, second - first).ends_with(kSolo);
+  return std::make_unique<Path>(unsigned(a), solo, unsigned(b), text.substr(third + 1));
 }
 
 }  // namespace vmbsave::model

@@ -27,13 +27,16 @@ class Strategy {
   // How often a schedule may take the processor from a thread that could go on, and read what is not the newest.
   virtual unsigned preemptions() const { return UINT32_MAX; }
   virtual unsigned stale_loads() const { return UINT32_MAX; }
+  // Whether, when these are used up, a thread that is inside an operation may take the processor all the same, once.
+  virtual bool solo() const { return false; }
 
   // What makes this schedule run again.
   virtual std::string replay() const = 0;
 };
 
-// Every schedule with at most so many preemptions and stale loads, each once.
-std::unique_ptr<Strategy> make_depth_first(unsigned preemptions, unsigned stale_loads);
+// Every schedule with at most so many preemptions and stale loads, each once. solo: and from each point of each of
+// them, each thread that is inside an operation alone to the end of it.
+std::unique_ptr<Strategy> make_depth_first(unsigned preemptions, unsigned stale_loads, bool solo);
 
 // `schedules` of them. Uniform over the choices.
 std::unique_ptr<Strategy> make_random(std::uint64_t seed, std::uint64_t schedules);

@@ -96,10 +96,9 @@ void Device::complete(Promise::Id id, Ring& ring) {
   Item& item = items[id];
   item.result.write(id);
   const auto byte = static_cast<std::uint8_t>(id);
-  const unsigned ends_before = ends;
   const std::uint32_t updates = updates_of_self();
   const Status status = ring.channel().complete(*item.packet, std::as_bytes(std::span(&byte, 1)));
-  if (World::get().inside() && !gives_up && ends == ends_before) {
+  if (World::get().inside() && may_give_up == 0) {
     require(updates_of_self() - updates <= 2, "complete takes more than two read-modify-writes");
   }
   require(status == Status::kSuccess || withdrawn, "a completion is refused");
@@ -107,13 +106,14 @@ void Device::complete(Promise::Id id, Ring& ring) {
 }
 
 bool Device::save(Session& by, const SaveOptions& options, EndMode mode) {
-  if (options.deadline_ns != 0) gives_up = true;
+  if (options.deadline_ns != 0) ++may_give_up;
   const int begin = recorder.start();
   const std::uint32_t updates = updates_of_self();
   const Status begun = by.begin(options);
   recorder.finish(begin, begun == Status::kSuccess ? Operation::kBegin : Operation::kNoBegin);
   if (begun == Status::kDeviceBusy || (begun == Status::kIoTimeout && options.deadline_ns != 0)) return false;
   require(begun == Status::kSuccess, "begin fails");
+  if (options.deadline_ns != 0) --may_give_up;
   if (World::get().inside()) {
     std::uint32_t words = 0;
     for (const packet::BasicChannel<Atom>* const channel : vm.channels()) words += channel->table().words();
@@ -137,7 +137,6 @@ bool Device::save(Session& by, const SaveOptions& options, EndMode mode) {
   } else {
     promise.resume();
   }
-  ++ends;
   const int end = recorder.start();
   by.end(mode);
   recorder.finish(end, mode == EndMode::kDiscard ? Operation::kDiscard : Operation::kEnd);

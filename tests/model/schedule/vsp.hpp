@@ -87,9 +87,8 @@ class Device {
   std::function<void(packet::Packet&)> on_save_of_send;  // for packets of the VSP's own
   std::function<void()> before_end;                      // of a save that succeeded
   std::function<void()> after_end;                       // of a save that has begun
-  unsigned ends = 0;       // of saves: complete may take a third read-modify-write beside one
-  bool gives_up = false;   // a begin may have: likewise
-  bool withdrawn = false;  // the destination has the packets, or the channel is being removed: completions may fail
+  unsigned may_give_up = 0;  // begins that may, or have: complete may then take a third read-modify-write
+  bool withdrawn = false;    // the destination has the packets, or the channel is being removed: completions may fail
 
  private:
   const unsigned capacity_;

@@ -54,6 +54,7 @@ std::size_t World::add(Location& location) {
 void World::run(Strategy& strategy, const std::vector<std::function<void()>>& threads) {
   strategy_ = &strategy;
   used_threads_ = alive_ = preemptions_ = stale_loads_ = schedule_steps_ = 0;
+  solo_ = false;
   stores_ = 0;
   ++schedules_;
   for (Location* const location : locations_) {
@@ -133,11 +134,16 @@ void World::pick(bool goes_on) {
     if (id != running_ && can_go_on(*threads_[id])) candidates_.push_back(id);
   }
   if (candidates_.empty()) fail("nobody can go on: a wait has no end");
+  const bool last = goes_on && preemptions_ >= strategy_->preemptions();
+  if (last && strategy_->solo()) {
+    std::erase_if(candidates_, [&](unsigned id) { return id != running_ && threads_[id]->operation == nullptr; });
+  }
   unsigned taken = 0;
-  if (candidates_.size() > 1 && (!goes_on || preemptions_ < strategy_->preemptions())) {
+  if (candidates_.size() > 1 && !solo_ && (!last || strategy_->solo())) {
     taken = strategy_->thread(candidates_, goes_on);
   }
   if (goes_on && taken != 0) ++preemptions_;
+  solo_ = solo_ || (last && taken != 0);
   running_ = candidates_[taken];
 }
 

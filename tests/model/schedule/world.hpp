@@ -147,6 +147,7 @@ class World {
   unsigned alive_ = 0;
   unsigned preemptions_ = 0;
   unsigned stale_loads_ = 0;
+  bool solo_ = false;  // a thread has the processor for itself, to the end of its operation and as far as it comes
   unsigned schedule_steps_ = 0;
   std::uint64_t stores_ = 0;
   bool shown_ = false;

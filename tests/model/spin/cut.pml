@@ -104,6 +104,12 @@ inline clear(a) {
   }
 }
 
+#ifdef DEADLINE
+#define ABANDON(m) if :: cut[m]==0 -> gave_up[epoch[m]]=true :: else -> skip fi
+#else
+#define ABANDON(m) skip
+#endif
+
 proctype saver(byte m) {
   byte s, a, i, v, n, c; byte f[NW]; bool member[N]; bool got, discard;
   do
@@ -182,7 +188,7 @@ proctype saver(byte m) {
 give_up:
      skip;
 #ifndef M_END_ORDER
-     d_step { epoch[m]=0; cut[m]=0; n=m*R+1; do :: n>(m+1)*R -> break :: else -> image[n]=false; n++ od; n=0 };
+     d_step { ABANDON(m); epoch[m]=0; cut[m]=0; n=m*R+1; do :: n>(m+1)*R -> break :: else -> image[n]=false; n++ od; n=0 };
 #endif
      a=FIRST(m);
      do
@@ -229,7 +235,7 @@ give_up:
         a++
      od;
 #ifdef M_END_ORDER
-     skip; d_step { epoch[m]=0; cut[m]=0; n=m*R+1; do :: n>(m+1)*R -> break :: else -> image[n]=false; n++ od; n=0 };
+     skip; d_step { ABANDON(m); epoch[m]=0; cut[m]=0; n=m*R+1; do :: n>(m+1)*R -> break :: else -> image[n]=false; n++ od; n=0 };
 #endif
      skip; d_step { a=0; do :: a==NW -> break :: else -> f[a]=0; a++ od; a=0; i=0; do :: i==N -> break :: else -> member[i]=false; i++ od; i=0 };
      busy[m]=false

@@ -40,6 +40,12 @@
 
 byte w[NW];
 byte epoch[NVM];
+#ifdef DEADLINE
+bool gave_up[16];               /* by epoch: before its set was complete */
+#define GAVE_UP(e) gave_up[e]
+#else
+#define GAVE_UP(e) false
+#endif
 bool busy[NVM];
 #ifdef M_ONE_EPOCH
 #define EPOCH(i) epoch[0]
@@ -145,7 +151,7 @@ inline complete(i, ours) {
            break
 #else
            if
-           :: (v&FROZEN)!=0 || EPOCH(i)!=0 -> break
+           :: (v&FROZEN)!=0 || !GAVE_UP(e) || EPOCH(i)!=0 -> break
            :: else ->
               take_deferred(i, ours);
               if :: !ours -> break :: else -> ours=false fi
