@@ -28,16 +28,16 @@ LoadGroup group_of(const std::string& name, LoadSpec spec) {
 }
 
 // As many packets as a busy VM has in flight, each of which takes its time.
-LoadSpec blackout(bool pinned) {
+LoadSpec blackout(bool pinned, std::uint64_t service_ns, unsigned rounds) {
   return {.channels = 16,
           .packets = 65'536,
-          .service_ns = 10 * kMillisecond,
+          .service_ns = service_ns,
           .gap_ns = 15 * kMillisecond,
           .pinned = pinned,
           .save_threads = pinned ? 1u : 2u,
           .measured_every = 7,  // odd: calls of acquire and complete take turns
           .phase_ns = 120 * kMillisecond,
-          .rounds = 22};
+          .rounds = rounds};
 }
 
 struct Subject {
@@ -117,7 +117,9 @@ std::vector<LoadGroup> load_groups() {
                                        .pinned = true,
                                        .phase_ns = 100 * kMillisecond,
                                        .rounds = 8}),
-          group_of("pinned/blackout", blackout(true)), group_of("blackout", blackout(false))};
+          group_of("pinned/blackout", blackout(true, 10 * kMillisecond, 22)),
+          group_of("blackout", blackout(false, 10 * kMillisecond, 22)),
+          group_of("pinned/blackout_1ms", blackout(true, kMillisecond, 8))};
 }
 
 std::vector<report::LoadRow>& LoadLog::of(const std::string& group) {

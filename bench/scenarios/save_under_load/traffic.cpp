@@ -80,9 +80,10 @@ bool Traffic::timed(Histogram& calls, Call&& call) {
   return result;
 }
 
-bool Traffic::acquire_one(Target& target, std::uint64_t intended) {
+bool Traffic::acquire_one(Target& target, std::uint64_t intended, std::uint64_t admitted) {
   const Token token = free_.back();
-  in_flight_[token] = {intended + service_, true};
+  const std::uint64_t due = std::max(intended, admitted) + service_;
+  in_flight_[token] = {due, true};
   const bool taken = timed(times.acquire, [&] { return target.acquire(token); });
   if (!taken) {
     in_flight_[token].here = false;
@@ -92,7 +93,7 @@ bool Traffic::acquire_one(Target& target, std::uint64_t intended) {
   free_.pop_back();
   ++issued;
   if (interval_ != 0) times.arrival.add(since(intended, clock_.now()));
-  due_[(first_due_ + due_count_++) % due_.size()] = {token, intended + service_};
+  due_[(first_due_ + due_count_++) % due_.size()] = {token, due};
   return true;
 }
 
@@ -123,7 +124,8 @@ void Traffic::fill(Target& target) {
   const std::uint64_t now = clock_.now();
   for (std::uint32_t i = 0; i < usual; ++i) {
     const std::uint64_t ago = service_ - service_ * i / usual;
-    while (!acquire_one(target, now - std::min(ago, now))) give_way();
+    const std::uint64_t intended = now - std::min(ago, now);
+    while (!acquire_one(target, intended, intended)) give_way();
   }
   next_arrival_ = clock_.now();
   times = {};
@@ -137,7 +139,7 @@ void Traffic::serve(Target& target) {
     const bool completion_due = due_count_ != 0 && due_[first_due_].at <= now;
     // In a closed loop as many are in flight as may be: what can come goes first. Else what is due does.
     if (arrival_due(now) && (interval_ == 0 || !completion_due) &&
-        acquire_one(target, interval_ == 0 ? now : next_arrival_)) {
+        acquire_one(target, interval_ == 0 ? now : next_arrival_, now)) {
       if (interval_ != 0) next_arrival_ += interval_;
     } else if (completion_due) {
       complete_one(target);

@@ -79,7 +79,7 @@ class Traffic {
   template <class Call>
   bool timed(Histogram& calls, Call&& call);
   void take_returned();
-  bool acquire_one(Target& target, std::uint64_t intended);
+  bool acquire_one(Target& target, std::uint64_t intended, std::uint64_t admitted);
   void complete_one(Target& target);
   bool arrival_due(std::uint64_t now) const noexcept;
   void give_way() const;
