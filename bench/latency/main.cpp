@@ -18,6 +18,7 @@
 #include "latency/file_reporter.hpp"
 #include "latency/load_suite.hpp"
 #include "latency/options.hpp"
+#include "latency/roofline_suite.hpp"
 #include "latency/run_suite.hpp"
 #include "latency/stage.hpp"
 #include "latency/suites.hpp"
@@ -84,11 +85,18 @@ Run run_saves(const bench::Options& options, const std::string& started, const J
   bench::Stage stage;
   bench::RowLog log(options.repetitions);
   const bench::MakeContestants make = [&](const bench::RowSpec& spec) { return stage.contestants(spec); };
+  bench::Executors executors;
+  std::vector<report::RooflineRow> copies = bench::roofline_rows(options.suite, available_cpus());
+  bench::register_roofline(copies, executors);
   bench::register_rows(bench::suite_rows(options.suite, available_cpus(), report::available_memory().value_or(0)),
                        options.fixed_saves, make, log);
-  const int code = bench::run_registered(options.list_only, log, nullptr, file);
-  const std::vector<report::BenchRow> rows = log.rows();
-  return {code, rows.empty() ? Json() : report::bench_json(options.suite, started, where, rows)};
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
+  const std::vector<report::RooflineRow> roofline = bench::measured(copies);
+  std::vector<bench::Outcome> outcomes = bench::outcomes(log);
+  for (const report::RooflineRow& row : roofline) outcomes.push_back({row.name, row.error});
+  const int code = bench::exit_code(options.list_only, matched, outcomes);
+  if (outcomes.empty()) return {code, Json()};
+  return {code, report::bench_json(options.suite, started, where, log.rows(), roofline)};
 }
 
 // Its table is printed at once: Google Benchmark shows a group as one line.

@@ -68,12 +68,16 @@ void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const Mak
   }
 }
 
+std::vector<Outcome> outcomes(const RowLog& log) {
+  std::vector<Outcome> outcomes;
+  for (const report::BenchRow& row : log.rows()) outcomes.push_back({row.name, row.error});
+  return outcomes;
+}
+
 int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter,
                    benchmark::BenchmarkReporter* file) {
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(reporter, file);
-  std::vector<Outcome> rows;
-  for (const report::BenchRow& row : log.rows()) rows.push_back({row.name, row.error});
-  return exit_code(list_only, matched, rows);
+  return exit_code(list_only, matched, outcomes(log));
 }
 
 int exit_code(bool list_only, std::size_t matched, const std::vector<Outcome>& rows) {

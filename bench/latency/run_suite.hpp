@@ -30,6 +30,9 @@ struct Outcome {
 // listed.
 int exit_code(bool list_only, std::size_t matched, const std::vector<Outcome>& rows);
 
+// What the rows came to, for exit_code.
+std::vector<Outcome> outcomes(const RowLog& log);
+
 // Runs what the flags select, names each failed row on standard error, and gives the exit code: 0, or 1 if a row failed
 // or nothing was measured or listed. Without a reporter the flags choose one; `file` is for --benchmark_out.
 int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter = nullptr,

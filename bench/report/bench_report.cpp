@@ -76,12 +76,13 @@ Json row_json(const BenchRow& row) {
 }  // namespace
 
 Json bench_json(const std::string& suite, const std::string& started_utc, const Json& context,
-                const std::vector<BenchRow>& rows) {
+                const std::vector<BenchRow>& rows, const std::vector<RooflineRow>& roofline) {
   Json json;
   json["schema"] = "vmbsave-bench-1";
   json["started_utc"] = started_utc;
   json["suite"] = suite;
   json.update(context);
+  json["roofline"] = roofline_json(roofline);
   json["rows"] = Json::array();
   for (const BenchRow& row : rows) json["rows"].push_back(row_json(row));
   return json;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "report/roofline_report.hpp"
 #include "scenarios/save_latency/point.hpp"
 #include "vmbsave/save.hpp"
 
@@ -46,6 +47,7 @@ struct BenchRow {
 
 // `context`: what add_context adds.
 nlohmann::ordered_json bench_json(const std::string& suite, const std::string& started_utc,
-                                  const nlohmann::ordered_json& context, const std::vector<BenchRow>& rows);
+                                  const nlohmann::ordered_json& context, const std::vector<BenchRow>& rows,
+                                  const std::vector<RooflineRow>& roofline = {});
 
 }  // namespace vmbsave::report

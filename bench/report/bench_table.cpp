@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "report/roofline_report.hpp"
+
 namespace vmbsave::report {
 namespace {
 
@@ -109,7 +111,8 @@ std::string bench_groups(const Json& run, std::string_view point) {
 
 std::string bench_table(const Json& run) {
   const std::string tables = bench_groups(run, "");
-  return context(run) + (tables.empty() ? "" : "\n") + tables;
+  const std::string roofline = run.contains("roofline") ? roofline_table(run.at("roofline")) : "";
+  return context(run) + (tables.empty() ? "" : "\n") + tables + (roofline.empty() ? "" : "\n") + roofline;
 }
 
 }  // namespace vmbsave::report

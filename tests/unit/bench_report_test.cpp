@@ -144,6 +144,24 @@ TEST(BenchTable, PeersHaveATableOfTheirOwnBesideTheEngine) {
             "12.3 [12.3, 12.3]      3       -      yes\n");
 }
 
+TEST(RooflineTable, HasALineASize) {
+  const auto copy = [](std::uint64_t bytes, unsigned threads, bool streaming, std::uint64_t ns) {
+    return RooflineRow{"", bytes, threads, streaming, "", std::vector<std::uint64_t>(101, ns)};
+  };
+  EXPECT_EQ(roofline_table(roofline_json({copy(64 << 10, 1, false, 4096), copy(64 << 10, 2, false, 2048),
+                                          copy(16 << 20, 1, false, 1 << 20), copy(16 << 20, 1, true, 1 << 19)})),
+            "roofline, GB/s copied       memcpy, 1 thread     memcpy, 2 threads   streaming, 1 thread\n"
+            "64 KiB                                  16.0                  32.0                     -\n"
+            "16 MiB                                  16.0                     -                  32.0\n");
+  EXPECT_EQ(roofline_table(roofline_json({})), "");
+}
+
+TEST(RooflineTable, ACopyThatFailedHasNoRate) {
+  const auto json = roofline_json({{"roofline/x", 4096, 1, false, "not enough memory", {}}});
+  EXPECT_TRUE(json.at(0).at("gigabytes_per_second").is_null());
+  EXPECT_EQ(json.at(0).at("error"), "not enough memory");
+}
+
 TEST(BenchTable, HasATableAPointWarmAndColdApart) {
   BenchRow cold = engine_row(25);
   cold.cold = true;

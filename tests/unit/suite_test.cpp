@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "latency/roofline_suite.hpp"
 #include "latency/row_log.hpp"
 #include "latency/run_suite.hpp"
 #include "latency/suites.hpp"
+#include "scenarios/roofline/copy.hpp"
 #include "unit/fake_implementation.hpp"
 
 namespace vmbsave::bench {
@@ -125,6 +127,32 @@ TEST(Suites, LongGoesToTheLimits) {
   }
   EXPECT_GT(largest, std::uint64_t{4} << 30);
   EXPECT_EQ(channels, 2047u);
+}
+
+TEST(Roofline, CopiesWhatFitsInEachCacheAndWhatDoesNot) {
+  std::set<std::uint64_t> sizes;
+  for (const report::RooflineRow& row : roofline_rows("quick", 2)) {
+    sizes.insert(row.bytes);
+    EXPECT_LE(row.threads, 2u);
+  }
+  EXPECT_LE(*sizes.begin(), 32u << 10);
+  EXPECT_GE(*sizes.rbegin(), 256u << 20);
+  for (const report::RooflineRow& row : roofline_rows("full", 1)) EXPECT_EQ(row.threads, 1u);
+  EXPECT_TRUE(roofline_rows("long", 2).empty());
+}
+
+TEST(Roofline, EachCopyIsWholeInEveryWay) {
+  for (const unsigned threads : {1u, 2u, 3u}) {
+    const auto executor = make_thread_executor(threads);
+    for (const bool streaming : {false, true}) {
+      for (const std::size_t bytes : {64u, 4096u, 65'536u}) {
+        RooflineCopy copy(bytes, *executor, streaming);
+        EXPECT_FALSE(copy.is_right());
+        EXPECT_GT(copy.run(), 0u);
+        EXPECT_TRUE(copy.is_right()) << threads << " " << streaming << " " << bytes;
+      }
+    }
+  }
 }
 
 report::RowSamples samples(std::size_t saves, std::uint64_t ns) {
