@@ -105,6 +105,9 @@ class HookedAtomic {
   void store_release(T value) noexcept { here(value_).store_release(value); }
 
   T exchange_acq_rel(T value) noexcept { return here(value_).exchange_acq_rel(value); }
+  // Weaker than the engine has it: for mutants, whose base::Atomic has these.
+  T exchange_acquire(T value) noexcept { return here(value_).exchange_acquire(value); }
+  T exchange_release(T value) noexcept { return here(value_).exchange_release(value); }
   T fetch_add_relaxed(T value) noexcept { return here(value_).fetch_add_relaxed(value); }
   T fetch_add_acquire(T value) noexcept { return here(value_).fetch_add_acquire(value); }
   T fetch_add_release(T value) noexcept { return here(value_).fetch_add_release(value); }
