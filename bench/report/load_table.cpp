@@ -28,7 +28,7 @@ std::string pair(const Json& row, const char* what, const char* percentile) {
 
 std::string percent(const Json& value) { return value.is_null() ? "-" : fmt::format("{:.1f}", value.get<double>()); }
 
-std::string heading(const Json& row) {
+std::string load_heading(const Json& row) {
   const std::string load = row.at("arrivals_per_s").is_null()
                                ? "closed loop"
                                : fmt::format("open loop, {} arrivals/s", row.at("arrivals_per_s").get<std::uint64_t>());
@@ -100,7 +100,7 @@ std::string load_table(const Json& run) {
   std::string text;
   std::string group;
   for (const Json& row : run.at("rows")) {
-    if (row.at("group") != group) text.append(text.empty() ? "" : "\n").append(heading(row));
+    if (row.at("group") != group) text.append(text.empty() ? "" : "\n").append(load_heading(row));
     group = row.at("group").get<std::string>();
     text += load_line(row);
   }

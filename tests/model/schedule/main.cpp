@@ -36,24 +36,23 @@ constexpr const char* kHelp =
 struct Options {
   std::string scenario;
   std::string strategy;
-  std::string replay;
+  std::optional<std::string> replay;
   std::uint64_t schedules = 20'000;
   std::uint64_t seed = 1;
-  std::uint64_t preemptions = 2;
-  std::uint64_t stale = 2;
+  unsigned preemptions = 2;
+  unsigned stale = 2;
   bool solo = false;
   bool whole = false;
   bool list = false;
   bool help = false;
 };
 
-std::uint64_t number(std::string_view option, std::string_view text) {
-  std::uint64_t value = 0;
+template <class T>
+void set(T& value, std::string_view option, std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) {
     throw std::invalid_argument(std::string(option) + ": expected a number, found '" + std::string(text) + "'");
   }
-  return value;
 }
 
 Options parse(int argc, char** argv) {
@@ -74,26 +73,30 @@ Options parse(int argc, char** argv) {
     } else if (option == "--replay") {
       options.replay = value;
     } else if (option == "--schedules") {
-      options.schedules = number(option, value);
+      set(options.schedules, option, value);
     } else if (option == "--seed") {
-      options.seed = number(option, value);
+      set(options.seed, option, value);
     } else if (option == "--preemptions") {
-      options.preemptions = number(option, value);
+      set(options.preemptions, option, value);
     } else if (option == "--stale") {
-      options.stale = number(option, value);
+      set(options.stale, option, value);
     } else {
       throw std::invalid_argument(std::string(option) + ": unknown");
     }
+  }
+  if (options.schedules == 0) throw std::invalid_argument("--schedules: expected at least 1");
+  if (options.replay && options.scenario.empty()) throw std::invalid_argument("--replay: of which --scenario?");
+  if (options.whole && (options.replay || (!options.strategy.empty() && options.strategy != "dfs"))) {
+    throw std::invalid_argument("--whole: only depth first comes to an end");
   }
   return options;
 }
 
 std::unique_ptr<Strategy> make(const std::string& kind, const Options& options) {
-  if (!options.replay.empty()) return make_replay(options.replay);
+  if (options.replay) return make_replay(*options.replay);
   if (kind == "pct") return make_pct(options.seed, options.schedules);
   if (kind == "random") return make_random(options.seed, options.schedules);
-  return make_depth_first(static_cast<unsigned>(options.preemptions), static_cast<unsigned>(options.stale),
-                          options.solo);
+  return make_depth_first(options.preemptions, options.stale, options.solo);
 }
 
 struct Total {
@@ -103,6 +106,7 @@ struct Total {
 };
 
 void run(const Scenario& scenario, const std::string& kind, const Options& options, Total& total) {
+  World::get().set_scenario(scenario.name);
   const auto strategy = make(kind, options);
   const auto start = std::chrono::steady_clock::now();
   const std::uint64_t steps = World::get().steps();
@@ -128,15 +132,15 @@ int run(const Options& options) {
   if (options.help) return std::fputs(kHelp, stdout) < 0 ? 1 : 0;
   Total total;
   bool found = false;
-  World::get().show(!options.replay.empty());
+  World::get().show(options.replay.has_value());
   for (const Scenario& scenario : scenarios()) {
     if (options.list) std::printf("%-10s %s\n", scenario.name, scenario.what);
     if (options.list || (options.scenario.empty() ? scenario.control : options.scenario != scenario.name)) continue;
     for (const char* const kind : {"dfs", "pct", "random"}) {
       if (!options.strategy.empty() && options.strategy != kind) continue;
       found = true;
-      run(scenario, options.replay.empty() ? kind : "replay", options, total);
-      if (!options.replay.empty()) break;
+      run(scenario, options.replay ? "replay" : kind, options, total);
+      if (options.replay) break;
     }
   }
   if (options.list) return 0;
@@ -154,7 +158,10 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   try {
-    return vmbsave::model::run(vmbsave::model::parse(argc, argv));
+    const int code = vmbsave::model::run(vmbsave::model::parse(argc, argv));
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    std::fputs("schedules: cannot write to standard output\n", stderr);
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "schedules: %s; see schedules --help\n", error.what());
     return vmbsave::model::kBadInput;

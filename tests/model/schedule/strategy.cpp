@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
-#include <sstream>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include "model/schedule/view.hpp"
@@ -15,12 +17,17 @@ namespace {
 
 constexpr const char* kSolo = "+solo";
 
-std::uint64_t number_at(const std::string& text, std::size_t at) {
-  std::uint64_t value = 0;
-  const char* const begin = text.data() + at;
-  if (std::from_chars(begin, text.data() + text.size(), value).ptr == begin) {
-    throw std::invalid_argument("no schedule '" + text + "'");
+// Takes a number off the front of `text`, and `delimiter` behind it.
+template <class T>
+T take(std::string_view& text, std::string_view delimiter) {
+  T value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view rest = text.substr(static_cast<std::size_t>(end - text.data()));
+  if (error != std::errc{} || !rest.starts_with(delimiter)) {
+    throw std::invalid_argument("--replay: expected a number and '" + std::string(delimiter) + "', found '" +
+                                std::string(text) + "'");
   }
+  text = rest.substr(delimiter.size());
   return value;
 }
 
@@ -100,27 +107,36 @@ class DepthFirst final : public Strategy {
 class Path final : public Strategy {
  public:
   // choices: "7.1-12.2-": the 7th choice is 1, the 12th is 2, all others are 0.
-  Path(unsigned preemptions, bool solo, unsigned stale_loads, const std::string& choices)
+  Path(unsigned preemptions, bool solo, unsigned stale_loads, std::string_view choices)
       : preemptions_(preemptions), solo_(solo), stale_loads_(stale_loads), text_(choices) {
-    std::istringstream words(choices);
-    for (std::string word; std::getline(words, word, '-');) {
-      const std::size_t dot = word.find('.');
-      if (dot == std::string::npos) throw std::invalid_argument("no choice '" + word + "'");
-      choices_[number_at(word, 0)] = static_cast<unsigned>(number_at(word, dot + 1));
+    while (!choices.empty()) {
+      const auto at = take<std::size_t>(choices, ".");
+      choices_[at] = take<unsigned>(choices, "-");
     }
   }
-  bool begin() override { return std::exchange(left_, false); }
-  unsigned thread(const std::vector<unsigned>&, bool) override { return next(); }
-  unsigned message(unsigned) override { return next(); }
+  bool begin() override {
+    if (!left_ && !choices_.empty() && at_ <= choices_.rbegin()->first) {
+      throw std::invalid_argument("--replay: there was no choice " + std::to_string(choices_.rbegin()->first) +
+                                  "; is it of this scenario?");
+    }
+    return std::exchange(left_, false);
+  }
+  unsigned thread(const std::vector<unsigned>& ids, bool) override { return next(static_cast<unsigned>(ids.size())); }
+  unsigned message(unsigned n) override { return next(n); }
   unsigned preemptions() const override { return preemptions_; }
   unsigned stale_loads() const override { return stale_loads_; }
   bool solo() const override { return solo_; }
   std::string replay() const override { return path_name(preemptions_, solo_, stale_loads_) + text_; }
 
  private:
-  unsigned next() {
+  // From inside a fiber, which an exception does not leave.
+  unsigned next(unsigned n) {
     const auto found = choices_.find(at_++);
-    return found == choices_.end() ? 0 : found->second;
+    if (found == choices_.end()) return 0;
+    if (found->second < n) return found->second;
+    std::fprintf(stderr, "schedules: --replay: choice %zu is %u, of only %u; is it of this scenario?\n", found->first,
+                 found->second, n);
+    std::_Exit(2);
   }
 
   const unsigned preemptions_;
@@ -213,19 +229,21 @@ std::unique_ptr<Strategy> make_pct(std::uint64_t seed, std::uint64_t schedules) 
   return std::make_unique<Pct>(seed, 0, schedules, kPctDepth, kPctSteps);
 }
 
-std::unique_ptr<Strategy> make_replay(const std::string& text) {
-  const std::size_t first = text.find(':');
-  const std::size_t second = first == std::string::npos ? first : text.find(':', first + 1);
-  if (second == std::string::npos) throw std::invalid_argument("no schedule '" + text + "'");
-  const std::string kind = text.substr(0, first);
-  const std::uint64_t a = number_at(text, first + 1);
-  const std::uint64_t b = number_at(text, second + 1);
-  if (kind == "random") return std::make_unique<Random>(a, b, 1);
-  if (kind == "pct") return std::make_unique<Pct>(a, b, 1, kPctDepth, kPctSteps);
-  const std::size_t third = text.find(':', second + 1);
-  if (kind != "path" || third == std::string::npos) throw std::invalid_argument("no schedule '" + text + "'");
-  const bool solo = text.substr(first, second - first).ends_with(kSolo);
-  return std::make_unique<Path>(unsigned(a), solo, unsigned(b), text.substr(third + 1));
+std::unique_ptr<Strategy> make_replay(std::string_view text) {
+  const std::string_view kind = text.substr(0, text.find(':'));
+  text.remove_prefix(std::min(text.size(), kind.size() + 1));
+  if (kind == "random" || kind == "pct") {
+    const auto seed = take<std::uint64_t>(text, ":");
+    const auto first = take<std::uint64_t>(text, "");
+    if (!text.empty()) throw std::invalid_argument("--replay: expected nothing behind the number");
+    if (kind == "random") return std::make_unique<Random>(seed, first, 1);
+    return std::make_unique<Pct>(seed, first, 1, kPctDepth, kPctSteps);
+  }
+  if (kind != "path") throw std::invalid_argument("--replay: expected path:, pct: or random:");
+  const bool solo = text.substr(0, text.find(':')).ends_with(kSolo);
+  const auto preemptions = take<unsigned>(text, solo ? std::string(kSolo) + ":" : ":");
+  const auto stale_loads = take<unsigned>(text, ":");
+  return std::make_unique<Path>(preemptions, solo, stale_loads, text);
 }
 
 }  // namespace vmbsave::model

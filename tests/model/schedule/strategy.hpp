@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace vmbsave::model {
@@ -46,6 +47,6 @@ std::unique_ptr<Strategy> make_random(std::uint64_t seed, std::uint64_t schedule
 std::unique_ptr<Strategy> make_pct(std::uint64_t seed, std::uint64_t schedules);
 
 // The one schedule that replay() of any strategy named.
-std::unique_ptr<Strategy> make_replay(const std::string& text);
+std::unique_ptr<Strategy> make_replay(std::string_view text);
 
 }  // namespace vmbsave::model

@@ -305,9 +305,9 @@ void World::note(const char* what, const Location& location, std::uint64_t value
 }
 
 void World::fail(const std::string& what) {
-  std::printf("broken: %s\n  in schedule %llu, thread %d; --replay %s\n", what.c_str(),
+  std::printf("broken: %s\n  in schedule %llu, thread %d; --scenario %s --replay %s\n", what.c_str(),
               static_cast<unsigned long long>(schedules_), running_ == kNone ? -1 : static_cast<int>(running_),
-              strategy_ == nullptr ? "-" : strategy_->replay().c_str());
+              scenario_, strategy_ == nullptr ? "-" : strategy_->replay().c_str());
   std::fflush(stdout);
   _exit(1);
 }

@@ -89,6 +89,9 @@ class World {
   // Ends the process, after a line that says what is broken and what makes the schedule run again.
   [[noreturn]] void fail(const std::string& what);
 
+  // Of what runs: what makes a schedule run again begins with it.
+  void set_scenario(const char* name) noexcept { scenario_ = name; }
+
   // Prints each operation: for a schedule that runs again.
   void show(bool wanted) noexcept { shown_ = wanted; }
 
@@ -151,6 +154,7 @@ class World {
   unsigned schedule_steps_ = 0;
   std::uint64_t stores_ = 0;
   bool shown_ = false;
+  const char* scenario_ = "-";
   std::uint64_t schedules_ = 0;
   std::uint64_t steps_ = 0;
 };
