@@ -1,12 +1,10 @@
-#include <tbb/scalable_allocator.h>
-
-#include "scenarios/save_latency/peers/record_table.hpp"
+#include "scenarios/save_latency/peers/loaded_allocator.hpp"
 
 namespace vmbsave::bench {
 
 std::unique_ptr<Implementation> make_tbb_scalable(Rig& rig, const RunOptions& options) {
-  return std::make_unique<RecordTable<PerPacket>>("tbb_scalable", rig, options.executor,
-                                                  PerPacket{scalable_malloc, scalable_free});
+  static const PerPacket scalable = load_allocator("libtbbmalloc.so.2", "scalable_malloc", "scalable_free");
+  return std::make_unique<RecordTable<PerPacket>>("tbb_scalable", rig, options.executor, scalable);
 }
 
 }  // namespace vmbsave::bench
