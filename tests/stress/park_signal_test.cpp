@@ -86,15 +86,18 @@ class Batch {
 
   void run(std::mt19937& random) {
     std::atomic<bool> stop{false};  // publishes nothing: threads are joined
+    std::atomic<unsigned> begun{0};
     Member victim;
     std::thread thread([&] {
+      begun.fetch_add(1, std::memory_order_relaxed);
       while (!stop) {
         // The log has room for the others, too.
         log_.is_nearly_full() ? std::this_thread::yield() : turn(0, victim);
       }
     });
     const auto until_stop = [&](auto&& once) {
-      return [&stop, once](Member& self) {
+      return [&stop, &begun, once](Member& self) {
+        begun.fetch_add(1, std::memory_order_relaxed);
         while (!stop) once(self);
       };
     };
@@ -104,6 +107,8 @@ class Batch {
                  }),
                  until_stop([this](Member& self) { complete_handed(self); }),
                  until_stop([this](Member& self) { save(self); })});
+    // A thread that is stopped while it begins holds locks of the runtime, for which others that begin wait.
+    EXPECT_TRUE(await([&] { return begun.load(std::memory_order_relaxed) == 4 && saves_ > 0; }));
     for (unsigned round = 0; round < kRounds && !testing::Test::HasFailure(); ++round) {
       std::this_thread::sleep_for(std::chrono::microseconds(random() % 300));
       stop_it(thread);
@@ -217,12 +222,15 @@ template <class Table>
 unsigned count_rounds_blocked(unsigned rounds, unsigned most, std::chrono::milliseconds bound) {
   TableRig<Table> rig;
   std::atomic<bool> stop{false};  // publishes nothing: threads are joined
+  std::atomic<bool> has_begun{false};
   std::thread victim([&] {
+    has_begun.store(true, std::memory_order_relaxed);
     while (!stop) rig.receive_and_complete();
   });
   Crowd other({[&](Member& self) {
     while (!stop) rig.receive_and_complete(&self);
   }});
+  EXPECT_TRUE(await([&] { return has_begun.load(std::memory_order_relaxed) && other.done() > 0; }));
   std::mt19937 random(2);
   unsigned blocked = 0;
   for (unsigned round = 0; round < rounds && blocked < most; ++round) {
