@@ -79,8 +79,9 @@ struct VMBCHANNEL__ {
 
   // While a save of this channel is open.
   bool saving = false;
-  bool saved = false;        // SaveContinue has returned STATUS_SUCCESS
-  std::uint32_t number = 0;  // in the VM
+  bool ran = false;              // SaveContinue has saved it, alone or with the others
+  bool saved = false;            // SaveContinue has returned STATUS_SUCCESS
+  std::uint32_t number = 0;      // in the VM
   std::uint32_t next_chunk = 0;  // of the channel's stream, for SaveContinue
 
   // Came while a save of the VM was open; carried out at its end.

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <span>
 
 #include "kmcl/channel.hpp"
 
@@ -48,7 +49,16 @@ NTSTATUS VmbChannelSaveContinue(VMBCHANNEL Channel, PVOID SaveBuffer, ULONG Save
   *BytesRequired = 0;
   if (vmbsave::kmcl::called_by_vm_callback(*Channel)) return STATUS_INVALID_DEVICE_STATE;
   if (!Channel->saving || Channel->saved || Channel->disable_pending) return STATUS_INVALID_DEVICE_STATE;
-  if (const Status status = Channel->vm->run_save(); status != Status::kSuccess) return to_ntstatus(status);
+  const std::span<std::byte> room(static_cast<std::byte*>(SaveBuffer), SaveBufferSize);
+  std::uint64_t direct = 0;
+  if (const Status status = Channel->vm->run_save(*Channel, room, direct); status != Status::kSuccess) {
+    return to_ntstatus(status);
+  }
+  if (direct != 0) {
+    *BytesFilled = static_cast<ULONG>(direct);
+    Channel->saved = true;
+    return STATUS_SUCCESS;
+  }
   return hand_out(*Channel, SaveBuffer, SaveBufferSize, *BytesFilled, *BytesRequired);
 }
 

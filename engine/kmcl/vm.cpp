@@ -1,5 +1,7 @@
 #include "kmcl/vm.hpp"
 
+#include "base/bytes.hpp"
+#include "image/format.hpp"
 #include "kmcl/channel.hpp"
 
 namespace vmbsave::kmcl {
@@ -110,7 +112,7 @@ void Vm::disable(VMBCHANNEL__& channel, bool discard) noexcept {
   channel.state.store_relaxed(VMBCHANNEL__::State::kLeaving);
   channel.channel->discard_on_end.store_relaxed(discard);
   channel.discarded = discard;
-  if (phase_ == Phase::kBegun) session_.leave_out(*channel.channel);
+  if (phase_ == Phase::kBegun && !channel.ran) session_.leave_out(*channel.channel);
 }
 
 void Vm::destroy(VMBCHANNEL__* channel) noexcept {
@@ -131,6 +133,7 @@ Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
     if (changing_ != 0) return Status::kDeviceBusy;
     if (!may_begin()) return Status::kInvalidDeviceState;
     phase_ = Phase::kBeginning;
+    one_by_one_ = false;
     lock.unlock();
     Status status;
     {
@@ -150,6 +153,7 @@ Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
     if (status != Status::kSuccess) return status;
   }
   channel.saving = true;
+  channel.ran = false;
   ++joined_;
   const auto& channels = channels_.channels();
   while (channels[channel.number] != channel.channel.get()) ++channel.number;
@@ -164,19 +168,31 @@ bool Vm::may_begin() const noexcept {
   return true;
 }
 
-Status Vm::run_save() noexcept {
+// A room that could hold the channel's packets if they had no state: one for a chunk at a time could not.
+bool Vm::goes_one_by_one(const VMBCHANNEL__& channel, std::span<std::byte> room) const noexcept {
+  const std::uint64_t packets = channel.channel->table().count_used();
+  return base::is_aligned(room.data(), image::kChunkAlignment) &&
+         room.size() >= image::kChannelChunkBytes + image::directory_bytes(static_cast<std::uint32_t>(packets)) +
+                            packets * image::record_bytes(0, 0) &&
+         session_.may_go_one_by_one();
+}
+
+Status Vm::run_save(VMBCHANNEL__& channel, std::span<std::byte> room, std::uint64_t& direct) noexcept {
+  direct = 0;
   if (called_from_inside()) return Status::kInvalidDeviceState;
   std::unique_lock lock(mutex_);
   settle(lock);
-  if (phase_ == Phase::kBegun) {
+  if (phase_ == Phase::kBegun && !channel.ran) {
+    if (!one_by_one_) one_by_one_ = goes_one_by_one(channel, room);
     phase_ = Phase::kRunning;
     lock.unlock();
-    (void)session_.save();
+    (void)(one_by_one_ ? session_.save_channel(channel.number, room, direct) : session_.save());
     lock.lock();
-    phase_ = Phase::kRan;
+    channel.ran = true;
+    phase_ = one_by_one_ && !session_.failed() ? Phase::kBegun : Phase::kRan;
     settled_.notify_all();
   }
-  return session_.complete() ? Status::kSuccess : caller_status(session_.report().failure.status);
+  return session_.failed() ? caller_status(session_.report().failure.status) : Status::kSuccess;
 }
 
 void Vm::leave_save(VMBCHANNEL__& channel) noexcept {

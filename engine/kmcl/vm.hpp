@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <span>
 
 #include "packet/vm.hpp"
 #include "save/session.hpp"
@@ -34,8 +35,10 @@ class Vm {
   // The first channel's begin is the cut for all; the others join it. kDeviceBusy while a channel of the VM is being
   // restored, opened or closed.
   Status join_save(VMBCHANNEL__& channel) noexcept;
-  // Runs the save, once for all channels; a second caller waits for the first.
-  Status run_save() noexcept;
+  // Saves the channel, if it is not saved yet: by itself, right into `room`, if that keeps all threads of the save busy
+  // and the room looks large enough; else all channels at once, for all callers. A second caller waits for the first.
+  // `direct`: bytes of the channel's whole stream in `room`; 0: the session's image has it.
+  Status run_save(VMBCHANNEL__& channel, std::span<std::byte> room, std::uint64_t& direct) noexcept;
   // The last channel's end ends it, and wakes every channel.
   void leave_save(VMBCHANNEL__& channel) noexcept;
 
@@ -56,6 +59,7 @@ class Vm {
   bool called_from_inside() const noexcept;
   void settle(std::unique_lock<std::mutex>& lock) noexcept;
   bool may_begin() const noexcept;
+  bool goes_one_by_one(const VMBCHANNEL__& channel, std::span<std::byte> room) const noexcept;
   template <class Visit>
   void for_each_leaving(Visit&& visit);
   void go_on() noexcept;
@@ -75,8 +79,9 @@ class Vm {
   std::mutex mutex_;  // of what follows, and of the list of channels
   std::condition_variable settled_;
   Phase phase_ = Phase::kIdle;
-  unsigned joined_ = 0;    // channels between SaveBegin and SaveEnd
-  unsigned changing_ = 0;  // calls between begin_change and end_change
+  bool one_by_one_ = false;  // of the save that runs, once a channel of it was saved
+  unsigned joined_ = 0;      // channels between SaveBegin and SaveEnd
+  unsigned changing_ = 0;    // calls between begin_change and end_change
 };
 
 }  // namespace vmbsave::kmcl

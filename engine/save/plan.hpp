@@ -1,6 +1,7 @@
 // plan.hpp: what a save works on: blocks of at most 21 packets, one for each word in use, in image order.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -123,19 +124,32 @@ struct Plan {
   // The exact plan: gives every chunk its place in one contiguous image. Serial: a prefix sum over blocks.
   void place() noexcept {
     std::uint64_t offset = image::kImageChunkBytes;
-    for (Stream& stream : streams) {
-      stream.offset = offset;
-      offset += image::kChannelChunkBytes;
-      for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
-        blocks[b].offset = offset;
-        blocks[b].due = true;
-        offset += image::chunk_bytes(blocks[b].body_bytes);
-      }
-      stream.directory_offset = offset;
-      offset += image::directory_bytes(stream.packets);
-    }
+    for (Stream& stream : streams) offset = place_stream(stream, offset);
     end_offset = offset;
     image_bytes = offset + image::kEndChunkBytes;
+  }
+
+  // The same for one channel's chunks, from `offset` on. Gives their end.
+  std::uint64_t place_stream(Stream& stream, std::uint64_t offset) noexcept {
+    stream.offset = offset;
+    offset += image::kChannelChunkBytes;
+    for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
+      blocks[b].offset = offset;
+      blocks[b].due = true;
+      offset += image::chunk_bytes(blocks[b].body_bytes);
+    }
+    stream.directory_offset = offset;
+    return offset + image::directory_bytes(stream.packets);
+  }
+
+  // The units of one channel that is saved by itself, in place of those of all channels.
+  void keep_units_of(const Stream& stream, bool concurrent) noexcept {
+    units.clear();
+    const std::uint32_t end = stream.first_block + stream.blocks;
+    const std::uint32_t most = concurrent ? kBlocksAtOnce : stream.blocks;
+    for (std::uint32_t b = stream.first_block; b < end; b += most) {
+      units.push_back({b, std::min(b + most, end), concurrent});
+    }
   }
 
   // The fused plan: the chunks whose sizes do not depend on the packets' states come first, the blocks behind them.

@@ -49,6 +49,15 @@ class BasicSaveSession {
   // Runs the passes; the image is then complete. On failure report().failure says where; every packet stays in use.
   Status save() noexcept;
 
+  // Between begin and save: whether each channel keeps as many threads busy by itself as all of them do together, and
+  // nobody asked for the fused plan.
+  bool may_go_one_by_one() const noexcept;
+
+  // In place of save(), once for each channel, in any order: the channel's stream in one piece, in `room` if it is
+  // aligned to 64 bytes and large enough, else in the session's memory. `direct`: bytes of the stream in `room`; 0: it
+  // is not there, and image() has its chunks. A failure is the whole save's, as in save().
+  Status save_channel(std::uint32_t channel, std::span<std::byte> room, std::uint64_t& direct) noexcept;
+
   // Takes page faults that the next save would take if it is a larger one. After end, when everybody goes on: the image
   // stays where it is.
   void prepare_next() noexcept { arena_.prefault_reserve(); }
@@ -61,14 +70,27 @@ class BasicSaveSession {
 
   bool begun() const noexcept { return state_ != State::kIdle; }
   bool complete() const noexcept { return state_ == State::kComplete; }
+  bool failed() const noexcept { return state_ == State::kFailed; }
 
-  // Of a complete save.
+  // Of a complete save, or of the channels that were saved one by one into the session's memory.
   ImageView image() const noexcept { return {plan_, arena_.data()}; }
 
   const SaveReport& report() const noexcept { return report_; }
 
  private:
   enum class State : std::uint8_t { kIdle, kBegun, kComplete, kFailed };
+
+  // A channel that is saved by itself.
+  struct Alone {
+    BasicSaveSession& session;
+    std::uint32_t channel;
+    std::span<std::byte> room;
+    std::uint64_t direct = 0;
+
+    void run() noexcept;
+    Status place() noexcept;
+    std::byte* memory = nullptr;  // where its chunks go
+  };
 
   Status prepare() noexcept;
   Status check_callbacks() const noexcept;
@@ -77,12 +99,14 @@ class BasicSaveSession {
 
   bool pays(std::uint64_t packets) const noexcept;
   void choose() noexcept;
+  std::uint64_t pass_ns() const noexcept;
+  void learn(std::uint64_t packets, std::uint64_t before) noexcept;
   void run() noexcept;
   Status run_exact() noexcept;
   Status run_fused() noexcept;
   bool must_run_again() noexcept;
 
-  Status pass(SavePhase phase) noexcept;
+  Status pass(SavePhase phase, std::byte* memory = nullptr) noexcept;
   Status place() noexcept;
   Status place_due() noexcept;
   Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept;
@@ -102,6 +126,7 @@ class BasicSaveSession {
   Crossover crossover_;
   SaveReport report_;
   std::uint64_t last_packets_ = 0;  // of the last begin that succeeded; none: nobody is woken for a guess
+  bool one_by_one_ = false;         // some channel was saved by itself since begin
   base::Lap lap_;
 };
 

@@ -21,6 +21,7 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   report_ = {};
   report_.channels = vm_.channels().size();
   phase_ = SavePhase::kCut;
+  one_by_one_ = false;
   if (const Status status = prepare(); status != Status::kSuccess) {
     vm_.control().leave();
     return status;
@@ -59,6 +60,77 @@ Status BasicSaveSession<Atom>::save() noexcept {
   state_ = status == Status::kSuccess ? State::kComplete : State::kFailed;
   VMBSAVE_AUDIT(status != Status::kSuccess || plan_.valid());
   return status;
+}
+
+template <template <class> class Atom>
+bool BasicSaveSession<Atom>::may_go_one_by_one() const noexcept {
+  if (options_.plan == SavePlan::kFused) return false;
+  if (executor_ == nullptr) return true;
+  for (std::size_t c = 0; c < plan_.streams.size(); ++c) {
+    const std::uint32_t packets = plan_.streams[c].packets;
+    if (packets != 0 && !(vm_.channels()[c]->config().concurrent_callbacks && pays(packets))) return false;
+  }
+  return true;
+}
+
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::save_channel(std::uint32_t channel, std::span<std::byte> room,
+                                            std::uint64_t& direct) noexcept {
+  if (state_ != State::kBegun) return Status::kInvalidDeviceState;
+  lap_ = {};
+  if (!one_by_one_) {
+    one_by_one_ = true;
+    arena_.reset();
+    report_.plan = SavePlan::kExact;
+  }
+  workers_.start(options_, executor_, deadline_);
+  Alone alone{*this, channel, room};
+  if (executor_ == nullptr) {
+    alone.run();
+  } else {
+    executor_->run([](void* self) noexcept { static_cast<Alone*>(self)->run(); }, &alone);
+  }
+  direct = alone.direct;
+  if (report_.failure.status != Status::kSuccess) state_ = State::kFailed;
+  return report_.failure.status;
+}
+
+// As run_exact, for one channel; every size comes before the first place.
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::Alone::run() noexcept {
+  Stream& stream = session.plan_.streams[channel];
+  const std::uint64_t before = session.pass_ns();
+  session.plan_.keep_units_of(stream, session.vm_.channels()[channel]->config().concurrent_callbacks);
+  Status status = session.pass(SavePhase::kSize);
+  do {
+    if (status == Status::kSuccess) status = place();
+    if (status == Status::kSuccess) status = session.pass(SavePhase::kSave, memory);
+    if (status != Status::kSuccess) return;
+  } while (session.must_run_again());
+  session.learn(stream.packets, before);
+  if (stream.blocks == 0) session.workers_.seal_channel(channel);
+  session.report_.image_bytes += stream_bytes(stream, session.plan_.blocks.data());
+  session.lap(SavePhase::kSeal);
+}
+
+// Into the room if the stream fits, else behind what the arena has.
+template <template <class> class Atom>
+Status BasicSaveSession<Atom>::Alone::place() noexcept {
+  session.phase_ = SavePhase::kPlace;
+  Stream& stream = session.plan_.streams[channel];
+  const std::uint64_t bytes = session.plan_.place_stream(stream, 0);
+  session.workers_.reset_due(channel);
+  direct = bytes <= room.size() && base::is_aligned(room.data(), image::kChunkAlignment) ? bytes : 0;
+  memory = room.data();
+  const std::uint64_t arena_bytes = direct == 0 ? session.arena_.used() + bytes : 0;
+  const Status status = session.make_room(session.report_.image_bytes + bytes, arena_bytes);
+  if (status != Status::kSuccess) return status;
+  if (direct == 0) {
+    (void)session.plan_.place_stream(stream, session.arena_.allocate(bytes));
+    memory = session.arena_.data();
+  }
+  session.lap(SavePhase::kPlace);
+  return Status::kSuccess;
 }
 
 template <template <class> class Atom>
@@ -142,12 +214,23 @@ void BasicSaveSession<Atom>::choose() noexcept {
   report_.plan = options_.plan == SavePlan::kAuto ? SavePlan::kFused : options_.plan;
 }
 
+// In the phases that threads share.
+template <template <class> class Atom>
+std::uint64_t BasicSaveSession<Atom>::pass_ns() const noexcept {
+  const auto phase = [this](SavePhase p) { return report_.phase_ns[static_cast<unsigned>(p)]; };
+  return phase(SavePhase::kSize) + phase(SavePhase::kSave) + phase(SavePhase::kPass);
+}
+
+// From what was done since pass_ns() was `before`.
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::learn(std::uint64_t packets, std::uint64_t before) noexcept {
+  crossover_.learn(packets, pass_ns() - before, report_.threads, workers_.arrival_ns());
+}
+
 template <template <class> class Atom>
 void BasicSaveSession<Atom>::run() noexcept {
   if ((report_.plan == SavePlan::kExact ? run_exact() : run_fused()) != Status::kSuccess) return;
-  const auto phase = [this](SavePhase p) { return report_.phase_ns[static_cast<unsigned>(p)]; };
-  crossover_.learn(report_.packets, phase(SavePhase::kSize) + phase(SavePhase::kSave) + phase(SavePhase::kPass),
-                   report_.threads, workers_.arrival_ns());
+  learn(report_.packets, 0);
   seal();
 }
 
@@ -196,9 +279,9 @@ bool BasicSaveSession<Atom>::must_run_again() noexcept {
 }
 
 template <template <class> class Atom>
-Status BasicSaveSession<Atom>::pass(SavePhase phase) noexcept {
+Status BasicSaveSession<Atom>::pass(SavePhase phase, std::byte* memory) noexcept {
   phase_ = phase;
-  workers_.pass(phase, report_.growth_retries < options_.growth_retries);
+  workers_.pass(phase, report_.growth_retries < options_.growth_retries, memory);
   lap(phase);
   report_.failure = workers_.failure();
   return report_.failure.status;

@@ -58,11 +58,14 @@ class Workers {
 
   // Every block of every channel is due.
   void reset_due() noexcept {
-    for (std::size_t c = 0; c < plan_.streams.size(); ++c) due_[c].blocks.store_relaxed(plan_.streams[c].blocks);
+    for (std::uint32_t c = 0; c < plan_.streams.size(); ++c) reset_due(c);
   }
+  void reset_due(std::uint32_t channel) noexcept { due_[channel].blocks.store_relaxed(plan_.streams[channel].blocks); }
 
-  // Works on all blocks that are due. may_grow: a packet whose state outgrew its buffer is no failure.
-  void pass(SavePhase phase, bool may_grow) noexcept {
+  // Works on all blocks of the plan's units that are due. may_grow: a packet whose state outgrew its buffer is no
+  // failure. memory: what the offsets of placed blocks count from; nullptr: the arena's, which may have moved.
+  void pass(SavePhase phase, bool may_grow, std::byte* memory = nullptr) noexcept {
+    memory_ = memory == nullptr ? arena_.data() : memory;
     phase_ = phase;
     may_grow_ = may_grow;
     grown_.store_relaxed(0);
@@ -85,7 +88,7 @@ class Workers {
     seal_stream(*vm_.channels()[channel], channel,
                 {stream, plan_.blocks.data(), plan_.sequences.data() + stream.first_packet,
                  plan_.offsets.data() + stream.first_packet,
-                 plan_.order_scratch.data() + 2 * std::size_t{stream.first_packet}, arena_.data(), checksum_});
+                 plan_.order_scratch.data() + 2 * std::size_t{stream.first_packet}, memory_, checksum_});
   }
 
   // Of this save: the first failure.
@@ -200,7 +203,7 @@ class Workers {
                                           .sizes = plan_.sizes.data() + block.first,
                                           .sequences = plan_.sequences.data() + block.first,
                                           .offsets = plan_.offsets.data() + block.first,
-                                          .chunk = arena_.data() + block.offset,
+                                          .chunk = memory_ + block.offset,
                                           .checksum = checksum_,
                                           .may_grow = may_grow_},
                                          channel.table().is_send_word(block.word));
@@ -237,6 +240,7 @@ class Workers {
   SavePhase phase_ = SavePhase::kPass;
   std::uint64_t deadline_ = 0;
   std::uint64_t started_ns_ = 0;
+  std::byte* memory_ = nullptr;
   std::thread::id saver_;  // the thread that called start
   SaveFailure failure_;
   alignas(base::kCacheLine) Atom<std::size_t> next_unit_{};  // the first that no worker has taken yet

@@ -73,16 +73,19 @@ class CFace final : public Implementation {
     const std::uint64_t start = base::now_ns();
     open.begin();
     for (std::size_t c = 0; c < channels_.size(); ++c) take_stream(c);
-    return base::now_ns() - start;
+    const std::uint64_t end = base::now_ns();
+    copied_ = rig_.machine().vm(0).session().complete();
+    return end - start;
   }
 
   std::uint64_t image_bytes() const override { return image_bytes_; }
 
   std::string difference() const override { return streams_difference(rig_, image(), checksum_); }
 
-  // What the engine wrote, and the copy of it that the caller got.
+  // What the caller got, and, if that is a copy, what it is a copy of.
   std::vector<std::span<const std::byte>> image_memory() const override {
     std::vector<std::span<const std::byte>> pieces{image()};
+    if (!copied_) return pieces;
     rig_.machine().vm(0).session().image().for_each_piece(
         [&](std::span<const std::byte> piece) { pieces.push_back(piece); });
     return pieces;
@@ -124,6 +127,7 @@ class CFace final : public Implementation {
   const bool checksum_;
   mem::Mapping buffer_;  // prefaulted; page-aligned, and every stream a multiple of 64 bytes long
   std::uint64_t image_bytes_ = 0;
+  bool copied_ = false;  // out of the engine's own memory
 };
 
 }  // namespace
