@@ -308,14 +308,16 @@ inline Bytes save_and_end(VMBCHANNEL channel, ULONG size = 1 << 20) {
   return image;
 }
 
-// SaveContinue with a large buffer, for its status.
-inline NTSTATUS save_continue(VMBCHANNEL channel, Bytes* image = nullptr) {
-  Bytes buffer(1 << 20);
+// SaveContinue with a large buffer, for its status: so many bytes behind a multiple of 64. At 0 the channel may be
+// saved right into it.
+inline NTSTATUS save_continue(VMBCHANNEL channel, Bytes* image = nullptr, std::size_t shift = 0) {
+  constexpr std::size_t kRoom = 1 << 20;
+  Bytes memory(kRoom + 64 + shift);
+  UINT8* const buffer = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64 + shift;
   ULONG filled = 0;
   ULONG required = 0;
-  const NTSTATUS status =
-      VmbChannelSaveContinue(channel, buffer.data(), static_cast<ULONG>(buffer.size()), &filled, &required);
-  if (image != nullptr) image->assign(buffer.begin(), buffer.begin() + filled);
+  const NTSTATUS status = VmbChannelSaveContinue(channel, buffer, kRoom, &filled, &required);
+  if (image != nullptr) image->assign(buffer, buffer + filled);
   return status;
 }
 

@@ -124,7 +124,7 @@ TEST_P(OneCut, ASecondChannelsPassIsNotASecondSave) {
   std::size_t packets = 0;
   for (auto& e : channels) packets += e->packets.size();
   for (auto& e : channels) {
-    EXPECT_EQ(save_continue(e->channel), STATUS_SUCCESS);
+    EXPECT_EQ(save_continue(e->channel, nullptr, 16), STATUS_SUCCESS);
     EXPECT_EQ(calls, packets) << "the first SaveContinue saves the whole VM, the others nothing";
   }
   for (auto& e : channels) VmbChannelSaveEnd(e->channel);
