@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   Command chosen;
   add_replay(app, chosen);
   add_table(app, chosen);
+  add_bar(app, chosen);
   add_record(app, chosen);
   add_bench(app, chosen);
   try {

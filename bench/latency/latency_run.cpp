@@ -20,7 +20,8 @@ namespace {
 constexpr std::uint64_t kMostSequentialSaves = 64;
 constexpr std::uint64_t kMostColdSequentialSaves = 32;
 constexpr std::uint64_t kMostColdFloorSaves = 128;
-constexpr std::uint64_t kMostCountedSaves = 21;  // as few as have a median
+constexpr std::uint64_t kMostCountedSaves = 100;
+constexpr std::uint64_t kFewCountedSaves = 21;  // as few as have a median, of what is no engine
 constexpr std::uint64_t kMostHiccupWindows = 1000;
 constexpr std::uint64_t kFewestHiccupWindows = 100;
 constexpr std::uint64_t kLongestListeningNs = 3'000'000'000;
@@ -96,6 +97,8 @@ void LatencyRun::note_report() {
   if (report == nullptr) return;
   samples_.plan = report->plan;
   samples_.threads_taken = report->threads;
+  samples_.memory_used = report->memory_used;
+  samples_.memory_mapped = report->memory_mapped;
   for (unsigned p = 0; p < kSavePhases; ++p) samples_.phase_ns[p].push_back(report->phase_ns[p]);
 }
 
@@ -132,7 +135,8 @@ void LatencyRun::expect_no_difference() const {
 
 void LatencyRun::count_allocator_calls() {
   if (!counts_allocator_calls()) return;
-  for (std::uint64_t i = 0; i < std::min(saves_, kMostCountedSaves); ++i) {
+  for (std::uint64_t i = 0;
+       i < std::min(saves_, contestants_.subject->report() == nullptr ? kFewCountedSaves : kMostCountedSaves); ++i) {
     start_counting();
     contestants_.subject->save();
     samples_.allocator_calls.push_back(stop_counting());

@@ -17,6 +17,7 @@
 #include "harness/whole_file.hpp"
 #include "latency/file_reporter.hpp"
 #include "latency/load_suite.hpp"
+#include "latency/operation_suite.hpp"
 #include "latency/options.hpp"
 #include "latency/roofline_suite.hpp"
 #include "latency/run_suite.hpp"
@@ -88,15 +89,19 @@ Run run_saves(const bench::Options& options, const std::string& started, const J
   bench::Executors executors;
   std::vector<report::RooflineRow> copies = bench::roofline_rows(options.suite, available_cpus());
   bench::register_roofline(copies, executors);
+  std::vector<report::OperationRow> operations = bench::operation_rows(options.suite);
+  bench::register_operations(operations);
   bench::register_rows(bench::suite_rows(options.suite, available_cpus(), report::available_memory().value_or(0)),
                        options.fixed_saves, make, log);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
   const std::vector<report::RooflineRow> roofline = bench::measured(copies);
   std::vector<bench::Outcome> outcomes = bench::outcomes(log);
   for (const report::RooflineRow& row : roofline) outcomes.push_back({row.name, row.error});
+  std::erase_if(operations, [](const report::OperationRow& row) { return row.ns.empty() && row.error.empty(); });
+  for (const report::OperationRow& row : operations) outcomes.push_back({row.name, row.error});
   const int code = bench::exit_code(options.list_only, matched, outcomes);
   if (outcomes.empty()) return {code, Json()};
-  return {code, report::bench_json(options.suite, started, where, log.rows(), roofline)};
+  return {code, report::bench_json(options.suite, started, where, log.rows(), roofline, operations)};
 }
 
 // Its table is printed at once: Google Benchmark shows a group as one line.

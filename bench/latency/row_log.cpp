@@ -73,6 +73,7 @@ std::vector<report::BenchRow> RowLog::rows() const {
     rows.push_back(row.row);
     if (row.counts.empty()) continue;
     rows.back().samples = row.counts.front();
+    rows.back().samples.repetitions = row.counts.size();
     for (std::size_t call = 1; call < row.counts.size(); ++call) append(rows.back().samples, row.counts[call]);
   }
   return rows;

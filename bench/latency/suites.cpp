@@ -121,6 +121,31 @@ void add_limits(Rows& rows, unsigned many) {
   }
 }
 
+// What the bar is about: the engine at the middle point, the smallest save, what people would use instead, and the
+// steps of the cost slope. Rows are repeated, in a random order: the saves are those of one repetition.
+void add_bar(Rows& rows, unsigned many) {
+  constexpr unsigned kSavesARepetition = 48;
+  for (const bool checksum : {false, true}) {
+    for (const unsigned threads : {1u, many}) {
+      rows.push_back({.plan = kFused, .threads = threads, .checksum = checksum, .saves = kSavesARepetition});
+    }
+  }
+  constexpr Point kSmall{.channels = 1, .packets = 64};
+  rows.push_back({.point = kSmall, .threads = many, .saves = kSavesARepetition});
+  constexpr unsigned kSavesOfAPeer = 8;
+  add_peers(rows, {}, many, kSavesOfAPeer);
+  for (const std::uint32_t packets : {1024u, 2048u, 4096u, 8192u}) {
+    rows.push_back({.plan = kFused, .point = {.packets = packets}, .saves = kSavesARepetition});
+  }
+  constexpr unsigned kLargeSaves = 4;
+  for (const std::uint32_t packets : {131'072u, 262'144u, 524'288u, 1'048'576u}) {
+    rows.push_back({.plan = kFused, .point = {.packets = packets}, .saves = kLargeSaves});
+  }
+  for (const std::uint32_t packets : {8192u, 131'072u}) {
+    rows.push_back({.kind = Kind::kCopyFloor, .point = {.packets = packets}, .saves = kLargeSaves});
+  }
+}
+
 void add_smoke(Rows& rows, unsigned many) {
   constexpr Point kSmall{.channels = 2, .packets = 64};
   constexpr unsigned kFew = 20;
@@ -141,7 +166,7 @@ void drop_repeated(Rows& rows) {
 
 }  // namespace
 
-std::vector<std::string> suite_names() { return {"smoke", "quick", "full", "long"}; }
+std::vector<std::string> suite_names() { return {"smoke", "quick", "bar", "full", "long"}; }
 
 Rows suite_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes) {
   const unsigned many = std::min(2u, cpus);
@@ -153,6 +178,8 @@ Rows suite_rows(const std::string& name, unsigned cpus, std::uint64_t memory_byt
   } else if (name == "full") {
     add_quick(rows, many);
     add_factors(rows, many, cpus, memory_bytes);
+  } else if (name == "bar") {
+    add_bar(rows, many);
   } else if (name == "long") {
     add_limits(rows, many);
   } else {

@@ -1,17 +1,13 @@
 #include "report/bench_report.hpp"
 
-#include "report/intervals.hpp"
+#include <algorithm>
+
 #include "report/json_values.hpp"
 
 namespace vmbsave::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json median_json(const std::vector<double>& samples) {
-  const Median m = median(samples);
-  return {{"p50", or_null(m.p50)}, {"low", or_null(m.low)}, {"high", or_null(m.high)}};
-}
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
@@ -22,6 +18,21 @@ Json phases_json(const RowSamples& samples) {
     json[phase_name(static_cast<SavePhase>(p))] = percentiles_json(samples.phase_ns[p]);
   }
   return json;
+}
+
+// The cut's share of each save.
+Json cut_share(const RowSamples& samples) {
+  const std::vector<std::uint64_t>& cut = samples.phase_ns[static_cast<unsigned>(SavePhase::kCut)];
+  if (cut.empty() || cut.size() != samples.save_ns.size()) return nullptr;
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < cut.size(); ++i) {
+    shares.push_back(static_cast<double>(cut[i]) / static_cast<double>(std::max<std::uint64_t>(samples.save_ns[i], 1)));
+  }
+  return median_json(shares);
+}
+
+std::size_t zeroes(const std::vector<std::uint64_t>& counts) {
+  return static_cast<std::size_t>(std::count(counts.begin(), counts.end(), 0u));
 }
 
 Json ns_per_packet(const BenchRow& row) {
@@ -56,8 +67,11 @@ Json row_json(const BenchRow& row) {
   add_identity(json, row);
   json["verified"] = row.verified;
   json["error"] = text_or_null(row.error);
+  json["repetitions"] = samples.repetitions;
   json["saves"] = samples.save_ns.size();
   json["image_bytes"] = samples.image_bytes;
+  json["memory_used"] = or_null(samples.memory_used);
+  json["memory_mapped"] = or_null(samples.memory_mapped);
   json["first_save_ns"] = samples.first_save_ns;
   json["save_ns"] = percentiles_json(samples.save_ns);
   json["hiccup_windows"] = samples.hiccup_ns.size();
@@ -66,6 +80,10 @@ Json row_json(const BenchRow& row) {
   json["ratio_to_floor"] = median_json(samples.ratio_to_floor);
   json["ratio_to_engine"] = samples.ratio_to_engine.empty() ? Json(nullptr) : median_json(samples.ratio_to_engine);
   json["times_faster_than_documented_sequential"] = median_json(samples.times_faster_than_documented_sequential);
+  json["saves_without_page_faults"] = zeroes(samples.page_faults);
+  json["counted_saves"] = samples.allocator_calls.size();
+  json["counted_saves_without_allocator_calls"] = zeroes(samples.allocator_calls);
+  json["cut_share"] = cut_share(samples);
   json["page_faults_p50"] = or_null(percentiles(samples.page_faults).p50);
   json["allocator_calls_p50"] = or_null(percentiles(samples.allocator_calls).p50);
   json["phases_ns"] = phases_json(samples);
@@ -76,13 +94,15 @@ Json row_json(const BenchRow& row) {
 }  // namespace
 
 Json bench_json(const std::string& suite, const std::string& started_utc, const Json& context,
-                const std::vector<BenchRow>& rows, const std::vector<RooflineRow>& roofline) {
+                const std::vector<BenchRow>& rows, const std::vector<RooflineRow>& roofline,
+                const std::vector<OperationRow>& operations) {
   Json json;
   json["schema"] = "vmbsave-bench-1";
   json["started_utc"] = started_utc;
   json["suite"] = suite;
   json.update(context);
   json["roofline"] = roofline_json(roofline);
+  json["operations"] = operations_json(operations);
   json["rows"] = Json::array();
   for (const BenchRow& row : rows) json["rows"].push_back(row_json(row));
   return json;

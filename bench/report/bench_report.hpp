@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "report/operation_report.hpp"
 #include "report/roofline_report.hpp"
 #include "scenarios/save_latency/point.hpp"
 #include "vmbsave/save.hpp"
@@ -18,8 +19,11 @@ namespace vmbsave::report {
 struct RowSamples {
   std::uint64_t first_save_ns = 0;  // maps what was not mapped yet; no sample
   std::uint64_t image_bytes = 0;
-  std::optional<SavePlan> plan;           // that was taken; absent for what has no plans
-  std::optional<unsigned> threads_taken;  // 1 below the crossover; absent likewise
+  std::optional<std::uint64_t> memory_used;    // by the last save's image in the engine's memory; absent without engine
+  std::optional<std::uint64_t> memory_mapped;  // likewise, that the engine keeps
+  std::uint64_t repetitions = 1;               // of the row, with as many saves each
+  std::optional<SavePlan> plan;                // that was taken; absent for what has no plans
+  std::optional<unsigned> threads_taken;       // 1 below the crossover; absent likewise
   std::vector<std::uint64_t> save_ns;
   std::vector<std::uint64_t> page_faults;
   std::vector<std::uint64_t> allocator_calls;  // of saves that were not timed; empty where nothing counts them
@@ -48,6 +52,7 @@ struct BenchRow {
 // `context`: what add_context adds.
 nlohmann::ordered_json bench_json(const std::string& suite, const std::string& started_utc,
                                   const nlohmann::ordered_json& context, const std::vector<BenchRow>& rows,
-                                  const std::vector<RooflineRow>& roofline = {});
+                                  const std::vector<RooflineRow>& roofline = {},
+                                  const std::vector<OperationRow>& operations = {});
 
 }  // namespace vmbsave::report

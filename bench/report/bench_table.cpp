@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "report/operation_report.hpp"
 #include "report/roofline_report.hpp"
+#include "report/scaling.hpp"
 
 namespace vmbsave::report {
 namespace {
@@ -112,7 +114,10 @@ std::string bench_groups(const Json& run, std::string_view point) {
 std::string bench_table(const Json& run) {
   const std::string tables = bench_groups(run, "");
   const std::string roofline = run.contains("roofline") ? roofline_table(run.at("roofline")) : "";
-  return context(run) + (tables.empty() ? "" : "\n") + tables + (roofline.empty() ? "" : "\n") + roofline;
+  const std::string operations = run.contains("operations") ? operations_table(run.at("operations")) : "";
+  const std::string scaling = scaling_table(run.at("rows"));
+  return context(run) + (tables.empty() ? "" : "\n") + tables + (scaling.empty() ? "" : "\n") + scaling +
+         (roofline.empty() ? "" : "\n") + roofline + (operations.empty() ? "" : "\n") + operations;
 }
 
 }  // namespace vmbsave::report

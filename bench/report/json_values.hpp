@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "report/intervals.hpp"
 #include "report/percentiles.hpp"
 
 namespace vmbsave::report {
@@ -18,6 +19,11 @@ nlohmann::ordered_json or_null(const std::optional<T>& value) {
 inline nlohmann::ordered_json percentiles_json(const std::vector<std::uint64_t>& samples) {
   const Percentiles p = percentiles(samples);
   return {{"min", or_null(p.min)}, {"p50", or_null(p.p50)}, {"p99", or_null(p.p99)}, {"max", or_null(p.max)}};
+}
+
+inline nlohmann::ordered_json median_json(const std::vector<double>& samples) {
+  const Median m = median(samples);
+  return {{"p50", or_null(m.p50)}, {"low", or_null(m.low)}, {"high", or_null(m.high)}};
 }
 
 }  // namespace vmbsave::report

@@ -58,6 +58,8 @@ Status BasicSaveSession<Atom>::save() noexcept {
   }
   const Status status = report_.failure.status;
   state_ = status == Status::kSuccess ? State::kComplete : State::kFailed;
+  report_.memory_used = arena_.used();
+  report_.memory_mapped = arena_.ready();
   VMBSAVE_AUDIT(status != Status::kSuccess || plan_.valid());
   return status;
 }

@@ -93,6 +93,8 @@ struct SaveReport {
   std::uint64_t packets = 0;                 ///< that the save describes
   std::uint64_t channels = 0;                ///< of the VM
   std::uint64_t image_bytes = 0;             ///< of all channels
+  std::uint64_t memory_used = 0;             ///< bytes of the session's memory that hold the image, gaps included
+  std::uint64_t memory_mapped = 0;           ///< bytes that it has pages for, which it keeps for the next save
   std::uint64_t deferred_delivered = 0;      ///< completions that end(kResume) gave to the guest
   std::uint64_t growth_retries = 0;          ///< how often the save pass was run again
   SavePlan plan = SavePlan::kExact;          ///< the plan taken, never kAuto
