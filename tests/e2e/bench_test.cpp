@@ -240,6 +240,22 @@ TEST_F(Bench, TheToolRunsItAndMakesTheTable) {
   EXPECT_EQ(vmbsave::tests::run(VMBSAVE_TOOL, "bench --bogus").exit_code, 2);
 }
 
+// The bar is about other rows than those of smoke; what is not there does not hold.
+TEST_F(Bench, TheToolJudgesARun) {
+  ASSERT_EQ(smoke("--benchmark_filter='operations|mutex_list' " + out_flag()).exit_code, 0);
+  const Outcome bar = vmbsave::tests::run(VMBSAVE_TOOL, "bar '" + out_.string() + "'");
+  EXPECT_EQ(bar.exit_code, 1) << bar.out;
+  EXPECT_NE(bar.out.find("NOT MEASURED: no row save/engine/fused/channels:16"), std::string::npos) << bar.out;
+  EXPECT_EQ(bar.out.find("no row operations/"), std::string::npos) << bar.out;
+  EXPECT_NE(bar.out.find(" lines hold\n"), std::string::npos) << bar.out;
+  std::ofstream(out_) << R"({"schema": "vmbsave-load-1"})";
+  for (const std::string& arguments : {std::string("bar"), "bar '" + out_.string() + "'", std::string("bar none")}) {
+    const Outcome refused = vmbsave::tests::run(VMBSAVE_TOOL, arguments);
+    EXPECT_EQ(refused.exit_code, 2) << refused.out;
+    EXPECT_EQ(lines(refused.out), 1) << refused.out;
+  }
+}
+
 TEST_F(Bench, TheToolSaysWhenItIsNotThere) {
   const fs::path folder = fs::path(testing::TempDir()) / "tool_alone";
   fs::create_directories(folder);
