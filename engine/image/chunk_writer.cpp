@@ -1,6 +1,7 @@
 #include "image/chunk_writer.hpp"
 
 #include <cstring>
+#include <new>
 
 #include "image/checksum.hpp"
 
@@ -14,17 +15,19 @@ constexpr char kProducer[] = "vmbsave";
 }  // namespace
 
 std::byte* write_header(std::byte* at, ChunkKind kind, const ChunkLabel& label, std::uint64_t body_bytes) noexcept {
-  ChunkHeader header{};
-  header.magic = kMagic;
-  header.version = kVersion;
-  header.kind = static_cast<std::uint16_t>(kind);
-  header.bytes = static_cast<std::uint32_t>(chunk_bytes(body_bytes));
-  header.channel = label.channel;
-  header.ordinal = label.ordinal;
-  header.count = label.count;
-  header.body = static_cast<std::uint32_t>(body_bytes);
-  std::memcpy(at, &header, sizeof header);
-  return at + sizeof header;
+  // In its place: a copy would wait for the stores that it is made of.
+  ::new (static_cast<void*>(at)) ChunkHeader{.magic = kMagic,
+                                             .version = kVersion,
+                                             .kind = static_cast<std::uint16_t>(kind),
+                                             .bytes = static_cast<std::uint32_t>(chunk_bytes(body_bytes)),
+                                             .required = 0,
+                                             .channel = label.channel,
+                                             .ordinal = label.ordinal,
+                                             .count = label.count,
+                                             .body = static_cast<std::uint32_t>(body_bytes),
+                                             .reserved = {},
+                                             .checksum = 0};
+  return at + sizeof(ChunkHeader);
 }
 
 std::byte* open_chunk(std::byte* at, ChunkKind kind, const ChunkLabel& label, std::uint64_t body_bytes) noexcept {

@@ -80,27 +80,22 @@ inline Status save_guarded(const packet::ChannelConfig& config, packet::Packet* 
   return kept ? status : Status::kInvalidDeviceRequest;
 }
 
-// Zeroes what follows the first `used` bytes, at least one, up to the next multiple of 16. Without a branch: sizes vary
-// from packet to packet, and a mispredicted one costs more than all this.
-inline void zero_padding(std::byte* state, std::uint32_t used) noexcept {
-  static_assert(image::kRecordAlignment == 16);
-  static constexpr std::uint8_t kKeep[32] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                             255, 255, 255, 255, 255, 255, 255, 255};
-  const std::uint32_t kept = (used - 1) % image::kRecordAlignment + 1;
-  std::byte* const last = state + used - kept;
-  std::uint64_t words[2];
-  std::uint64_t keep[2];
-  std::memcpy(words, last, sizeof words);
-  std::memcpy(keep, kKeep + image::kRecordAlignment - kept, sizeof keep);
-  words[0] &= keep[0];
-  words[1] &= keep[1];
-  std::memcpy(last, words, sizeof words);
+// Zeroes the 16 bytes behind a state, of which the record's padding is the first part: what comes behind them is not
+// written yet. Without a look at how many they are, and without reading what the VSP has just written: a load that
+// spans several of its stores waits for them all.
+inline void zero_padding(std::byte* behind, const std::byte* chunk_end) noexcept {
+  const auto left = static_cast<std::size_t>(chunk_end - behind);
+  if (left >= image::kRecordAlignment) [[likely]] {
+    std::memset(behind, 0, image::kRecordAlignment);
+  } else {
+    std::memset(behind, 0, left);
+  }
 }
 
-// Second call into `buffer`, which is zeroed and has room for `size` bytes. `used`: what the VSP has written of them,
-// or, if it fails, what it says that it needs.
+// Second call into `buffer`, which is zeroed and has room for `size` bytes, and ends before `chunk_end`. `used`: what
+// the VSP has written of them, or, if it fails, what it says that it needs.
 inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* packet, std::byte* buffer,
-                         std::uint32_t size, std::uint32_t& used) {
+                         std::uint32_t size, const std::byte* chunk_end, std::uint32_t& used) {
   std::uint32_t needed = kUnwritten;
 #if VMBSAVE_CHECK >= 2
   const Status status = save_guarded(config, packet, buffer, size, needed);
@@ -117,7 +112,7 @@ inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* pa
   }
   if (used != size) [[unlikely]]
     std::memset(buffer + used, 0, size - used);  // of what the VSP did not use, nothing stays
-  zero_padding(buffer, size);                    // if the VSP has written behind its buffer
+  zero_padding(buffer + size, chunk_end);        // if the VSP has written behind its buffer
   return Status::kSuccess;
 }
 
@@ -141,16 +136,17 @@ inline void write_lib_buf(const packet::Packet& packet, std::uint32_t record_byt
                                                    .reserved = 0};
 }
 
-// Zeroes what follows a record's LibBuf. Stores of its own rather than memset: a call a record costs more than the
-// stores, and a call a chunk waits for the chunk's lines; here they come while the packets before are saved.
-inline void zero_rest(std::byte* record, std::uint32_t record_bytes) noexcept {
-  constexpr std::uint64_t kZeroes[2] = {};
-  static_assert(sizeof kZeroes == image::kRecordAlignment);
-  std::byte* const end = record + record_bytes;
-  for (record += sizeof(image::LibBuf); record != end; record += sizeof kZeroes) {
-    std::memcpy(record, kZeroes, sizeof kZeroes);
-    __asm__ volatile("" : "+r"(record));  // the compiler would make it a memset
+// Zeroes whole lines from `zeroed` on, until those before `end` are; gives the first that is not. A chunk is made of
+// whole lines. Stores of its own rather than memset: a call a record costs more than the stores, and a call a chunk
+// waits for the chunk's lines; here they come while the packets before are saved.
+inline std::byte* zero_lines(std::byte* zeroed, const std::byte* end) noexcept {
+  static_assert(image::kChunkAlignment == base::kCacheLine && sizeof(image::ChunkHeader) == base::kCacheLine);
+  while (zeroed < end) {
+    std::memset(zeroed, 0, base::kCacheLine);
+    zeroed += base::kCacheLine;
+    __asm__ volatile("" : "+r"(zeroed));  // the compiler would make it one memset
   }
+  return zeroed;
 }
 
 // Where the records of one block come from and go to.
@@ -182,25 +178,27 @@ template <bool kSends>
   size = needed;
 }
 
-// The records, one behind the other from `record` on; gives their end, or nullptr for a failure in `result`.
+// The records, one behind the other from `record` on; false for a failure in `result`.
 template <bool kSends>
-std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& result) {
+bool save_records(const BlockSave& save, std::byte* record, const std::byte* chunk_end, PassResult& result) {
   std::uint32_t* size = save.sizes;
   std::uint64_t* sequence = save.sequences;
   std::uint32_t* offset = save.offsets;
+  std::byte* zeroed = record;
   for (packet::Packet* const packet : save.packets) {
     save.next.prefetch_one();
     const std::uint32_t payload = payload_bytes(kSends, *packet);
     const std::uint32_t room = room_for(*size);
     const auto record_bytes = static_cast<std::uint32_t>(image::record_bytes(payload, room));
     std::uint32_t used = 0;
-    zero_rest(record, record_bytes);
+    zeroed = zero_lines(zeroed, record + record_bytes);
     if (room != 0) [[likely]] {
-      const Status status = fill_state(save.config, packet, record + image::save_buf_offset(payload), room, used);
+      const Status status =
+          fill_state(save.config, packet, record + image::save_buf_offset(payload), room, chunk_end, used);
       if (status != Status::kSuccess) [[unlikely]] {
         result.status = status;
         refused<kSends>(save, *packet, *size, used, result);
-        if (result.status != Status::kSuccess) return nullptr;
+        if (result.status != Status::kSuccess) return false;
       }
     }
     write_lib_buf(*packet, record_bytes, used, payload, record);
@@ -212,7 +210,7 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
     record += record_bytes;
     ++size;
   }
-  return record;
+  return true;
 }
 
 // Saves every packet of a block into its chunk, and seals the chunk while it is hot.
@@ -223,10 +221,10 @@ inline PassResult save_block(const BlockSave& save, bool is_send) {
   std::byte* const first =
       image::write_header(save.chunk, image::ChunkKind::kBlock,
                           {.channel = block.channel, .ordinal = block.ordinal, .count = block.count}, block.body_bytes);
-  std::byte* const end = is_send ? save_records<true>(save, first, result) : save_records<false>(save, first, result);
-  if (end == nullptr) return result;
-  // The last packet's callback may have written behind its buffer.
-  std::memset(end, 0, static_cast<std::size_t>(save.chunk + bytes - end));
+  const std::byte* const chunk_end = save.chunk + bytes;
+  const bool saved = is_send ? save_records<true>(save, first, chunk_end, result)
+                             : save_records<false>(save, first, chunk_end, result);
+  if (!saved) return result;
   block.due = result.grew;
   if (image::chunk_bytes(block.body_bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
   if (save.checksum && !result.grew) image::seal_chunk(save.chunk);

@@ -2,6 +2,8 @@
 // lie all over the memory of their channels; waiting for each would be most of a save's time.
 #pragma once
 
+#include <utility>
+
 #include "base/prefetch.hpp"
 #include "packet/channel.hpp"
 #include "save/plan.hpp"
@@ -25,7 +27,11 @@ class BlockPackets {
     if (fetched_ == count_) return;
     const auto* const packet = reinterpret_cast<const std::byte*>(packets_[fetched_++]);
     base::prefetch(packet);
-    for (std::uint64_t line = 1; line <= context_lines_; ++line) base::prefetch(packet + line * kLine);
+    if (context_lines_ == kMostContextLines) [[likely]] {
+      fetch_context<kMostContextLines>(packet);
+    } else {
+      for (std::uint64_t line = 1; line <= context_lines_; ++line) base::prefetch(packet + line * kLine);
+    }
   }
   void prefetch_rest() noexcept {
     while (fetched_ != count_) prefetch_one();
@@ -38,6 +44,14 @@ class BlockPackets {
   static constexpr std::uint64_t kLine = base::kCacheLine;
   // Of the VSP's context: what lies behind them is fetched by the hardware, which sees a stream.
   static constexpr std::uint64_t kMostContextLines = 5;
+
+  template <std::size_t kLines>
+  static void fetch_context(const std::byte* packet) noexcept {
+    [&]<std::size_t... kLine>(std::index_sequence<kLine...>) {
+      (base::prefetch(packet + (kLine + 1) * base::kCacheLine), ...);
+    }
+    (std::make_index_sequence<kLines>());
+  }
 
   packet::Packet* packets_[sync::kSlotsPerWord];
   unsigned count_ = 0;

@@ -261,26 +261,42 @@ class Endpoint {
   std::vector<std::pair<UINT64, Bytes>> messages_;
 };
 
+// Memory of the one who calls SaveContinue, so many bytes behind a multiple of 64: at 0 a channel may be saved right
+// into it, else it gets a copy. 0xCC where nothing was written.
+class Room {
+ public:
+  explicit Room(std::size_t size, std::size_t shift = 16) : memory_(size + 64 + shift, 0xCC), size_(size) {
+    first_ = memory_.data() + (64 - reinterpret_cast<std::uintptr_t>(memory_.data()) % 64) % 64 + shift;
+  }
+  UINT8* data() { return size_ == 0 ? nullptr : first_; }
+  ULONG size() const { return static_cast<ULONG>(size_); }
+  Bytes first(std::size_t bytes) const { return {first_, first_ + bytes}; }
+
+ private:
+  Bytes memory_;
+  std::size_t size_;
+  UINT8* first_;
+};
+
 // One buffer of that size for every call; on TOO_SMALL it grows to exactly what was required, which must then do. The
 // save stays open.
 inline Bytes save(VMBCHANNEL channel, ULONG size = 1 << 20, unsigned* calls = nullptr) {
   Bytes image;
   EXPECT_EQ(VmbChannelSaveBegin(channel), STATUS_SUCCESS);
-  Bytes buffer(size);
+  auto buffer = std::make_unique<Room>(size);
   for (bool grown = false;;) {
     ULONG filled = 77;
     ULONG required = 77;
-    const NTSTATUS status = VmbChannelSaveContinue(channel, buffer.empty() ? nullptr : buffer.data(),
-                                                   static_cast<ULONG>(buffer.size()), &filled, &required);
+    const NTSTATUS status = VmbChannelSaveContinue(channel, buffer->data(), buffer->size(), &filled, &required);
     if (calls != nullptr) ++*calls;
     if (status == STATUS_BUFFER_TOO_SMALL) {
       EXPECT_EQ(filled, 0u);
-      EXPECT_GT(required, buffer.size());
+      EXPECT_GT(required, buffer->size());
       if (grown) {
         ADD_FAILURE() << "exactly the bytes required were not enough";
         break;
       }
-      buffer.resize(required);
+      buffer = std::make_unique<Room>(required);
       grown = true;
       continue;
     }
@@ -289,8 +305,8 @@ inline Bytes save(VMBCHANNEL channel, ULONG size = 1 << 20, unsigned* calls = nu
       break;
     }
     EXPECT_GT(filled, 0u);
-    image.insert(image.end(), buffer.begin(), buffer.begin() + filled);
-    buffer.resize(size);
+    image.insert(image.end(), buffer->data(), buffer->data() + filled);
+    buffer = std::make_unique<Room>(size);
     grown = false;
     if (status != STATUS_BUFFER_OVERFLOW) {
       EXPECT_EQ(required, 0u);
@@ -311,13 +327,11 @@ inline Bytes save_and_end(VMBCHANNEL channel, ULONG size = 1 << 20) {
 // SaveContinue with a large buffer, for its status: so many bytes behind a multiple of 64. At 0 the channel may be
 // saved right into it.
 inline NTSTATUS save_continue(VMBCHANNEL channel, Bytes* image = nullptr, std::size_t shift = 0) {
-  constexpr std::size_t kRoom = 1 << 20;
-  Bytes memory(kRoom + 64 + shift);
-  UINT8* const buffer = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64 + shift;
+  Room room(1 << 20, shift);
   ULONG filled = 0;
   ULONG required = 0;
-  const NTSTATUS status = VmbChannelSaveContinue(channel, buffer, kRoom, &filled, &required);
-  if (image != nullptr) image->assign(buffer, buffer + filled);
+  const NTSTATUS status = VmbChannelSaveContinue(channel, room.data(), room.size(), &filled, &required);
+  if (image != nullptr) *image = room.first(filled);
   return status;
 }
 
@@ -329,9 +343,10 @@ struct Continued {
   Bytes buffer;  // 0xCC where nothing was written
 };
 inline Continued continue_save(VMBCHANNEL channel, std::size_t size) {
-  Continued c{STATUS_UNSUCCESSFUL, 77, 77, Bytes(size, 0xCC)};
-  c.status = VmbChannelSaveContinue(channel, size == 0 ? nullptr : c.buffer.data(), static_cast<ULONG>(size), &c.filled,
-                                    &c.required);
+  Continued c{STATUS_UNSUCCESSFUL, 77, 77, {}};
+  Room room(size);
+  c.status = VmbChannelSaveContinue(channel, room.data(), room.size(), &c.filled, &c.required);
+  c.buffer = room.first(size);
   return c;
 }
 

@@ -236,6 +236,31 @@ TEST(SaveSession, AFailureElsewhereEndsAWorkersUnit) {
   vm.session.end(EndMode::kResume);
 }
 
+// 21 packets with 32 bytes each fill their chunk to its last byte: what is written behind the last of them is the next
+// chunk's, which another thread may have finished by then.
+TEST(SaveSession, AFullChunkEndsWhereTheNextOneBegins) {
+  constexpr std::uint64_t kFirstUnit = 16 * sync::kSlotsPerWord;
+  constexpr std::uint64_t kPackets = kFirstUnit + sync::kSlotsPerWord;
+  const auto executor = make_thread_executor(2);
+  TestVm vm(1, {.capacity = kPackets, .result_bytes = 8, .concurrent_callbacks = true});
+  for (std::uint64_t i = 0; i < kPackets; ++i) vm[0].receive(i, 32);
+  const auto save = [&] {
+    save_packets(vm, {.executor = executor.get(), .plan = SavePlan::kExact, .serial_below = 0});
+    std::vector<std::byte> bytes = image_of(vm);
+    vm.session.end(EndMode::kResume);
+    return bytes;
+  };
+  const std::vector<std::byte> expected = save();
+  std::atomic<bool> next_is_there = false;
+  vm[0].save_hook = [&](std::uint64_t id, void*, std::uint32_t size, std::uint32_t*) {
+    if (size == 0) return TestChannel::kPassOn;
+    if (id == kPackets - 1) next_is_there = true;
+    while (id == kFirstUnit - 1 && !next_is_there) std::this_thread::yield();
+    return TestChannel::kPassOn;
+  };
+  EXPECT_EQ(save(), expected);
+}
+
 // A channel's own mark says what the next end does with it, not those after it.
 TEST(SaveSession, AChannelIsDiscardedByOneEndOnly) {
   TestVm vm(2);

@@ -454,10 +454,10 @@ VOID VmbPacketSetPointer(VMBPACKET PacketObject, PVOID Pointer);
  * @retval STATUS_INSUFFICIENT_RESOURCES no memory */
 NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel);
 /** Copies whole chunks of saved state, and goes on where it stopped. The first call saves the whole VM. Test for the two BUFFER
- * statuses before NT_SUCCESS, which takes them for failures. After a failure: SaveEnd; nothing was lost. vmbsave: a buffer that is
- * aligned to 64 bytes and holds all of the channel gets its packets right from SavePacket, no copy, if the VM's channels keep the
- * save's threads busy one by one; each is then saved by its own first call. NULL of size 0 asks for *BytesRequired. And the
- * statuses from STATUS_INVALID_BUFFER_SIZE on.
+ * statuses before NT_SUCCESS, which takes them for failures. After a failure: SaveEnd; nothing was lost. vmbsave: a buffer that
+ * is aligned to 64 bytes and holds all of the channel gets its packets right from SavePacket, no copy, if the VM's channels keep
+ * the save's threads busy one by one; each is then saved by its own first call, and what a failed one leaves in the buffer is of
+ * no use. NULL of size 0 asks for *BytesRequired. And the statuses from STATUS_INVALID_BUFFER_SIZE on.
  * @param Channel the channel  @param SaveBuffer receives chunks  @param SaveBufferSize of SaveBuffer
  * @param BytesFilled bytes written  @param BytesRequired least size with which the next call gets on; 0 after STATUS_SUCCESS
  * @retval STATUS_SUCCESS all has been written  @retval STATUS_BUFFER_OVERFLOW *BytesFilled bytes written, more remain
