@@ -46,6 +46,10 @@ void add_identity(Json& json, const BenchRow& row) {
   json["skew_percent"] = row.point.skew_percent;
   json["concurrent_callbacks"] = row.point.concurrent_callbacks;
   json["in_order"] = row.point.in_order;
+  json["stateful_percent"] = row.point.stateful_percent;
+  json["callback_ns"] = row.point.callback_ns;
+  json["slow_callback_ns"] = row.point.slow_callback_ns;
+  json["mix"] = bench::mix_name(row.point.mix);
   json["checksum"] = row.checksum;
   json["cache"] = row.cold ? "cold" : "warm";
 }
@@ -76,7 +80,8 @@ Json row_json(const BenchRow& row) {
 }  // namespace
 
 Json bench_json(const std::string& suite, const std::string& started_utc, const Json& context,
-                const std::vector<BenchRow>& rows, const std::vector<RooflineRow>& roofline) {
+                const std::vector<BenchRow>& rows, const std::vector<RooflineRow>& roofline,
+                const std::vector<LeftOutRow>& left_out) {
   Json json;
   json["schema"] = "vmbsave-bench-1";
   json["started_utc"] = started_utc;
@@ -85,6 +90,8 @@ Json bench_json(const std::string& suite, const std::string& started_utc, const 
   json["roofline"] = roofline_json(roofline);
   json["rows"] = Json::array();
   for (const BenchRow& row : rows) json["rows"].push_back(row_json(row));
+  json["left_out"] = Json::array();
+  for (const LeftOutRow& row : left_out) json["left_out"].push_back({{"name", row.name}, {"reason", row.reason}});
   return json;
 }
 

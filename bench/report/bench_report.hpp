@@ -45,9 +45,16 @@ struct BenchRow {
   RowSamples samples;
 };
 
+// A row of the suite that is not run.
+struct LeftOutRow {
+  std::string name;
+  std::string reason;  // in one line
+};
+
 // `context`: what add_context adds.
 nlohmann::ordered_json bench_json(const std::string& suite, const std::string& started_utc,
                                   const nlohmann::ordered_json& context, const std::vector<BenchRow>& rows,
-                                  const std::vector<RooflineRow>& roofline = {});
+                                  const std::vector<RooflineRow>& roofline = {},
+                                  const std::vector<LeftOutRow>& left_out = {});
 
 }  // namespace vmbsave::report

@@ -87,6 +87,24 @@ TEST(BenchJson, SaysHowThePacketsLie) {
   EXPECT_EQ(rows.at(1).at("in_order"), true);
 }
 
+TEST(BenchJson, SaysWhatSavePacketIsLike) {
+  BenchRow other = row("engine", 25);
+  other.point = {.stateful_percent = 50, .callback_ns = 500, .slow_callback_ns = 20'000, .mix = bench::Mix::kOpenCas};
+  const Json rows = json_of({row("engine", 25), other}).at("rows");
+  const auto told = [](const Json& row) {
+    return Json{row.at("stateful_percent"), row.at("callback_ns"), row.at("slow_callback_ns"), row.at("mix")};
+  };
+  EXPECT_EQ(told(rows.at(0)), (Json{100, 0, 0, "none"}));
+  EXPECT_EQ(told(rows.at(1)), (Json{50, 500, 20'000, "open-cas"}));
+}
+
+TEST(BenchJson, NamesWhatWasLeftOut) {
+  const Json json = bench_json("full", "2026-01-01T00:00:00Z", context(), {}, {}, {{"save/x", "too large"}});
+  EXPECT_EQ(json.at("left_out"), (Json::array({{{"name", "save/x"}, {"reason", "too large"}}})));
+  tests::Schema(VMBSAVE_SCHEMAS "/bench.schema.json").expect_matches(nlohmann::json(json));
+  EXPECT_EQ(json_of({}).at("left_out"), Json::array());
+}
+
 TEST(BenchJson, SaysNullWhereThereAreTooFewSamplesOrNone) {
   const Json json = json_of({row("copy_floor", 15)}).at("rows").at(0);
   EXPECT_EQ(json.at("save_ns").at("min"), 1'000'000);
