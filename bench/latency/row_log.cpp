@@ -39,6 +39,7 @@ report::BenchRow empty_row(const RowSpec& spec) {
   row.point_name = point_name(spec.point);
   row.checksum = spec.checksum;
   row.cold = spec.cold;
+  row.first_touch = spec.first_touch;
   return row;
 }
 

@@ -136,6 +136,9 @@ void add_factors(Rows& rows, unsigned many, unsigned cpus, std::uint64_t memory_
   add_callbacks(rows, many);
   add_c_face(rows, many);
   add_in_order(rows, many, kSaves);
+  for (const unsigned threads : {1u, many}) {
+    rows.push_back({.plan = kFused, .threads = threads, .first_touch = true, .saves = kSaves});
+  }
   for (unsigned threads = 4; threads <= cpus; threads *= 2) add_both_plans(rows, {}, threads, kSaves);
   add_both_plans(rows, {}, cpus, kSaves);
 }

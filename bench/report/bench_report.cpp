@@ -30,6 +30,11 @@ Json ns_per_packet(const BenchRow& row) {
   return static_cast<double>(*p50) / static_cast<double>(row.point.packets);
 }
 
+const char* cache(const BenchRow& row) {
+  if (row.first_touch) return "first_touch";
+  return row.cold ? "cold" : "warm";
+}
+
 void add_identity(Json& json, const BenchRow& row) {
   json["name"] = row.name;
   json["implementation"] = row.implementation;
@@ -51,7 +56,7 @@ void add_identity(Json& json, const BenchRow& row) {
   json["slow_callback_ns"] = row.point.slow_callback_ns;
   json["mix"] = bench::mix_name(row.point.mix);
   json["checksum"] = row.checksum;
-  json["cache"] = row.cold ? "cold" : "warm";
+  json["cache"] = cache(row);
 }
 
 Json row_json(const BenchRow& row) {

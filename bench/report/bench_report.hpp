@@ -40,8 +40,9 @@ struct BenchRow {
   std::string point_name;
   bool checksum = false;
   bool cold = false;
-  bool verified = false;  // every image that was looked at held the reference packets
-  std::string error;      // why the row failed; its samples are then empty
+  bool first_touch = false;  // of its memory, in each save
+  bool verified = false;     // every image that was looked at held the reference packets
+  std::string error;         // why the row failed; its samples are then empty
   RowSamples samples;
 };
 

@@ -42,6 +42,12 @@ std::string implementation(const Json& row) {
   return text(row.at("implementation")) + (row.at("checksum").get<bool>() ? "+checksum" : "");
 }
 
+// As much of it as its column takes.
+std::string cache(const Json& row) {
+  const std::string name = text(row.at("cache"));
+  return name == "first_touch" ? "first" : name;
+}
+
 // Those that took part in the last save: a small one is serial.
 unsigned threads(const Json& row) {
   const Json& taken = row.at("threads_taken");
@@ -58,7 +64,7 @@ std::string heading(const Json& row) {
 }
 
 std::string line(const Json& row) {
-  return fmt::format(kLine, implementation(row), text(row.at("plan")), threads(row), text(row.at("cache")),
+  return fmt::format(kLine, implementation(row), text(row.at("plan")), threads(row), cache(row),
                      milliseconds(row.at("save_ns").at("p50")), milliseconds(row.at("save_ns").at("p99")),
                      number(row.at("ns_per_packet")),
                      with_interval(row.at(is_peer(row) ? "ratio_to_engine" : "ratio_to_floor")),

@@ -52,6 +52,19 @@ Json context() {
 
 Json json_of(const std::vector<BenchRow>& rows) { return bench_json("quick", "2026-01-01T00:00:00Z", context(), rows); }
 
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> result;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) result.push_back(line);
+  return result;
+}
+
+// The machine's own lines come first; the tables follow the first empty line.
+std::string tables(const Json& json) {
+  const std::string text = bench_table(json);
+  return text.substr(text.find("\n\n") + 2);
+}
+
 TEST(BenchJson, IsWhatTheSchemaSays) {
   BenchRow failed = row("engine", 0);
   failed.verified = false;
@@ -98,6 +111,17 @@ TEST(BenchJson, SaysWhatSavePacketIsLike) {
   EXPECT_EQ(told(rows.at(1)), (Json{50, 500, 20'000, "open-cas"}));
 }
 
+TEST(BenchJson, SaysThatMemoryWasTouchedFirst) {
+  BenchRow first = row("engine", 25);
+  first.first_touch = true;
+  const Json json = json_of({first});
+  EXPECT_EQ(json.at("rows").at(0).at("cache"), "first_touch");
+  tests::Schema(VMBSAVE_SCHEMAS "/bench.schema.json").expect_matches(nlohmann::json(json));
+  const std::string text = tables(json);
+  EXPECT_TRUE(text.starts_with("channels:16/packets:65536/state:32-272, first_touch\n")) << text;
+  EXPECT_NE(text.find("engine                     -       1 first    1.000"), std::string::npos) << text;
+}
+
 TEST(BenchJson, NamesWhatWasLeftOut) {
   const Json json = bench_json("full", "2026-01-01T00:00:00Z", context(), {}, {}, {{"save/x", "too large"}});
   EXPECT_EQ(json.at("left_out"), (Json::array({{{"name", "save/x"}, {"reason", "too large"}}})));
@@ -117,19 +141,6 @@ TEST(BenchJson, SaysNullWhereThereAreTooFewSamplesOrNone) {
   EXPECT_EQ(json.at("plan"), nullptr);
   EXPECT_EQ(json.at("face"), nullptr);
   EXPECT_EQ(json.at("phases_ns"), Json::object());
-}
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> result;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) result.push_back(line);
-  return result;
-}
-
-// The machine's own lines come first; the tables follow the first empty line.
-std::string tables(const Json& json) {
-  const std::string text = bench_table(json);
-  return text.substr(text.find("\n\n") + 2);
 }
 
 TEST(BenchTable, IsThisText) {

@@ -121,6 +121,10 @@ TEST(Suites, FullAddsOneFactorAtATime) {
         "save/c_face" + middle + "/skew:90/serial_callbacks/threads:2"}) {
     EXPECT_TRUE(has(all, row)) << row;
   }
+  for (const char* const row : {"/threads:1/first_touch", "/threads:2/first_touch"}) {
+    EXPECT_TRUE(has(all, "save/engine/fused" + middle + row)) << row;
+    EXPECT_FALSE(has(names("quick", 6), "save/engine/fused" + middle + row)) << row;
+  }
   const std::string in_order = "/channels:16/packets:65536/state:32-272/in_order/threads:";
   EXPECT_TRUE(has(all, "save/engine/fused" + in_order + "2"));
   EXPECT_TRUE(has(all, "save/documented_sequential" + in_order + "1"));
