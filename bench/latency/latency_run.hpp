@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "harness/small_pages.hpp"
 #include "report/bench_report.hpp"
 #include "scenarios/save_latency/implementation.hpp"
 
@@ -15,6 +16,7 @@ namespace vmbsave::bench {
 
 // All over the same packets.
 struct Contestants {
+  std::unique_ptr<SmallPages> pages;           // of a row that has no others; goes last
   std::unique_ptr<Implementation> subject;     // what the row is about
   std::unique_ptr<Implementation> floor;       // a copy of the bytes, by the same executor
   std::unique_ptr<Implementation> sequential;  // the documented protocol

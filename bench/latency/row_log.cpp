@@ -40,6 +40,7 @@ report::BenchRow empty_row(const RowSpec& spec) {
   row.checksum = spec.checksum;
   row.cold = spec.cold;
   row.first_touch = spec.first_touch;
+  row.small_pages = spec.small_pages;
   return row;
 }
 

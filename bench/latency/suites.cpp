@@ -139,6 +139,9 @@ void add_factors(Rows& rows, unsigned many, unsigned cpus, std::uint64_t memory_
   for (const unsigned threads : {1u, many}) {
     rows.push_back({.plan = kFused, .threads = threads, .first_touch = true, .saves = kSaves});
   }
+  for (const unsigned threads : {1u, many}) {
+    rows.push_back({.plan = kFused, .threads = threads, .small_pages = true, .saves = kSaves});
+  }
   for (unsigned threads = 4; threads <= cpus; threads *= 2) add_both_plans(rows, {}, threads, kSaves);
   add_both_plans(rows, {}, cpus, kSaves);
 }

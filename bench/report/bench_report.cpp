@@ -57,6 +57,7 @@ void add_identity(Json& json, const BenchRow& row) {
   json["mix"] = bench::mix_name(row.point.mix);
   json["checksum"] = row.checksum;
   json["cache"] = cache(row);
+  json["pages"] = row.small_pages ? "4k" : "default";
 }
 
 Json row_json(const BenchRow& row) {

@@ -41,8 +41,9 @@ struct BenchRow {
   bool checksum = false;
   bool cold = false;
   bool first_touch = false;  // of its memory, in each save
-  bool verified = false;     // every image that was looked at held the reference packets
-  std::string error;         // why the row failed; its samples are then empty
+  bool small_pages = false;
+  bool verified = false;  // every image that was looked at held the reference packets
+  std::string error;      // why the row failed; its samples are then empty
   RowSamples samples;
 };
 

@@ -94,6 +94,7 @@ Groups group(const Json& rows) {
   Groups groups;
   for (const Json& row : rows) {
     std::string name = text(row.at("point")) + ", " + text(row.at("cache"));
+    if (row.value("pages", "default") != "default") name += ", pages of " + text(row.at("pages"));
     if (is_peer(row)) name += ", what people would use instead";
     auto found = groups.begin();
     while (found != groups.end() && found->first != name) ++found;

@@ -122,6 +122,17 @@ TEST(BenchJson, SaysThatMemoryWasTouchedFirst) {
   EXPECT_NE(text.find("engine                     -       1 first    1.000"), std::string::npos) << text;
 }
 
+TEST(BenchJson, SaysWhichPagesThereAre) {
+  BenchRow small = row("engine", 25);
+  small.small_pages = true;
+  Json json = json_of({row("engine", 25), small});
+  EXPECT_EQ(json.at("rows").at(0).at("pages"), "default");
+  EXPECT_EQ(json.at("rows").at(1).at("pages"), "4k");
+  EXPECT_NE(tables(json).find("\n\nchannels:16/packets:65536/state:32-272, warm, pages of 4k\n"), std::string::npos);
+  json["rows"][1].erase("pages");
+  EXPECT_EQ(tables(json).find("pages"), std::string::npos) << "older files do not say";
+}
+
 TEST(BenchJson, NamesWhatWasLeftOut) {
   const Json json = bench_json("full", "2026-01-01T00:00:00Z", context(), {}, {}, {{"save/x", "too large"}});
   EXPECT_EQ(json.at("left_out"), (Json::array({{{"name", "save/x"}, {"reason", "too large"}}})));

@@ -121,7 +121,8 @@ TEST(Suites, FullAddsOneFactorAtATime) {
         "save/c_face" + middle + "/skew:90/serial_callbacks/threads:2"}) {
     EXPECT_TRUE(has(all, row)) << row;
   }
-  for (const char* const row : {"/threads:1/first_touch", "/threads:2/first_touch"}) {
+  for (const char* const row :
+       {"/threads:1/first_touch", "/threads:2/first_touch", "/threads:1/pages:4k", "/threads:2/pages:4k"}) {
     EXPECT_TRUE(has(all, "save/engine/fused" + middle + row)) << row;
     EXPECT_FALSE(has(names("quick", 6), "save/engine/fused" + middle + row)) << row;
   }
