@@ -49,12 +49,13 @@ std::size_t hiccup_windows(std::size_t saves, std::uint64_t window_ns) noexcept 
   return std::min<std::uint64_t>(saves, std::clamp(in_time, kFewestHiccupWindows, kMostHiccupWindows));
 }
 
-LatencyRun::LatencyRun(Contestants contestants, std::uint64_t saves, bool cold)
+LatencyRun::LatencyRun(Contestants contestants, std::uint64_t saves, bool cold, bool first_touch)
     : contestants_(std::move(contestants)),
       saves_(saves),
       floor_pairs_(std::min(saves, cold ? kMostColdFloorSaves : saves)),
       sequential_pairs_(std::min(saves, cold ? kMostColdSequentialSaves : kMostSequentialSaves)),
-      cold_(cold) {
+      cold_(cold),
+      first_touch_(first_touch) {
   samples_.first_save_ns = contestants_.subject->save();
   contestants_.floor->save();
   contestants_.sequential->save();
@@ -70,7 +71,8 @@ LatencyRun::LatencyRun(Contestants contestants, std::uint64_t saves, bool cold)
   for (auto& phase : samples_.phase_ns) phase.reserve(saves);
 }
 
-void LatencyRun::cool(const Implementation& implementation) const {
+void LatencyRun::make_ready(Implementation& implementation) const {
+  if (first_touch_) implementation.forget();
   if (!cold_) return;
   flush_from_caches(contestants_.packet_memory);
   flush_from_caches(implementation.image_memory());
@@ -78,12 +80,12 @@ void LatencyRun::cool(const Implementation& implementation) const {
 }
 
 std::uint64_t LatencyRun::run_neighbour(Implementation& implementation) const {
-  cool(implementation);
+  make_ready(implementation);
   return implementation.save();
 }
 
 std::uint64_t LatencyRun::run_subject() {
-  cool(*contestants_.subject);
+  make_ready(*contestants_.subject);
   const std::uint64_t faults = page_faults();
   const std::uint64_t ns = contestants_.subject->save();
   samples_.page_faults.push_back(page_faults() - faults);
@@ -135,8 +137,9 @@ void LatencyRun::expect_no_difference() const {
 
 void LatencyRun::count_allocator_calls() {
   if (!counts_allocator_calls()) return;
-  for (std::uint64_t i = 0;
-       i < std::min(saves_, contestants_.subject->report() == nullptr ? kFewCountedSaves : kMostCountedSaves); ++i) {
+  const std::uint64_t most = contestants_.subject->report() == nullptr ? kFewCountedSaves : kMostCountedSaves;
+  for (std::uint64_t i = 0; i < std::min(saves_, most); ++i) {
+    if (first_touch_) contestants_.subject->forget();
     start_counting();
     contestants_.subject->save();
     samples_.allocator_calls.push_back(stop_counting());

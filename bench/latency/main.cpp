@@ -91,8 +91,12 @@ Run run_saves(const bench::Options& options, const std::string& started, const J
   bench::register_roofline(copies, executors);
   std::vector<report::OperationRow> operations = bench::operation_rows(options.suite);
   bench::register_operations(operations);
-  bench::register_rows(bench::suite_rows(options.suite, available_cpus(), report::available_memory().value_or(0)),
-                       options.fixed_saves, make, log);
+  const std::uint64_t memory = report::available_memory().value_or(0);
+  const std::vector<report::LeftOutRow> left_out = bench::left_out_rows(options.suite, available_cpus(), memory);
+  for (const report::LeftOutRow& row : left_out) {
+    std::fputs(fmt::format("vmbsave-bench: left out: {}: {}\n", row.name, row.reason).c_str(), stderr);
+  }
+  bench::register_rows(bench::suite_rows(options.suite, available_cpus(), memory), options.fixed_saves, make, log);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
   const std::vector<report::RooflineRow> roofline = bench::measured(copies);
   std::vector<bench::Outcome> outcomes = bench::outcomes(log);
@@ -101,7 +105,7 @@ Run run_saves(const bench::Options& options, const std::string& started, const J
   for (const report::OperationRow& row : operations) outcomes.push_back({row.name, row.error});
   const int code = bench::exit_code(options.list_only, matched, outcomes);
   if (outcomes.empty()) return {code, Json()};
-  return {code, report::bench_json(options.suite, started, where, log.rows(), roofline, operations)};
+  return {code, report::bench_json(options.suite, started, where, log.rows(), roofline, operations, left_out)};
 }
 
 // Its table is printed at once: Google Benchmark shows a group as one line.

@@ -39,6 +39,8 @@ report::BenchRow empty_row(const RowSpec& spec) {
   row.point_name = point_name(spec.point);
   row.checksum = spec.checksum;
   row.cold = spec.cold;
+  row.first_touch = spec.first_touch;
+  row.small_pages = spec.small_pages;
   return row;
 }
 

@@ -36,8 +36,9 @@ const char* kind_name(Kind kind) noexcept {
 
 std::string row_name(const RowSpec& spec) {
   const std::string plan = spec.plan == SavePlan::kAuto ? "" : fmt::format("/{}", plan_name(spec.plan));
-  return fmt::format("save/{}{}/{}/threads:{}{}{}", kind_name(spec.kind), plan, point_name(spec.point), spec.threads,
-                     spec.checksum ? "/checksum" : "", spec.cold ? "/cold" : "");
+  return fmt::format("save/{}{}/{}/threads:{}{}{}{}{}", kind_name(spec.kind), plan, point_name(spec.point),
+                     spec.threads, spec.checksum ? "/checksum" : "", spec.cold ? "/cold" : "",
+                     spec.first_touch ? "/first_touch" : "", spec.small_pages ? "/pages:4k" : "");
 }
 
 }  // namespace vmbsave::bench

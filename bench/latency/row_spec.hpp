@@ -35,10 +35,12 @@ struct RowSpec {
   unsigned threads = 1;
   bool checksum = false;
   bool cold = false;
-  unsigned saves = 1000;  // timed ones, unless --benchmark_min_time decides
+  bool first_touch = false;  // before each save its memory is given back, and the save faults it in anew
+  bool small_pages = false;  // packets and images lie in pages of 4 KiB, whatever the system would give
+  unsigned saves = 1000;     // timed ones, unless --benchmark_min_time decides
 };
 
-// "save/engine/fused/channels:16/packets:65536/state:32-272/threads:2/checksum/cold".
+// "save/engine/fused/channels:16/packets:65536/state:32-272/threads:2/checksum/cold", or "/first_touch", "/pages:4k".
 std::string row_name(const RowSpec& spec);
 
 }  // namespace vmbsave::bench

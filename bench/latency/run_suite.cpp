@@ -43,7 +43,7 @@ void fail(benchmark::State& state, const RowSpec& spec, RowLog& log, const char*
 
 void run_row(benchmark::State& state, const RowSpec& spec, const MakeContestants& make, RowLog& log) {
   try {
-    LatencyRun run(make(spec), static_cast<std::uint64_t>(state.max_iterations), spec.cold);
+    LatencyRun run(make(spec), static_cast<std::uint64_t>(state.max_iterations), spec.cold, spec.first_touch);
     for ([[maybe_unused]] const auto& iteration : state) {
       state.SetIterationTime(static_cast<double>(run.save()) * 1e-9);
     }

@@ -66,36 +66,38 @@ std::uint64_t image_bytes(const Point& point) {
 void RigPool::make_room(std::uint64_t bytes) {
   const auto used = [&] {
     std::uint64_t sum = bytes;
-    for (const auto& rig : rigs_) sum += rig_bytes(rig->point());
+    for (const Kept& kept : rigs_) sum += rig_bytes(kept.rig->point());
     return sum;
   };
   while (!rigs_.empty() && used() > limit_bytes_) rigs_.pop_back();
 }
 
-RigPool::Rigs::iterator RigPool::find(const Point& point) {
-  return std::find_if(rigs_.begin(), rigs_.end(), [&](const auto& rig) { return rig->point() == point; });
+RigPool::Rigs::iterator RigPool::find(const Point& point, bool small_pages) {
+  return std::find_if(rigs_.begin(), rigs_.end(),
+                      [&](const Kept& kept) { return kept.rig->point() == point && kept.small_pages == small_pages; });
 }
 
-Rig& RigPool::at(const Point& point) {
-  const auto found = find(point);
+Rig& RigPool::at(const Point& point, bool small_pages) {
+  const auto found = find(point, small_pages);
   if (found != rigs_.end()) {
     rigs_.splice(rigs_.begin(), rigs_, found);
   } else {
     make_room(rig_bytes(point));
     expect_memory(rig_bytes(point));
-    rigs_.push_front(std::make_unique<Rig>(point));
+    rigs_.push_front({std::make_unique<Rig>(point), small_pages});
   }
-  return *rigs_.front();
+  return *rigs_.front().rig;
 }
 
 Contestants Stage::contestants(const RowSpec& spec) {
   Executor& executor = executors_.with_threads(spec.threads);
   // Those of the two neighbours; the engine's is the rig's, once there was a save.
-  const unsigned images = rigs_.has(spec.point) ? 2 : 3;
-  Rig& rig = rigs_.at(spec.point);
+  const unsigned images = rigs_.has(spec.point, spec.small_pages) ? 2 : 3;
+  Contestants contestants;
+  if (spec.small_pages) contestants.pages = std::make_unique<SmallPages>();
+  Rig& rig = rigs_.at(spec.point, spec.small_pages);
   expect_memory(images * image_bytes(spec.point));
   RowSpec reference = spec;
-  Contestants contestants;
   contestants.subject = make(rig, spec, executor);
   reference.kind = Kind::kCopyFloor;
   contestants.floor = make(rig, reference, executor);

@@ -21,16 +21,21 @@ class RigPool {
  public:
   explicit RigPool(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
 
-  // Valid until the next call. At least this one is kept, whatever its size.
-  Rig& at(const Point& point);
+  // Valid until the next call. At least this one is kept, whatever its size. small_pages: one of the point that was
+  // made for rows with such pages, and is used by no others.
+  Rig& at(const Point& point, bool small_pages = false);
 
-  bool has(const Point& point) { return find(point) != rigs_.end(); }
+  bool has(const Point& point, bool small_pages = false) { return find(point, small_pages) != rigs_.end(); }
   std::size_t size() const noexcept { return rigs_.size(); }
 
  private:
-  using Rigs = std::list<std::unique_ptr<Rig>>;
+  struct Kept {
+    std::unique_ptr<Rig> rig;
+    bool small_pages;
+  };
+  using Rigs = std::list<Kept>;
 
-  Rigs::iterator find(const Point& point);
+  Rigs::iterator find(const Point& point, bool small_pages);
   void make_room(std::uint64_t bytes);
 
   const std::uint64_t limit_bytes_;

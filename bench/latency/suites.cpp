@@ -1,10 +1,14 @@
 #include "latency/suites.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <stdexcept>
 
 #include "image/format.hpp"
+#include "latency/stage.hpp"
 #include "packet/vm.hpp"
+#include "scenarios/save_latency/state_mix.hpp"
 
 namespace vmbsave::bench {
 namespace {
@@ -13,7 +17,7 @@ using Rows = std::vector<RowSpec>;
 constexpr auto kExact = SavePlan::kExact;
 constexpr auto kFused = SavePlan::kFused;
 constexpr unsigned kSaves = 1000;
-constexpr unsigned kSavesOfPeers = 150;     // enough for a median; most of them are slow
+constexpr unsigned kSavesForAMedian = 150;  // of what is slow: peers, slow callbacks, the largest states
 constexpr unsigned kSavesAtTheLimits = 20;  // of a second or so each
 
 // Every implementation at one point, warm and cold, with and without the checksum, with `many` threads and with one.
@@ -51,9 +55,9 @@ void add_both_plans(Rows& rows, const Point& point, unsigned threads, unsigned s
 }
 
 // Both plans through C++, and one through C.
-void add_factor(Rows& rows, const Point& point, unsigned threads) {
-  add_both_plans(rows, point, threads, kSaves);
-  rows.push_back({.kind = Kind::kCFace, .point = point, .threads = threads, .saves = kSaves});
+void add_factor(Rows& rows, const Point& point, unsigned threads, unsigned saves = kSaves) {
+  add_both_plans(rows, point, threads, saves);
+  rows.push_back({.kind = Kind::kCFace, .point = point, .threads = threads, .saves = saves});
 }
 
 // What people would use instead: those with one thread, and those with as many as there are.
@@ -81,7 +85,7 @@ void add_c_face(Rows& rows, unsigned threads) {
 
 void add_quick(Rows& rows, unsigned many) {
   add_all(rows, {}, many, kSaves);
-  add_peers(rows, {}, many, kSavesOfPeers);
+  add_peers(rows, {}, many, kSavesForAMedian);
   add_skew(rows, {}, many, kSaves);
 }
 
@@ -93,6 +97,33 @@ void add_in_order(Rows& rows, unsigned threads, unsigned saves) {
   rows.push_back({.plan = kFused, .point = kInOrder, .threads = threads, .saves = saves});
 }
 
+// As many packets as there is memory for, which may be fewer than at the centre.
+Point with_states_of(std::uint32_t bytes, std::uint64_t memory_bytes) {
+  constexpr std::uint32_t kFewest = 1024;
+  Point point{.state_min_bytes = bytes, .state_max_bytes = bytes};
+  const auto needs = [&] { return rig_bytes(point) + 3 * image_bytes(point); };
+  while (point.packets > kFewest && memory_bytes / 2 < needs()) point.packets /= 4;
+  return point;
+}
+
+void add_states(Rows& rows, unsigned many, std::uint64_t memory_bytes) {
+  for (const std::uint32_t bytes : {0u, 32u, 272u, 624u, 4096u}) {
+    add_factor(rows, with_states_of(bytes, memory_bytes), many);
+  }
+  constexpr std::uint32_t kLargest = 16'384;
+  add_factor(rows, with_states_of(kLargest, memory_bytes), many, kSavesForAMedian);
+  // Too large an image for a row of this suite: said, not passed over.
+  add_factor(rows, {.packets = 262'144, .state_min_bytes = kLargest, .state_max_bytes = kLargest}, many,
+             kSavesForAMedian);
+  for (const std::uint32_t percent : {0u, 50u}) add_factor(rows, {.stateful_percent = percent}, many);
+  for (const Mix mix : {Mix::kOpenCas, Mix::kCloudPhysics}) add_factor(rows, mixed_point({}, mix), many);
+}
+
+void add_callbacks(Rows& rows, unsigned many) {
+  for (const std::uint32_t ns : {50u, 500u}) add_factor(rows, {.callback_ns = ns}, many, kSavesForAMedian);
+  add_factor(rows, {.slow_callback_ns = 20'000}, many, kSavesForAMedian);
+}
+
 // One factor at a time around the point of the quick suite.
 void add_factors(Rows& rows, unsigned many, unsigned cpus, std::uint64_t memory_bytes) {
   for (const std::uint32_t channels : {1u, 4u, 64u, 256u, 1023u}) {
@@ -101,14 +132,16 @@ void add_factors(Rows& rows, unsigned many, unsigned cpus, std::uint64_t memory_
   for (const std::uint32_t packets : {64u, 1024u, 16'384u, 262'144u, 1'048'576u}) {
     add_factor(rows, {.packets = packets}, many);
   }
-  for (const std::uint32_t state : {32u, 624u}) {
-    add_factor(rows, {.state_min_bytes = state, .state_max_bytes = state}, many);
-  }
-  constexpr std::uint64_t kEnoughForLargeStates = std::uint64_t{4} << 30;
-  const std::uint32_t packets = memory_bytes >= kEnoughForLargeStates ? Point{}.packets : 16'384;
-  add_factor(rows, {.packets = packets, .state_min_bytes = 4096, .state_max_bytes = 4096}, many);
+  add_states(rows, many, memory_bytes);
+  add_callbacks(rows, many);
   add_c_face(rows, many);
   add_in_order(rows, many, kSaves);
+  for (const unsigned threads : {1u, many}) {
+    rows.push_back({.plan = kFused, .threads = threads, .first_touch = true, .saves = kSaves});
+  }
+  for (const unsigned threads : {1u, many}) {
+    rows.push_back({.plan = kFused, .threads = threads, .small_pages = true, .saves = kSaves});
+  }
   for (unsigned threads = 4; threads <= cpus; threads *= 2) add_both_plans(rows, {}, threads, kSaves);
   add_both_plans(rows, {}, cpus, kSaves);
 }
@@ -164,11 +197,8 @@ void drop_repeated(Rows& rows) {
   rows = std::move(unique);
 }
 
-}  // namespace
-
-std::vector<std::string> suite_names() { return {"smoke", "quick", "bar", "full", "long"}; }
-
-Rows suite_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes) {
+// Each once, whether it is left out or not.
+Rows all_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes) {
   const unsigned many = std::min(2u, cpus);
   Rows rows;
   if (name == "smoke") {
@@ -187,6 +217,32 @@ Rows suite_rows(const std::string& name, unsigned cpus, std::uint64_t memory_byt
   }
   drop_repeated(rows);
   return rows;
+}
+
+// The long suite is there for the largest images.
+bool is_left_out(const std::string& suite, const RowSpec& row) {
+  constexpr std::uint64_t kLargestImage = std::uint64_t{2} << 30;
+  return suite != "long" && image_bytes(row.point) > kLargestImage;
+}
+
+}  // namespace
+
+std::vector<std::string> suite_names() { return {"smoke", "quick", "bar", "full", "long"}; }
+
+Rows suite_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes) {
+  Rows rows = all_rows(name, cpus, memory_bytes);
+  std::erase_if(rows, [&](const RowSpec& row) { return is_left_out(name, row); });
+  return rows;
+}
+
+std::vector<report::LeftOutRow> left_out_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes) {
+  std::vector<report::LeftOutRow> left_out;
+  for (const RowSpec& row : all_rows(name, cpus, memory_bytes)) {
+    if (!is_left_out(name, row)) continue;
+    const std::uint64_t mib = image_bytes(row.point) >> 20;
+    left_out.push_back({row_name(row), fmt::format("its image of {} MiB exceeds 2 GiB", mib)});
+  }
+  return left_out;
 }
 
 }  // namespace vmbsave::bench

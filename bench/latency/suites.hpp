@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "latency/row_spec.hpp"
+#include "report/bench_report.hpp"
 
 namespace vmbsave::bench {
 
@@ -15,5 +16,8 @@ std::vector<std::string> suite_names();
 // The rows of a suite for a machine with so many CPUs and so much free memory. Throws std::invalid_argument for a name
 // that suite_names() does not have.
 std::vector<RowSpec> suite_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes);
+
+// What a suite would have besides, were it not too large.
+std::vector<report::LeftOutRow> left_out_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes);
 
 }  // namespace vmbsave::bench

@@ -41,6 +41,11 @@ Json ns_per_packet(const BenchRow& row) {
   return static_cast<double>(*p50) / static_cast<double>(row.point.packets);
 }
 
+const char* cache(const BenchRow& row) {
+  if (row.first_touch) return "first_touch";
+  return row.cold ? "cold" : "warm";
+}
+
 void add_identity(Json& json, const BenchRow& row) {
   json["name"] = row.name;
   json["implementation"] = row.implementation;
@@ -57,8 +62,13 @@ void add_identity(Json& json, const BenchRow& row) {
   json["skew_percent"] = row.point.skew_percent;
   json["concurrent_callbacks"] = row.point.concurrent_callbacks;
   json["in_order"] = row.point.in_order;
+  json["stateful_percent"] = row.point.stateful_percent;
+  json["callback_ns"] = row.point.callback_ns;
+  json["slow_callback_ns"] = row.point.slow_callback_ns;
+  json["mix"] = bench::mix_name(row.point.mix);
   json["checksum"] = row.checksum;
-  json["cache"] = row.cold ? "cold" : "warm";
+  json["cache"] = cache(row);
+  json["pages"] = row.small_pages ? "4k" : "default";
 }
 
 Json row_json(const BenchRow& row) {
@@ -95,7 +105,7 @@ Json row_json(const BenchRow& row) {
 
 Json bench_json(const std::string& suite, const std::string& started_utc, const Json& context,
                 const std::vector<BenchRow>& rows, const std::vector<RooflineRow>& roofline,
-                const std::vector<OperationRow>& operations) {
+                const std::vector<OperationRow>& operations, const std::vector<LeftOutRow>& left_out) {
   Json json;
   json["schema"] = "vmbsave-bench-1";
   json["started_utc"] = started_utc;
@@ -105,6 +115,8 @@ Json bench_json(const std::string& suite, const std::string& started_utc, const 
   json["operations"] = operations_json(operations);
   json["rows"] = Json::array();
   for (const BenchRow& row : rows) json["rows"].push_back(row_json(row));
+  json["left_out"] = Json::array();
+  for (const LeftOutRow& row : left_out) json["left_out"].push_back({{"name", row.name}, {"reason", row.reason}});
   return json;
 }
 

@@ -44,15 +44,24 @@ struct BenchRow {
   std::string point_name;
   bool checksum = false;
   bool cold = false;
+  bool first_touch = false;  // of its memory, in each save
+  bool small_pages = false;
   bool verified = false;  // every image that was looked at held the reference packets
   std::string error;      // why the row failed; its samples are then empty
   RowSamples samples;
+};
+
+// A row of the suite that is not run.
+struct LeftOutRow {
+  std::string name;
+  std::string reason;  // in one line
 };
 
 // `context`: what add_context adds.
 nlohmann::ordered_json bench_json(const std::string& suite, const std::string& started_utc,
                                   const nlohmann::ordered_json& context, const std::vector<BenchRow>& rows,
                                   const std::vector<RooflineRow>& roofline = {},
-                                  const std::vector<OperationRow>& operations = {});
+                                  const std::vector<OperationRow>& operations = {},
+                                  const std::vector<LeftOutRow>& left_out = {});
 
 }  // namespace vmbsave::report

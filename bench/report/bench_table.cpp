@@ -44,6 +44,12 @@ std::string implementation(const Json& row) {
   return text(row.at("implementation")) + (row.at("checksum").get<bool>() ? "+checksum" : "");
 }
 
+// As much of it as its column takes.
+std::string cache(const Json& row) {
+  const std::string name = text(row.at("cache"));
+  return name == "first_touch" ? "first" : name;
+}
+
 // Those that took part in the last save: a small one is serial.
 unsigned threads(const Json& row) {
   const Json& taken = row.at("threads_taken");
@@ -60,7 +66,7 @@ std::string heading(const Json& row) {
 }
 
 std::string line(const Json& row) {
-  return fmt::format(kLine, implementation(row), text(row.at("plan")), threads(row), text(row.at("cache")),
+  return fmt::format(kLine, implementation(row), text(row.at("plan")), threads(row), cache(row),
                      milliseconds(row.at("save_ns").at("p50")), milliseconds(row.at("save_ns").at("p99")),
                      number(row.at("ns_per_packet")),
                      with_interval(row.at(is_peer(row) ? "ratio_to_engine" : "ratio_to_floor")),
@@ -90,6 +96,7 @@ Groups group(const Json& rows) {
   Groups groups;
   for (const Json& row : rows) {
     std::string name = text(row.at("point")) + ", " + text(row.at("cache"));
+    if (row.value("pages", "default") != "default") name += ", pages of " + text(row.at("pages"));
     if (is_peer(row)) name += ", what people would use instead";
     auto found = groups.begin();
     while (found != groups.end() && found->first != name) ++found;

@@ -7,7 +7,7 @@
 
 namespace vmbsave::report {
 
-// The machine in one line, then a table a point, warm and cold apart; at most 132 columns. Throws what reading JSON
+// The machine in one line, then a table a point, caches and pages apart; at most 132 columns. Throws what reading JSON
 // throws if a key is missing.
 std::string bench_table(const nlohmann::ordered_json& run);
 

@@ -9,11 +9,6 @@
 namespace vmbsave::trace {
 namespace {
 
-struct SizeShare {
-  std::uint32_t bytes;
-  std::uint32_t requests;  // of that size in the trace
-};
-
 // How many requests were in use when a request arrived: the level that this share of arrivals did not exceed.
 struct Level {
   double share;
@@ -117,14 +112,18 @@ class Generator {
   std::uint64_t now_ns_ = 0;
 };
 
-}  // namespace
-
-Trace from_profile(const std::string& name) {
+const Profile& profile_of(const std::string& name) {
   for (const Profile& profile : kProfiles) {
-    if (name == profile.name) return Generator(profile).run();
+    if (name == profile.name) return profile;
   }
   throw std::runtime_error("no profile '" + name + "'; there are: " + profile_names());
 }
+
+}  // namespace
+
+Trace from_profile(const std::string& name) { return Generator(profile_of(name)).run(); }
+
+std::span<const SizeShare> profile_sizes(const std::string& name) { return profile_of(name).sizes; }
 
 std::string profile_names() {
   std::string names;

@@ -23,7 +23,8 @@ typedef struct VMBS_VSP_REQUEST {
   UINT32 bytes;      /* of data; a multiple of 512; 0 only for a discard whose length is not known */
   UINT32 first_byte; /* offset of the data in its first page, below 4096 */
   UINT8 operation;   /* VMBS_VSP_READ, _WRITE, _DISCARD */
-  UINT8 reserved[7];
+  UINT8 reserved[3];
+  UINT32 callback_ns; /* what each SavePacket call of its packet takes longer; of VSPs that can do so, 0 elsewhere */
 } VMBS_VSP_REQUEST;
 #define VMBS_VSP_READ 0
 #define VMBS_VSP_WRITE 1

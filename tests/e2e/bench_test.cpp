@@ -122,6 +122,15 @@ TEST_F(Bench, ListsWithoutMeasuring) {
   EXPECT_GT(lines(bench("--benchmark_list_tests 2>/dev/null").out), 10) << "the default suite";
 }
 
+TEST_F(Bench, RowsThatAreTooLargeAreNamed) {
+  const Outcome full = bench("--suite=full --benchmark_list_tests");
+  EXPECT_EQ(full.exit_code, 0);
+  EXPECT_NE(full.out.find("left out: save/engine/fused/channels:16/packets:262144/state:16384-16384/threads:"),
+            std::string::npos);
+  EXPECT_NE(full.out.find(": its image of 4112 MiB exceeds 2 GiB\n"), std::string::npos);
+  EXPECT_EQ(bench("--benchmark_list_tests").out.find("left out"), std::string::npos) << "not of this suite";
+}
+
 TEST_F(Bench, AFilterThatMatchesNothingIsAFailure) {
   const Outcome outcome = bench("--suite=smoke --benchmark_filter=nothing " + out_flag());
   EXPECT_EQ(outcome.exit_code, 1);

@@ -52,6 +52,19 @@ Json context() {
 
 Json json_of(const std::vector<BenchRow>& rows) { return bench_json("quick", "2026-01-01T00:00:00Z", context(), rows); }
 
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> result;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) result.push_back(line);
+  return result;
+}
+
+// The machine's own lines come first; the tables follow the first empty line.
+std::string tables(const Json& json) {
+  const std::string text = bench_table(json);
+  return text.substr(text.find("\n\n") + 2);
+}
+
 TEST(BenchJson, IsWhatTheSchemaSays) {
   BenchRow failed = row("engine", 0);
   failed.verified = false;
@@ -87,6 +100,46 @@ TEST(BenchJson, SaysHowThePacketsLie) {
   EXPECT_EQ(rows.at(1).at("in_order"), true);
 }
 
+TEST(BenchJson, SaysWhatSavePacketIsLike) {
+  BenchRow other = row("engine", 25);
+  other.point = {.stateful_percent = 50, .callback_ns = 500, .slow_callback_ns = 20'000, .mix = bench::Mix::kOpenCas};
+  const Json rows = json_of({row("engine", 25), other}).at("rows");
+  const auto told = [](const Json& row) {
+    return Json{row.at("stateful_percent"), row.at("callback_ns"), row.at("slow_callback_ns"), row.at("mix")};
+  };
+  EXPECT_EQ(told(rows.at(0)), (Json{100, 0, 0, "none"}));
+  EXPECT_EQ(told(rows.at(1)), (Json{50, 500, 20'000, "open-cas"}));
+}
+
+TEST(BenchJson, SaysThatMemoryWasTouchedFirst) {
+  BenchRow first = row("engine", 25);
+  first.first_touch = true;
+  const Json json = json_of({first});
+  EXPECT_EQ(json.at("rows").at(0).at("cache"), "first_touch");
+  tests::Schema(VMBSAVE_SCHEMAS "/bench.schema.json").expect_matches(nlohmann::json(json));
+  const std::string text = tables(json);
+  EXPECT_TRUE(text.starts_with("channels:16/packets:65536/state:32-272, first_touch\n")) << text;
+  EXPECT_NE(text.find("engine                     -       1 first    1.000"), std::string::npos) << text;
+}
+
+TEST(BenchJson, SaysWhichPagesThereAre) {
+  BenchRow small = row("engine", 25);
+  small.small_pages = true;
+  Json json = json_of({row("engine", 25), small});
+  EXPECT_EQ(json.at("rows").at(0).at("pages"), "default");
+  EXPECT_EQ(json.at("rows").at(1).at("pages"), "4k");
+  EXPECT_NE(tables(json).find("\n\nchannels:16/packets:65536/state:32-272, warm, pages of 4k\n"), std::string::npos);
+  json["rows"][1].erase("pages");
+  EXPECT_EQ(tables(json).find("pages"), std::string::npos) << "older files do not say";
+}
+
+TEST(BenchJson, NamesWhatWasLeftOut) {
+  const Json json = bench_json("full", "2026-01-01T00:00:00Z", context(), {}, {}, {}, {{"save/x", "too large"}});
+  EXPECT_EQ(json.at("left_out"), (Json::array({{{"name", "save/x"}, {"reason", "too large"}}})));
+  tests::Schema(VMBSAVE_SCHEMAS "/bench.schema.json").expect_matches(nlohmann::json(json));
+  EXPECT_EQ(json_of({}).at("left_out"), Json::array());
+}
+
 TEST(BenchJson, SaysNullWhereThereAreTooFewSamplesOrNone) {
   const Json json = json_of({row("copy_floor", 15)}).at("rows").at(0);
   EXPECT_EQ(json.at("save_ns").at("min"), 1'000'000);
@@ -99,19 +152,6 @@ TEST(BenchJson, SaysNullWhereThereAreTooFewSamplesOrNone) {
   EXPECT_EQ(json.at("plan"), nullptr);
   EXPECT_EQ(json.at("face"), nullptr);
   EXPECT_EQ(json.at("phases_ns"), Json::object());
-}
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> result;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) result.push_back(line);
-  return result;
-}
-
-// The machine's own lines come first; the tables follow the first empty line.
-std::string tables(const Json& json) {
-  const std::string text = bench_table(json);
-  return text.substr(text.find("\n\n") + 2);
 }
 
 TEST(BenchTable, IsThisText) {

@@ -1,11 +1,13 @@
 // blob on channels of the library: every size of state through a save and a restore, and what it refuses.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <set>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "image/chunk_writer.hpp"
 #include "image/format.hpp"
 #include "kmcl/vm.hpp"
@@ -13,6 +15,7 @@
 #include "scenarios/vm/machine.hpp"
 #include "scenarios/vm/verify.hpp"
 #include "vsp/blob/blob.h"
+#include "vsp/blob/wire.hpp"
 
 namespace vmbsave::blob {
 namespace {
@@ -86,22 +89,28 @@ TEST(Blob, SizesItHasNoRoomForAreRefused) {
   VMBS_VSP_PACKET packet{};
   for (const std::uint32_t capacity : kCapacities) {
     const VMBS_VSP& vsp = *vmbs_vsp_blob(capacity, 1);
-    for (const std::uint32_t bytes : {0u, capacity + 1, 0xFFFFFFFFu}) {
+    for (const std::uint32_t bytes : {capacity + 1, 0xFFFFFFFFu}) {
       const VMBS_VSP_REQUEST r = request(0, bytes);
       EXPECT_EQ(vsp.encode(&r, &packet), STATUS_INVALID_PARAMETER);
       EXPECT_EQ(reference(vsp, r).size(), 0u);
     }
-    const VMBS_VSP_REQUEST r = request(0, capacity);
-    EXPECT_EQ(vsp.encode(&r, &packet), STATUS_SUCCESS);
-    EXPECT_EQ(packet.length, 16u);
-    EXPECT_EQ(packet.byte_count, 0u);
+    for (const std::uint32_t bytes : {0u, capacity}) {
+      const VMBS_VSP_REQUEST r = request(0, bytes);
+      EXPECT_EQ(vsp.encode(&r, &packet), STATUS_SUCCESS);
+      EXPECT_EQ(packet.length, 16u);
+      EXPECT_EQ(packet.byte_count, 0u);
+      EXPECT_EQ(reference(vsp, r).size(), bytes);
+    }
+    VMBS_VSP_REQUEST slow = request(0, capacity);
+    slow.callback_ns = kLongestCallbackNs + 1;
+    EXPECT_EQ(vsp.encode(&slow, &packet), STATUS_INVALID_PARAMETER);
   }
 }
 
-// Sizes around each power of two and each end: saved, restored, saved again, completed.
+// Sizes around each power of two and each end, none among them: saved, restored, saved again, completed.
 void round_trip(const VMBS_VSP& vsp) {
   std::vector<VMBS_VSP_REQUEST> requests;
-  for (std::uint32_t bytes = 1; bytes <= vsp.max_state_bytes; bytes += bytes < 300 ? 1 : 509) {
+  for (std::uint32_t bytes = 0; bytes <= vsp.max_state_bytes; bytes += bytes < 300 ? 1 : 509) {
     requests.push_back(request(requests.size(), bytes));
   }
   requests.push_back(request(requests.size(), vsp.max_state_bytes));
@@ -180,21 +189,36 @@ TEST(Blob, BadStateIsRefusedAndTheChannelStaysUsable) {
   }
 }
 
-TEST(Blob, RestoredWithoutStateIsAnsweredWhenReissued) {
+// What the save of a packet with these bytes of state was restored as: how many go to the backing store when the
+// channel is re-issued. The others were answered.
+std::uint64_t reissued(std::span<const std::byte> state) {
   const VMBS_VSP& vsp = *vmbs_vsp_blob(32, 1);
   Source source(vsp, {request(0, 32)});
   std::vector<std::byte> image = bench::gather(source.machine.save(0, {}).image);
   image::LibBuf lib;
   std::memcpy(&lib, image.data() + kRecord, sizeof lib);
-  lib.save_bytes = 0;
+  lib.save_bytes = static_cast<std::uint32_t>(state.size());
   std::memcpy(image.data() + kRecord, &lib, sizeof lib);
+  std::memset(image.data() + kRecord + sizeof lib, 0, 32);
+  if (!state.empty()) std::memcpy(image.data() + kRecord + sizeof lib, state.data(), state.size());
   image::seal_chunk(image.data() + kBlock);
   Machine destination(vsp, {1, 1}, {&source.quota, 1});
   EXPECT_EQ(destination.restore(0, image, nullptr).packets, 1u);
   destination.start();
   destination.reissue();
-  EXPECT_EQ(destination.in_use(), 0u);
-  EXPECT_EQ(destination.save(0, {}).report.packets, 0u) << "answered";
+  EXPECT_EQ(destination.save(0, {}).report.packets, destination.in_use());
+  return destination.in_use();
+}
+
+TEST(Blob, RestoredWithoutStateGoesOn) {
+  EXPECT_EQ(reissued({}), 1u);
+  const std::byte own{reference(*vmbs_vsp_blob(32, 1), request(0, 1))[0]};
+  EXPECT_EQ(reissued({&own, 1}), 1u);
+}
+
+TEST(Blob, RestoredMalformedIsAnsweredWhenReissued) {
+  const std::byte mark = ~std::byte{reference(*vmbs_vsp_blob(32, 1), request(0, 1))[0]};
+  EXPECT_EQ(reissued({&mark, 1}), 0u);
 }
 
 // A guest whose packets are not what encode makes.
@@ -238,15 +262,18 @@ TEST(Blob, MalformedPacketsAreAnsweredNotSubmitted) {
   BadGuest guest;
   using Words = std::vector<std::uint64_t>;
   constexpr std::uint64_t kId = 7;
-  for (const Words& words : {Words{}, Words{6}, Words{6, 32, 0},      // length
-                             Words{6, 0}, Words{6, 33},               // size of the state
-                             Words{6, (std::uint64_t{1} << 32) | 8},  // reserved bits
-                             Words{7, 32}}) {                         // record of another transaction
+  constexpr std::uint64_t kTooSlow = kLongestCallbackNs + 1;
+  for (const Words& words : {Words{}, Words{6}, Words{6, 32, 0},  // length
+                             Words{6, 33},                        // size of the state
+                             Words{6, (kTooSlow << 32) | 8},      // a callback that takes too long
+                             Words{7, 32}}) {                     // record of another transaction
     EXPECT_EQ(guest.answer(kId, words), 0xC000000Du);
   }
   EXPECT_EQ(guest.submitted, 0u);
   EXPECT_EQ(guest.answer(kId, Words{6, 32}), 0u);
-  EXPECT_EQ(guest.submitted, 1u);
+  EXPECT_EQ(guest.answer(kId, Words{6, 0}), 0u);
+  EXPECT_EQ(guest.answer(kId, Words{6, ((kTooSlow - 1) << 32) | 8}), 0u);
+  EXPECT_EQ(guest.submitted, 3u);
 }
 
 TEST(Blob, SavePacketKeepsItsContract) {
@@ -264,6 +291,45 @@ TEST(Blob, SavePacketKeepsItsContract) {
   EXPECT_EQ(save(source.machine.channels()[0], packet, buffer, 40, &needed), STATUS_SUCCESS);
   EXPECT_EQ(std::vector(buffer, buffer + 40), reference(vsp, request(0, 40)));
   EXPECT_EQ(buffer[40], 0xEE);
+}
+
+TEST(Blob, APacketWithoutStateSaysSoInItsFirstCall) {
+  Source source(*vmbs_vsp_blob(272, 1), {request(0, 0)});
+  const auto save = source.machine.vm(0).channels().channels()[0]->config().save_packet;
+  std::uint8_t byte = 0xEE;
+  std::uint32_t needed = 7;
+  EXPECT_EQ(save(source.machine.channels()[0], source.machine.packet(1), &byte, 0, &needed), STATUS_SUCCESS);
+  EXPECT_EQ(needed, 0u);
+  EXPECT_EQ(byte, 0xEE);
+}
+
+TEST(Blob, EachCallTakesAsMuchLongerAsItsRequestSays) {
+  constexpr std::uint32_t kLonger = 500'000;
+  VMBS_VSP_REQUEST slow = request(0, 40);
+  slow.callback_ns = kLonger;
+  Source source(*vmbs_vsp_blob(272, 1), {slow, request(1, 40)});
+  const auto save = source.machine.vm(0).channels().channels()[0]->config().save_packet;
+  const auto least = [&](std::uint64_t transaction_id, std::uint32_t room) {
+    std::uint64_t ns = UINT64_MAX;
+    for (int i = 0; i < 20; ++i) {  // of so many one is undisturbed
+      std::uint8_t buffer[64];
+      std::uint32_t needed = 0;
+      const std::uint64_t start = base::now_ns();
+      save(source.machine.channels()[0], source.machine.packet(transaction_id), buffer, room, &needed);
+      ns = std::min(ns, base::now_ns() - start);
+    }
+    return ns;
+  };
+  for (const std::uint32_t room : {0u, 64u}) {
+    EXPECT_GE(least(1, room), kLonger);
+    EXPECT_LT(least(1, room), 2 * kLonger);
+    EXPECT_LT(least(2, room), kLonger / 5);
+  }
+  source.machine.complete_all();
+  source.machine.submit(0, request(2, 40));
+  source.machine.submit(0, request(3, 40));
+  for (const std::uint64_t id : {3u, 4u})
+    EXPECT_LT(least(id, 64), kLonger / 5) << "a slot that is used again keeps nothing";
 }
 
 }  // namespace

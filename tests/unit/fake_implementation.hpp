@@ -27,7 +27,8 @@ struct Script {
   unsigned engine_differs_from = UINT_MAX;
   unsigned allocations = 0;  // in each save of the subject
   const SaveReport* report = nullptr;
-  std::shared_ptr<std::string> order = std::make_shared<std::string>();  // s, f, d, e: who saved; i: image_memory
+  // s, f, d, e: who saved; i: image_memory; S, F, D, E: who forgot
+  std::shared_ptr<std::string> order = std::make_shared<std::string>();
 };
 
 class Fake : public bench::Implementation {
@@ -61,6 +62,8 @@ class Fake : public bench::Implementation {
     *order_ += 'i';
     return {image_};
   }
+
+  void forget() override { *order_ += static_cast<char>(letter_ - 'a' + 'A'); }
 
   const SaveReport* report() const override { return report_; }
 

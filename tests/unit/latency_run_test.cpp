@@ -16,8 +16,8 @@ namespace {
 using tests::contestants;
 using tests::Script;
 
-report::RowSamples run(Contestants row, std::uint64_t saves, bool cold = false) {
-  LatencyRun latency_run(std::move(row), saves, cold);
+report::RowSamples run(Contestants row, std::uint64_t saves, bool cold = false, bool first_touch = false) {
+  LatencyRun latency_run(std::move(row), saves, cold, first_touch);
   for (std::uint64_t i = 0; i < saves; ++i) latency_run.save();
   return latency_run.finish();
 }
@@ -152,6 +152,18 @@ TEST(LatencyRun, ColdRowsAskWhereTheImageLiesBeforeEachSave) {
   Script warm;
   (void)run(contestants(warm), 5);
   EXPECT_EQ(warm.order->find('i'), std::string::npos);
+}
+
+TEST(LatencyRun, WhoSavesInAFirstTouchRowHasForgottenTheLastImage) {
+  Script script;
+  script.engine_ns = [](unsigned) { return 1000; };
+  (void)run(contestants(script), 5, false, true);
+  const std::string order = script.order->substr(4);  // the first saves are checks
+  EXPECT_GE(order.size(), 2 * 4 * 5u);
+  for (std::size_t i = 0; i < order.size(); i += 2) EXPECT_EQ(order[i], order[i + 1] - 'a' + 'A') << order;
+  Script warm;
+  (void)run(contestants(warm), 5);
+  EXPECT_EQ(warm.order->find('S'), std::string::npos);
 }
 
 std::string failure(const Script& script, std::uint64_t saves = 3) {

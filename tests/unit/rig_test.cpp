@@ -1,6 +1,7 @@
 // The scenario of save latency: its points and rigs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <numeric>
 
@@ -27,6 +28,13 @@ TEST(Point, NamesSayWhatDiffers) {
   EXPECT_EQ(point_name({.in_order = true}), "channels:16/packets:65536/state:32-272/in_order");
   EXPECT_EQ(point_name({.skew_percent = 90, .concurrent_callbacks = false, .in_order = true}),
             "channels:16/packets:65536/state:32-272/skew:90/serial_callbacks/in_order");
+  EXPECT_EQ(point_name({.state_min_bytes = 0, .state_max_bytes = 0}), "channels:16/packets:65536/state:0-0");
+  EXPECT_EQ(point_name({.stateful_percent = 50}), "channels:16/packets:65536/state:32-272/stateful:50");
+  EXPECT_EQ(point_name({.stateful_percent = 0}), "channels:16/packets:65536/state:32-272/stateful:0");
+  EXPECT_EQ(point_name({.callback_ns = 500}), "channels:16/packets:65536/state:32-272/callback_ns:500");
+  EXPECT_EQ(point_name({.slow_callback_ns = 20'000}), "channels:16/packets:65536/state:32-272/slow_1_percent_ns:20000");
+  EXPECT_EQ(point_name(mixed_point({}, Mix::kOpenCas)), "channels:16/packets:65536/state:92-340/mix:open-cas");
+  EXPECT_EQ(point_name(mixed_point({}, Mix::kCloudPhysics)), "channels:16/packets:65536/state:92-220/mix:cloudphysics");
 }
 
 std::uint64_t packets_on_all(const Point& point) {
@@ -156,6 +164,62 @@ TEST(Rig, SizesAreUniformAndFollowFromTheRecord) {
   EXPECT_EQ(dealt.requests(1)[7].bytes, rig.requests(0)[15].bytes) << "of the record, not of the channel";
 }
 
+unsigned percent(const Rig& rig, bool (*holds)(const VMBS_VSP_REQUEST&)) {
+  const auto requests = rig.requests(0);
+  return static_cast<unsigned>(100 * std::count_if(requests.begin(), requests.end(), holds) /
+                               static_cast<std::ptrdiff_t>(requests.size()));
+}
+
+TEST(Rig, AsManyPacketsHaveStateAsThePointSays) {
+  const auto has_state = [](const VMBS_VSP_REQUEST& r) { return r.bytes != 0; };
+  for (const std::uint32_t stateful : {0u, 1u, 50u, 99u, 100u}) {
+    const Rig rig({.channels = 1, .packets = 10'000, .stateful_percent = stateful});
+    EXPECT_NEAR(percent(rig, has_state), stateful, stateful % 100 == 0 ? 0 : 2);
+  }
+  EXPECT_EQ(percent(Rig({.channels = 1, .packets = 1000, .state_min_bytes = 0, .state_max_bytes = 0}), has_state), 0u);
+}
+
+// A channel's first half of packets, or each second one, is as good as any.
+TEST(Rig, ThePacketsWithStateAreSpread) {
+  const Rig all({.channels = 1, .packets = 10'000, .in_order = true});
+  const Rig half({.channels = 1, .packets = 10'000, .in_order = true, .stateful_percent = 50});
+  unsigned changes = 0;
+  std::vector<unsigned> count(31);
+  for (std::size_t i = 0; i < 10'000; ++i) {
+    const std::uint32_t bytes = half.requests(0)[i].bytes;
+    EXPECT_TRUE(bytes == 0 || bytes == all.requests(0)[i].bytes) << "the others keep their size";
+    if (bytes != 0) ++count[(bytes - 32) / 8];
+    if (i != 0) changes += (bytes == 0) != (half.requests(0)[i - 1].bytes == 0);
+  }
+  EXPECT_NEAR(changes, 5000, 300);
+  for (const unsigned n : count) EXPECT_NEAR(n, 5000 / 31.0, 70.0) << "whatever their size";
+}
+
+TEST(Rig, CallbacksTakeAsLongAsThePointSays) {
+  const Rig rig({.channels = 1, .packets = 20'000, .callback_ns = 50, .slow_callback_ns = 2000});
+  EXPECT_TRUE(std::ranges::all_of(
+      rig.requests(0), [](const VMBS_VSP_REQUEST& r) { return r.callback_ns == 50 || r.callback_ns == 2050; }));
+  const auto slow = std::ranges::count_if(rig.requests(0), [](const auto& r) { return r.callback_ns == 2050; });
+  EXPECT_NEAR(static_cast<double>(slow), 200, 60);
+  for (const VMBS_VSP_REQUEST& request : Rig({.channels = 1, .packets = 1000}).requests(0)) {
+    EXPECT_EQ(request.callback_ns, 0u);
+  }
+}
+
+// By hand from the profiles: 84 + 8 bytes a page.
+TEST(Rig, AMixHasTheStatesThatStorvspSaves) {
+  const auto whole = [](const VMBS_VSP_REQUEST& r) { return r.bytes == 84 + 8 * 32; };
+  const Rig open_cas(mixed_point({.channels = 1, .packets = 10'000}, Mix::kOpenCas));
+  EXPECT_NEAR(percent(open_cas, whole), 99, 1) << "128 KiB";
+  const Rig cloudphysics(mixed_point({.channels = 1, .packets = 10'000}, Mix::kCloudPhysics));
+  EXPECT_EQ(percent(cloudphysics, whole), 0u);
+  EXPECT_NEAR(percent(cloudphysics, [](const VMBS_VSP_REQUEST& r) { return r.bytes == 84 + 8 * 16; }), 35, 2)
+      << "64 KiB";
+  EXPECT_NEAR(percent(cloudphysics, [](const VMBS_VSP_REQUEST& r) { return r.bytes == 84 + 8 * 2; }), 18, 2)
+      << "8 KiB, and what is more than 4";
+  EXPECT_EQ(mixed_point({}, Mix::kCloudPhysics).state_max_bytes, 84u + 8 * 17);
+}
+
 TEST(Rig, AsManyChannelsAsAVmHas) {
   Rig rig({.channels = 2047, .packets = 4096});
   EXPECT_EQ(rig.machine().in_use(), 4096u);
@@ -169,7 +233,9 @@ TEST(Rig, APointThatCannotBeIsOneClearLine) {
        {Point{.channels = 0}, Point{.channels = 2048}, Point{.packets = 0}, Point{.packets = (1u << 20) + 1},
         Point{.state_min_bytes = 0}, Point{.state_min_bytes = 33}, Point{.state_max_bytes = 273},
         Point{.state_min_bytes = 280}, Point{.state_max_bytes = 16'392}, Point{.skew_percent = 101},
-        Point{.channels = 1, .skew_percent = 90}}) {
+        Point{.channels = 1, .skew_percent = 90}, Point{.state_max_bytes = 0}, Point{.stateful_percent = 101},
+        Point{.callback_ns = 1'000'001}, Point{.callback_ns = 1, .slow_callback_ns = 1'000'000},
+        Point{.mix = Mix::kOpenCas}}) {
     try {
       const Rig rig(point);
       ADD_FAILURE() << point_name(point);

@@ -2,8 +2,16 @@
 #include "latency/stage.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <string>
+#include <vector>
+
+#include "harness/page_faults.hpp"
 
 namespace vmbsave::bench {
 namespace {
@@ -63,6 +71,55 @@ TEST(Stage, HandsOnPlanThreadsAndChecksum) {
   EXPECT_EQ(report({.plan = SavePlan::kExact, .point = kSmall}).plan, SavePlan::kExact);
   EXPECT_EQ(report({.plan = SavePlan::kFused, .point = kSmall, .checksum = true}).plan, SavePlan::kFused);
   EXPECT_EQ(report({.point = {.packets = 16'384}, .threads = 2}).packets, 16'384u);
+}
+
+// Bytes in huge pages of the area that holds an address.
+std::uint64_t huge_bytes_at(const std::byte* address) {
+  std::ifstream areas("/proc/self/smaps");
+  bool found = false;
+  for (std::string line; std::getline(areas, line);) {
+    unsigned long long first = 0, last = 0, kib = 0;
+    if (std::sscanf(line.c_str(), "%llx-%llx ", &first, &last) == 2) {
+      const auto at = reinterpret_cast<std::uintptr_t>(address);
+      found = first <= at && at < last;
+    } else if (found && std::sscanf(line.c_str(), "AnonHugePages: %llu kB", &kib) == 1) {
+      return kib << 10;
+    }
+  }
+  return 0;
+}
+
+// Of a row's packets and of each image of it.
+std::vector<std::uint64_t> huge_bytes_of(const Contestants& row) {
+  std::vector<std::uint64_t> bytes;
+  for (const auto& packets : row.packet_memory) bytes.push_back(huge_bytes_at(packets.data()));
+  for (Implementation* const implementation : {row.subject.get(), row.floor.get(), row.sequential.get()}) {
+    implementation->save();
+    EXPECT_EQ(implementation->difference(), "");
+    bytes.push_back(huge_bytes_at(implementation->image_memory().back().data()));
+  }
+  return bytes;
+}
+
+TEST(Stage, RowsOfSmallPagesHaveNoOthers) {
+  Stage stage;
+  RowSpec spec{.plan = SavePlan::kFused, .point = {.channels = 1, .packets = 30'000}};
+  const std::vector<std::uint64_t> before = huge_bytes_of(stage.contestants(spec));
+  spec.small_pages = true;
+  {
+    const Contestants small = stage.contestants(spec);
+    EXPECT_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1);
+    for (const std::uint64_t bytes : huge_bytes_of(small)) EXPECT_EQ(bytes, 0u);
+    small.subject->forget();
+    const std::uint64_t faults = page_faults();
+    small.subject->save();
+    EXPECT_GE(page_faults() - faults, small.subject->image_bytes() / 4096);
+  }
+  EXPECT_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 0);
+  spec.small_pages = false;
+  EXPECT_GE(huge_bytes_of(stage.contestants(spec)).front(), before.front()) << "the rows after it are as they were";
+  if (std::ranges::max(before) == 0) GTEST_SKIP() << "the system has no huge pages";
+  for (std::size_t i = before.size() - 3; i < before.size(); ++i) EXPECT_GT(before[i], 0u) << i;
 }
 
 TEST(Stage, SaysHowMuchMemoryARowLacks) {

@@ -16,7 +16,7 @@ inline const VMBS_VSP& vsp() { return *vmbs_vsp_storvsp(); }
 
 inline VMBS_VSP_REQUEST request(std::uint64_t record, std::uint8_t operation, std::uint64_t lba, std::uint32_t bytes,
                                 std::uint32_t first_byte = 0, std::uint64_t tag = 0) {
-  return {record, lba, tag, bytes, first_byte, operation, {}};
+  return {record, lba, tag, bytes, first_byte, operation, {}, 0};
 }
 
 inline VMBS_VSP_PACKET encoded(const VMBS_VSP_REQUEST& request) {

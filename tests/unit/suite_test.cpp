@@ -84,12 +84,15 @@ TEST(Suites, FullAddsOneFactorAtATime) {
     const Point middle;
     return int{p.channels != middle.channels} + int{p.packets != middle.packets} +
            int{p.state_min_bytes != middle.state_min_bytes || p.state_max_bytes != middle.state_max_bytes} +
-           int{p.skew_percent != 0} + int{p.in_order};
+           int{p.skew_percent != 0} + int{p.in_order} + int{p.stateful_percent != 100} + int{p.callback_ns != 0} +
+           int{p.slow_callback_ns != 0};
   };
   std::set<unsigned> threads;
   for (const RowSpec& row : rows) {
     EXPECT_LE(differs(row.point), 1) << row_name(row);
-    EXPECT_EQ(row.saves, is_peer(row.kind) ? 150u : 1000u);
+    const bool slow = is_peer(row.kind) || row.point.callback_ns != 0 || row.point.slow_callback_ns != 0 ||
+                      row.point.state_min_bytes == 16'384;
+    EXPECT_EQ(row.saves, slow ? 150u : 1000u) << row_name(row);
     threads.insert(row.threads);
   }
   EXPECT_EQ(threads, (std::set<unsigned>{1, 2, 4, 6}));
@@ -97,7 +100,15 @@ TEST(Suites, FullAddsOneFactorAtATime) {
   for (const char* const point :
        {"channels:1/packets:65536/state:32-272", "channels:1023/packets:65536/state:32-272",
         "channels:16/packets:64/state:32-272", "channels:16/packets:1048576/state:32-272",
-        "channels:16/packets:65536/state:624-624", "channels:16/packets:65536/state:4096-4096"}) {
+        "channels:16/packets:65536/state:0-0", "channels:16/packets:65536/state:32-32",
+        "channels:16/packets:65536/state:272-272", "channels:16/packets:65536/state:624-624",
+        "channels:16/packets:65536/state:4096-4096", "channels:16/packets:65536/state:16384-16384",
+        "channels:16/packets:65536/state:32-272/stateful:0", "channels:16/packets:65536/state:32-272/stateful:50",
+        "channels:16/packets:65536/state:32-272/callback_ns:50",
+        "channels:16/packets:65536/state:32-272/callback_ns:500",
+        "channels:16/packets:65536/state:32-272/slow_1_percent_ns:20000",
+        "channels:16/packets:65536/state:92-340/mix:open-cas",
+        "channels:16/packets:65536/state:92-220/mix:cloudphysics"}) {
     for (const char* const plan : {"exact", "fused"}) {
       EXPECT_TRUE(has(all, std::string("save/engine/") + plan + "/" + point + "/threads:2")) << point;
     }
@@ -110,10 +121,37 @@ TEST(Suites, FullAddsOneFactorAtATime) {
         "save/c_face" + middle + "/skew:90/serial_callbacks/threads:2"}) {
     EXPECT_TRUE(has(all, row)) << row;
   }
+  for (const char* const row :
+       {"/threads:1/first_touch", "/threads:2/first_touch", "/threads:1/pages:4k", "/threads:2/pages:4k"}) {
+    EXPECT_TRUE(has(all, "save/engine/fused" + middle + row)) << row;
+    EXPECT_FALSE(has(names("quick", 6), "save/engine/fused" + middle + row)) << row;
+  }
   const std::string in_order = "/channels:16/packets:65536/state:32-272/in_order/threads:";
   EXPECT_TRUE(has(all, "save/engine/fused" + in_order + "2"));
   EXPECT_TRUE(has(all, "save/documented_sequential" + in_order + "1"));
   EXPECT_TRUE(has(names("full", 2, 1 << 30), "save/engine/fused/channels:16/packets:16384/state:4096-4096/threads:2"));
+}
+
+TEST(Suites, WhatIsTooLargeIsLeftOutAndNamed) {
+  const auto left_out = left_out_rows("full", 2, kMuch);
+  ASSERT_EQ(left_out.size(), 3u);
+  const auto rows = names("full", 2);
+  for (const report::LeftOutRow& row : left_out) {
+    EXPECT_FALSE(has(rows, row.name));
+    EXPECT_NE(row.name.find("/channels:16/packets:262144/state:16384-16384/threads:2"), std::string::npos) << row.name;
+    EXPECT_EQ(row.reason, "its image of 4112 MiB exceeds 2 GiB");
+  }
+  for (const RowSpec& row : suite_rows("full", 2, kMuch)) {
+    EXPECT_LE(std::uint64_t{row.point.packets} * row.point.state_max_bytes, std::uint64_t{2} << 30) << row_name(row);
+  }
+  for (const char* const suite : {"smoke", "quick", "long"}) EXPECT_TRUE(left_out_rows(suite, 2, kMuch).empty());
+}
+
+TEST(Suites, LargeStatesHaveFewerPacketsWhereMemoryIsShort) {
+  constexpr std::uint64_t kSixGiB = std::uint64_t{6} << 30;
+  EXPECT_TRUE(has(names("full", 2, kSixGiB), "save/c_face/channels:16/packets:65536/state:4096-4096/threads:2"));
+  EXPECT_TRUE(has(names("full", 2, kSixGiB), "save/c_face/channels:16/packets:16384/state:16384-16384/threads:2"));
+  EXPECT_TRUE(has(names("full", 2, 1 << 30), "save/c_face/channels:16/packets:4096/state:16384-16384/threads:2"));
 }
 
 TEST(Suites, LongGoesToTheLimits) {

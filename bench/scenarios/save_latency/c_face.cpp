@@ -2,12 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <new>
+#include <optional>
 
 #include "base/clock.hpp"
 #include "kmcl/vm.hpp"
-#include "mem/mapping.hpp"
 #include "scenarios/save_latency/check.hpp"
+#include "scenarios/save_latency/image_memory.hpp"
 #include "scenarios/save_latency/implementation.hpp"
 #include "scenarios/save_latency/rig.hpp"
 #include "scenarios/vm/check_failed.hpp"
@@ -61,8 +61,7 @@ class CFace final : public Implementation {
       : rig_(rig), channels_(rig.machine().channels()), checksum_(options.checksum) {
     const VMBS_SAVE_OPTIONS save_options = bench::save_options(options);
     require(VmbsChannelSetSaveOptions(channels_[0], &save_options), "VmbsChannelSetSaveOptions", 0);
-    buffer_ = mem::Mapping::reserve(bytes_of_a_save());
-    if (!buffer_ || !buffer_.prefault(0, buffer_.size())) throw std::bad_alloc();
+    buffer_.emplace(bytes_of_a_save());
   }
 
   const char* name() const noexcept override { return "c_face"; }
@@ -71,6 +70,7 @@ class CFace final : public Implementation {
     OpenSave open(channels_);
     image_bytes_ = 0;
     const std::uint64_t start = base::now_ns();
+    buffer_->map_if_given_back();
     open.begin();
     for (std::size_t c = 0; c < channels_.size(); ++c) take_stream(c);
     const std::uint64_t end = base::now_ns();
@@ -89,6 +89,13 @@ class CFace final : public Implementation {
     rig_.machine().vm(0).session().image().for_each_piece(
         [&](std::span<const std::byte> piece) { pieces.push_back(piece); });
     return pieces;
+  }
+
+  void forget() override {
+    buffer_->give_back();
+    image_bytes_ = 0;
+    copied_ = false;
+    rig_.machine().forget_saves(0);
   }
 
   const SaveReport* report() const override { return &rig_.machine().vm(0).report(); }
@@ -111,21 +118,21 @@ class CFace final : public Implementation {
   void take_stream(std::size_t channel) {
     NTSTATUS status;
     do {
-      const auto room = static_cast<ULONG>(std::min<std::uint64_t>(buffer_.size() - image_bytes_, kMostAtOnce));
+      const auto room = static_cast<ULONG>(std::min<std::uint64_t>(buffer_->size() - image_bytes_, kMostAtOnce));
       ULONG filled = 0;
       ULONG required = 0;
-      status = VmbChannelSaveContinue(channels_[channel], buffer_.data() + image_bytes_, room, &filled, &required);
+      status = VmbChannelSaveContinue(channels_[channel], buffer_->data() + image_bytes_, room, &filled, &required);
       image_bytes_ += filled;
     } while (status == STATUS_BUFFER_OVERFLOW);
     require(status, "VmbChannelSaveContinue", channel);
   }
 
-  std::span<const std::byte> image() const { return {buffer_.data(), static_cast<std::size_t>(image_bytes_)}; }
+  std::span<const std::byte> image() const { return {buffer_->data(), static_cast<std::size_t>(image_bytes_)}; }
 
   Rig& rig_;
   const std::span<const VMBCHANNEL> channels_;
   const bool checksum_;
-  mem::Mapping buffer_;  // prefaulted; page-aligned, and every stream a multiple of 64 bytes long
+  std::optional<ImageMemory> buffer_;  // page-aligned, and every stream a multiple of 64 bytes long
   std::uint64_t image_bytes_ = 0;
   bool copied_ = false;  // out of the engine's own memory
 };

@@ -3,14 +3,13 @@
 // each thread writes stretches of the image.
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 #include "base/clock.hpp"
 #include "base/prefetch.hpp"
-#include "mem/mapping.hpp"
 #include "save/passes.hpp"
 #include "scenarios/save_latency/check.hpp"
 #include "scenarios/save_latency/floor_layout.hpp"
+#include "scenarios/save_latency/image_memory.hpp"
 #include "scenarios/save_latency/implementation.hpp"
 #include "scenarios/save_latency/rig.hpp"
 #include "vsp/blob/blob.h"
@@ -30,14 +29,13 @@ class CopyFloor final : public Implementation {
         prefetch_(prefetch),
         layout_(rig),
         blocks_at_once_(blocks_at_once(layout_.blocks.size(), options.executor)),
-        image_(mem::Mapping::reserve(layout_.image_bytes)) {
-    if (!image_ || !image_.prefault(0, image_.size())) throw std::bad_alloc();
-  }
+        image_(layout_.image_bytes) {}
 
   const char* name() const noexcept override { return "copy_floor"; }
 
   std::uint64_t save() override {
     const std::uint64_t start = base::now_ns();
+    image_.map_if_given_back();
     if (executor_ == nullptr) {
       copy();
     } else {
@@ -52,6 +50,8 @@ class CopyFloor final : public Implementation {
   std::string difference() const override { return image_difference(rig_, image(), false); }
 
   std::vector<std::span<const std::byte>> image_memory() const override { return {image()}; }
+
+  void forget() override { image_.give_back(); }
 
  private:
   // Of a thread's turn, so that each thread has some.
@@ -123,14 +123,16 @@ class CopyFloor final : public Implementation {
     std::memcpy(image_.data() + stream.directory_offset, known + image::kChannelChunkBytes, stream.directory_bytes);
   }
 
-  std::span<const std::byte> image() const { return {image_.data(), static_cast<std::size_t>(layout_.image_bytes)}; }
+  std::span<const std::byte> image() const {
+    return {image_.data(), image_.size() == 0 ? 0 : static_cast<std::size_t>(layout_.image_bytes)};
+  }
 
   Rig& rig_;
   Executor* const executor_;
   const FloorPrefetch prefetch_;
   const FloorLayout layout_;
   const std::size_t blocks_at_once_;
-  mem::Mapping image_;  // prefaulted
+  ImageMemory image_;
 };
 
 }  // namespace

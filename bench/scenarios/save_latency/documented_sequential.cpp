@@ -7,8 +7,8 @@
 
 #include "base/clock.hpp"
 #include "kmcl/vm.hpp"
-#include "mem/mapping.hpp"
 #include "scenarios/save_latency/check.hpp"
+#include "scenarios/save_latency/image_memory.hpp"
 #include "scenarios/save_latency/implementation.hpp"
 #include "scenarios/save_latency/rig.hpp"
 #include "scenarios/save_latency/two_calls.hpp"
@@ -19,15 +19,14 @@ namespace {
 
 class DocumentedSequential final : public Implementation {
  public:
-  explicit DocumentedSequential(Rig& rig) : rig_(rig), image_(mem::Mapping::reserve(bytes_of_records(rig))) {
-    if (!image_ || !image_.prefault(0, image_.size())) throw std::bad_alloc();
-  }
+  explicit DocumentedSequential(Rig& rig) : rig_(rig), image_(bytes_of_records(rig)) {}
 
   const char* name() const noexcept override { return "documented_sequential"; }
 
   std::uint64_t save() override {
     image_bytes_ = 0;
     const std::uint64_t start = base::now_ns();
+    image_.map_if_given_back();
     for (std::uint32_t c = 0; c < rig_.point().channels; ++c) {
       const packet::ChannelConfig& channel = rig_.machine().vm(0).channels().channels()[c]->config();
       for (const VMBPACKET packet : rig_.packets(c)) save_packet(channel, packet);
@@ -40,6 +39,11 @@ class DocumentedSequential final : public Implementation {
   std::string difference() const override { return records_difference(rig_, image()); }
 
   std::vector<std::span<const std::byte>> image_memory() const override { return {image()}; }
+
+  void forget() override {
+    image_.give_back();
+    image_bytes_ = 0;
+  }
 
  private:
   struct Free {
@@ -68,7 +72,7 @@ class DocumentedSequential final : public Implementation {
   std::span<const std::byte> image() const { return {image_.data(), static_cast<std::size_t>(image_bytes_)}; }
 
   Rig& rig_;
-  mem::Mapping image_;  // reserved and prefaulted before the timer
+  ImageMemory image_;
   std::uint64_t image_bytes_ = 0;
 };
 

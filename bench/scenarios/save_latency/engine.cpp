@@ -34,6 +34,11 @@ class Engine final : public Implementation {
     return pieces;
   }
 
+  void forget() override {
+    saved_.reset();
+    rig_.machine().forget_saves(0);
+  }
+
   const SaveReport* report() const noexcept override { return saved_ ? &saved_->report : nullptr; }
 
  private:

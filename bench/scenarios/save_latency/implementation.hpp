@@ -42,6 +42,10 @@ class Implementation {
   // Where the last save's image lies: what has to leave the caches before a cold save, beside the packets.
   virtual std::vector<std::span<const std::byte>> image_memory() const = 0;
 
+  // Gives back the memory of the last save's image, so that the next save maps it and faults it in anew. Those whose
+  // memory is an allocator's leave it there.
+  virtual void forget() {}
+
   // Of the last save; nullptr for those without phases.
   virtual const SaveReport* report() const { return nullptr; }
 };

@@ -6,19 +6,29 @@
 
 namespace vmbsave::bench {
 
+// Where the sizes of states come from: the point's own range, or what storvsp saves for the requests of a measured
+// trace (state_mix.hpp).
+enum class Mix : std::uint8_t { kNone, kOpenCas, kCloudPhysics };
+const char* mix_name(Mix mix) noexcept;  // "none", "open-cas", "cloudphysics"
+
 struct Point {
   std::uint32_t channels = 16;
-  std::uint32_t packets = 65'536;       // in use, over all channels; all with state
+  std::uint32_t packets = 65'536;       // in use, over all channels
   std::uint32_t state_min_bytes = 32;   // sizes are uniform between these two, both included, in steps of 8
-  std::uint32_t state_max_bytes = 272;  // see state_capacities in vsp/blob
+  std::uint32_t state_max_bytes = 272;  // 0: no packet has state. A mix has bounds of its own: see mixed_point
   std::uint32_t skew_percent = 0;    // not 0: so many of the packets are in use on channel 0, the rest is dealt evenly
   bool concurrent_callbacks = true;  // SavePacket may run for several packets of one channel at once
   bool in_order = false;             // the packets lie in memory as they arrived: none has completed yet
+  std::uint32_t stateful_percent = 100;  // of the packets have state, whichever; the others say so in their first call
+  std::uint32_t callback_ns = 0;         // what each SavePacket call takes longer
+  std::uint32_t slow_callback_ns = 0;    // what each call of one packet in a hundred takes longer beside that
+  Mix mix = Mix::kNone;
   bool operator==(const Point&) const = default;
 };
 
 // As it stands in the names of benchmarks: "channels:16/packets:65536/state:32-272", and then "/skew:90",
-// "/serial_callbacks" and "/in_order" where that holds.
+// "/serial_callbacks", "/in_order", "/stateful:50", "/callback_ns:500", "/slow_1_percent_ns:20000" and "/mix:open-cas"
+// where that holds.
 std::string point_name(const Point& point);
 
 // Packets in use on a channel of the point.

@@ -29,9 +29,19 @@ const Point& checked(const Point& point) {
           fmt::format("a VM has 1 to {} channels", packet::kMaxChannels));
   require(point.packets >= 1 && point.packets <= image::kMaxPackets, point,
           fmt::format("a save has 1 to {} packets", image::kMaxPackets));
-  require(point.state_min_bytes != 0 && point.state_min_bytes % kSizeStep == 0 &&
-              point.state_max_bytes % kSizeStep == 0 && point.state_min_bytes <= point.state_max_bytes,
-          point, fmt::format("states are multiples of {} bytes, the smaller one first", kSizeStep));
+  if (point.mix != Mix::kNone) {
+    require(point == mixed_point(point, point.mix), point, "a mix has bounds of its own");
+  } else if (point.state_max_bytes != 0) {
+    require(point.state_min_bytes != 0 && point.state_min_bytes % kSizeStep == 0 &&
+                point.state_max_bytes % kSizeStep == 0 && point.state_min_bytes <= point.state_max_bytes,
+            point, fmt::format("states are multiples of {} bytes, the smaller one first", kSizeStep));
+  } else {
+    require(point.state_min_bytes == 0, point, "the smaller state comes first");
+  }
+  require(point.stateful_percent <= 100, point, "0 to 100 percent of the packets have state");
+  constexpr std::uint64_t kLongestCallbackNs = 1'000'000;  // blob's
+  require(std::uint64_t{point.callback_ns} + point.slow_callback_ns <= kLongestCallbackNs, point,
+          "a callback takes at most 1 ms longer");
   require(vmbs_vsp_blob(point.state_max_bytes, 1) != nullptr, point, "no VSP has such large states");
   require(point.skew_percent <= 100 && (point.skew_percent == 0 || point.channels > 1), point,
           "a skew is 1 to 100 percent of the packets on the first of several channels");
@@ -46,12 +56,11 @@ constexpr std::uint64_t mix(std::uint64_t record) {
   return x ^ (x >> 31);
 }
 
-VMBS_VSP_REQUEST request_of(const Point& point, std::uint64_t record) {
-  const std::uint64_t sizes = (point.state_max_bytes - point.state_min_bytes) / kSizeStep + 1;
-  VMBS_VSP_REQUEST request{};
-  request.record = record;
-  request.bytes = point.state_min_bytes + kSizeStep * static_cast<std::uint32_t>(mix(record) % sizes);
-  return request;
+// Drawn apart from each other: which packets have state has nothing to do with how large states are.
+enum class Draw : std::uint64_t { kState = 0xA54FF53A5F1D36F1u, kSlow = 0x510E527FADE682D1u };
+
+constexpr std::uint64_t percentile_of(Draw draw, std::uint64_t record) {
+  return mix(mix(record) ^ static_cast<std::uint64_t>(draw)) % 100;
 }
 
 // A skewed channel gets its packets first.
@@ -73,6 +82,7 @@ Rig::Rig(const Point& point)
     : point_(checked(point)),
       vsp_(*vmbs_vsp_blob(point.state_max_bytes, point.concurrent_callbacks ? 1 : 0)),
       quotas_(quotas(point)) {
+  if (point.mix != Mix::kNone) mix_.emplace(point.mix);
   try {
     packets_.resize(point_.channels);
     requests_.resize(point_.channels);
@@ -86,6 +96,18 @@ Rig::Rig(const Point& point)
 
 Rig::~Rig() = default;
 
+VMBS_VSP_REQUEST Rig::request_of(std::uint64_t record) const {
+  const std::uint64_t sizes = (point_.state_max_bytes - point_.state_min_bytes) / kSizeStep + 1;
+  VMBS_VSP_REQUEST request{};
+  request.record = record;
+  request.callback_ns = point_.callback_ns;
+  if (percentile_of(Draw::kSlow, record) == 0) request.callback_ns += point_.slow_callback_ns;
+  if (percentile_of(Draw::kState, record) >= point_.stateful_percent) return request;
+  request.bytes = mix_ ? mix_->bytes(mix(record))
+                       : point_.state_min_bytes + kSizeStep * static_cast<std::uint32_t>(mix(record) % sizes);
+  return request;
+}
+
 void Rig::put_in_use() {
   for (std::uint32_t i = 0; i < point_.packets; ++i) submit(channel_of(point_, i));
   if (!point_.in_order) churn();
@@ -93,7 +115,7 @@ void Rig::put_in_use() {
 }
 
 void Rig::submit(std::uint32_t channel) {
-  const VMBS_VSP_REQUEST request = request_of(point_, next_record_++);
+  const VMBS_VSP_REQUEST request = request_of(next_record_++);
   machine_->submit(channel, request);
   requests_[channel].push_back(request);
 }

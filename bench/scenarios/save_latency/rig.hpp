@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "scenarios/save_latency/point.hpp"
+#include "scenarios/save_latency/state_mix.hpp"
 #include "vmbsave/kmcl_ext.h"
 #include "vsp/vsp.h"
 
@@ -37,6 +39,7 @@ class Rig {
   std::vector<std::span<const std::byte>> packet_memory() const;
 
  private:
+  VMBS_VSP_REQUEST request_of(std::uint64_t record) const;
   void put_in_use();
   void submit(std::uint32_t channel);
   void churn();
@@ -48,6 +51,7 @@ class Rig {
   const Point point_;
   const VMBS_VSP& vsp_;
   const std::vector<std::uint32_t> quotas_;  // by channel
+  std::optional<StateMix> mix_;              // of a point with one
   std::unique_ptr<Machine> machine_;
   std::uint64_t next_record_ = 0;
   std::vector<std::vector<VMBPACKET>> packets_;          // by channel

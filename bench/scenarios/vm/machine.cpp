@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 
 #include "base/clock.hpp"
@@ -168,6 +169,13 @@ SavedDomain Machine::save(std::uint32_t domain, const SaveOptions& options) {
   session.prepare_next();
   require(session.report(), status);
   return {session.image(), save_ns, session.report()};
+}
+
+// A session has no other way to begin anew, and the VM has the one.
+void Machine::forget_saves(std::uint32_t domain) noexcept {
+  kmcl::Vm& of = vm(domain);
+  std::destroy_at(&of.session());
+  std::construct_at(&of.session(), of.channels());
 }
 
 RestoreReport Machine::restore(std::uint32_t domain, std::span<const std::byte> image, Executor* executor) {

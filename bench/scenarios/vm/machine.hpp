@@ -65,6 +65,8 @@ class Machine {
 
   // begin, save, end(resume) of one domain; throws CheckFailed if one fails.
   SavedDomain save(std::uint32_t domain, const SaveOptions& options);
+  // As if the domain had never been saved: what is kept between saves, the last image with it, is given back.
+  void forget_saves(std::uint32_t domain) noexcept;
   // Into channels that have not started; throws CheckFailed if it fails. executor: nullptr for this thread alone.
   RestoreReport restore(std::uint32_t domain, std::span<const std::byte> image, Executor* executor);
   // Restored requests go to the backing store again.

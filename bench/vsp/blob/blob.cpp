@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 
 #include "vmbsave/kmcl_ext.h"
@@ -16,17 +17,22 @@ namespace {
 // read from then on, so that a save may look at it while the backend completes the packet.
 struct Context {
   std::uint64_t transaction_id;
-  std::uint32_t bytes;  // of state; 0: the guest's packet was malformed, no request is behind it
-  std::uint32_t reserved;
+  std::uint32_t bytes;        // of what is saved; 0: the packet has no state
+  std::uint32_t callback_ns;  // what each SavePacket call takes longer; kMalformed: no request is behind the packet
 
   std::byte* state() { return reinterpret_cast<std::byte*>(this + 1); }
   const std::byte* state() const { return reinterpret_cast<const std::byte*>(this + 1); }
 };
 static_assert(sizeof(Context) == VMBS_BLOB_STATE_OFFSET);
 
+constexpr std::uint32_t kMalformed = 0xFFFFFFFF;
+
 Context& context_of(VMBPACKET packet) { return *static_cast<Context*>(VmbsPacketGetClientContext(packet)); }
 
-constexpr bool is_size(std::uint32_t bytes, std::uint32_t capacity) { return bytes != 0 && bytes <= capacity; }
+bool is_malformed(const Context& context) { return context.callback_ns == kMalformed; }
+
+// What a save keeps of a malformed packet is one byte that is no request's state: the destination, too, must answer it.
+constexpr std::byte mark_of(std::uint64_t record) { return ~std::byte(state_word(record, 0) & 0xFF); }
 
 // f(offset, word, bytes of it) for each word of a state.
 template <class Function>
@@ -40,46 +46,71 @@ void for_each_word(std::uint64_t record, std::uint32_t bytes, Function&& f) {
 
 // The last use of a packet: its context may belong to another request as soon as this returns.
 void complete(VMBPACKETCOMPLETION packet, NTSTATUS status) {
-  Reply reply{status, context_of(packet).bytes};
+  const Context& context = context_of(packet);
+  Reply reply{status, is_malformed(context) ? 0 : context.bytes};
   VmbChannelPacketComplete(packet, &reply, sizeof(reply));
 }
 
 void start(const bench::VspChannel& self, VMBPACKET packet) {
   const Context& context = context_of(packet);
-  if (context.bytes != 0) {
-    self.backend.submit(self.backend.context, packet, context.transaction_id);
-  } else {
+  if (is_malformed(context)) {
     complete(packet, STATUS_INVALID_PARAMETER);
+  } else {
+    self.backend.submit(self.backend.context, packet, context.transaction_id);
   }
 }
 
 // ---- callbacks ---------------------------------------------------------------------------------------------------
 
-// Bytes of state that a guest's packet asks for; 0: it is malformed.
-std::uint32_t requested_bytes(const Context& context, const void* buffer, UINT32 length, UINT32 flags,
-                              std::uint32_t capacity) {
-  Request request;
-  if (length != sizeof(request) || (flags & VMBUS_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA) != 0) return 0;
+// What a guest's packet asks for; false: it is malformed.
+bool read_request(const Context& context, const void* buffer, UINT32 length, UINT32 flags, std::uint32_t capacity,
+                  Request& request) {
+  if (length != sizeof(request) || (flags & VMBUS_CHANNEL_PROCESS_PACKET_FLAG_EXTERNAL_DATA) != 0) return false;
   std::memcpy(&request, buffer, sizeof(request));
-  const bool valid = request.reserved == 0 && request.record + 1 == context.transaction_id;
-  return valid && is_size(request.bytes, capacity) ? request.bytes : 0;
+  return request.record + 1 == context.transaction_id && request.bytes <= capacity &&
+         request.callback_ns <= kLongestCallbackNs;
+}
+
+void fill(Context& context, const Request& request) {
+  context.bytes = request.bytes;
+  context.callback_ns = request.callback_ns;
+  for_each_word(request.record, request.bytes, [&](std::uint32_t at, std::uint64_t word, std::size_t bytes) {
+    std::memcpy(context.state() + at, &word, bytes);
+  });
+}
+
+void mark_malformed(Context& context) {
+  context.bytes = 1;
+  context.callback_ns = kMalformed;
+  *context.state() = mark_of(context.transaction_id - 1);
 }
 
 template <std::uint32_t kCapacity>
 void process_packet(VMBCHANNEL channel, VMBPACKETCOMPLETION packet, PVOID buffer, UINT32 length, UINT32 flags) {
   Context& context = context_of(packet);
   context.transaction_id = VmbsPacketGetTransactionId(packet);
-  context.bytes = requested_bytes(context, buffer, length, flags, kCapacity);
-  for_each_word(context.transaction_id - 1, context.bytes,
-                [&](std::uint32_t at, std::uint64_t word, std::size_t bytes) {
-                  std::memcpy(context.state() + at, &word, bytes);
-                });
+  Request request;
+  if (read_request(context, buffer, length, flags, kCapacity, request)) {
+    fill(context, request);
+  } else {
+    mark_malformed(context);
+  }
   start(bench::vsp_channel(channel), packet);
 }
 
-// The hot path of a save. A malformed packet, whose answer is on its way, has no state.
+[[gnu::noinline, gnu::cold]] void take_longer(const Context& context) {
+  using Clock = std::chrono::steady_clock;
+  if (is_malformed(context)) return;
+  const Clock::time_point end = Clock::now() + std::chrono::nanoseconds(context.callback_ns);
+  while (Clock::now() < end) {
+  }
+}
+
+// The hot path of a save.
 NTSTATUS save_packet(VMBCHANNEL, VMBPACKET packet, PVOID save_buf, UINT32 save_buf_size, PUINT32 bytes_needed) {
   const Context& context = context_of(packet);
+  if (context.callback_ns != 0) [[unlikely]]
+    take_longer(context);
   *bytes_needed = context.bytes;
   if (context.bytes > save_buf_size) return STATUS_BUFFER_TOO_SMALL;
   std::memcpy(save_buf, context.state(), context.bytes);
@@ -87,7 +118,11 @@ NTSTATUS save_packet(VMBCHANNEL, VMBPACKET packet, PVOID save_buf, UINT32 save_b
 }
 
 // Transaction id and state say the same record: a difference means that states were mixed up or damaged.
-bool is_own_state(const Context& context) {
+bool is_own_state(Context& context) {
+  if (context.bytes == 1 && *context.state() == mark_of(context.transaction_id - 1)) {
+    mark_malformed(context);
+    return true;
+  }
   bool own = true;
   for_each_word(context.transaction_id - 1, context.bytes,
                 [&](std::uint32_t at, std::uint64_t word, std::size_t bytes) {
@@ -102,6 +137,7 @@ NTSTATUS restore_packet(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, 
     Context& context = context_of(packet);
     if (save_buf_size > kCapacity) return false;
     context.bytes = save_buf_size;
+    context.callback_ns = 0;
     std::memcpy(context.state(), save_buf, save_buf_size);
     return true;
   };
@@ -134,8 +170,8 @@ NTSTATUS configure(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
 
 template <std::uint32_t kCapacity>
 NTSTATUS encode(const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet) {
-  if (!is_size(request->bytes, kCapacity)) return STATUS_INVALID_PARAMETER;
-  const Request blob{request->record, request->bytes, 0};
+  if (request->bytes > kCapacity || request->callback_ns > kLongestCallbackNs) return STATUS_INVALID_PARAMETER;
+  const Request blob{request->record, request->bytes, request->callback_ns};
   std::memcpy(packet->bytes, &blob, sizeof(blob));
   packet->length = sizeof(blob);
   packet->byte_count = 0;
@@ -146,7 +182,7 @@ NTSTATUS encode(const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet) {
 
 template <std::uint32_t kCapacity>
 UINT32 reference_state(const VMBS_VSP_REQUEST* request, UINT8* out) {
-  if (!is_size(request->bytes, kCapacity)) return 0;
+  if (request->bytes > kCapacity) return 0;
   write_reference(*request, out);
   return request->bytes;
 }

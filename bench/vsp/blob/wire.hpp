@@ -11,10 +11,13 @@ static_assert(std::endian::native == std::endian::little, "packets are read and 
 
 struct Request {
   std::uint64_t record;
-  std::uint32_t bytes;  // of state
-  std::uint32_t reserved;
+  std::uint32_t bytes;        // of state; 0: the packet has none
+  std::uint32_t callback_ns;  // what each SavePacket call takes longer
 };
 static_assert(sizeof(Request) == 16);
+
+// Longer is malformed: no callback of a VSP takes so long.
+constexpr std::uint32_t kLongestCallbackNs = 1'000'000;
 
 struct Reply {
   std::int32_t status;  // NTSTATUS

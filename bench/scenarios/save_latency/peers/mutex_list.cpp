@@ -1,11 +1,10 @@
 #include <list>
 #include <mutex>
-#include <new>
 
 #include "base/clock.hpp"
 #include "kmcl/vm.hpp"
-#include "mem/mapping.hpp"
 #include "scenarios/save_latency/check.hpp"
+#include "scenarios/save_latency/image_memory.hpp"
 #include "scenarios/save_latency/peers.hpp"
 #include "scenarios/save_latency/rig.hpp"
 #include "scenarios/save_latency/two_calls.hpp"
@@ -16,8 +15,7 @@ namespace {
 
 class MutexList final : public Implementation {
  public:
-  explicit MutexList(Rig& rig) : rig_(rig), image_(mem::Mapping::reserve(bytes_of_records(rig))) {
-    if (!image_ || !image_.prefault(0, image_.size())) throw std::bad_alloc();
+  explicit MutexList(Rig& rig) : rig_(rig), image_(bytes_of_records(rig)) {
     for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
       for (const VMBPACKET packet : rig.packets(c)) packets_.push_back({c, packet});
     }
@@ -28,6 +26,7 @@ class MutexList final : public Implementation {
   std::uint64_t save() override {
     image_bytes_ = 0;
     const std::uint64_t start = base::now_ns();
+    image_.map_if_given_back();
     const std::lock_guard lock(mutex_);
     const auto& channels = rig_.machine().vm(0).channels().channels();
     for (const auto& [channel, packet] : packets_) append(channels[channel]->config(), packet);
@@ -37,6 +36,10 @@ class MutexList final : public Implementation {
   std::uint64_t image_bytes() const override { return image_bytes_; }
   std::string difference() const override { return records_difference(rig_, image()); }
   std::vector<std::span<const std::byte>> image_memory() const override { return {image()}; }
+  void forget() override {
+    image_.give_back();
+    image_bytes_ = 0;
+  }
 
  private:
   struct InUse {
@@ -57,7 +60,7 @@ class MutexList final : public Implementation {
   Rig& rig_;
   std::mutex mutex_;          // taken for the whole of a save, as by every acquire and complete
   std::list<InUse> packets_;  // in use, in order of arrival, channel by channel
-  mem::Mapping image_;        // prefaulted
+  ImageMemory image_;
   std::uint64_t image_bytes_ = 0;
 };
 

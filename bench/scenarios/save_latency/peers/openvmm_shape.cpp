@@ -1,10 +1,8 @@
-#include <new>
-
 #include "base/clock.hpp"
 #include "kmcl/vm.hpp"
-#include "mem/mapping.hpp"
 #include "openvmm_shape.pb.h"
 #include "scenarios/save_latency/check.hpp"
+#include "scenarios/save_latency/image_memory.hpp"
 #include "scenarios/save_latency/peers.hpp"
 #include "scenarios/save_latency/peers/decoded_record.hpp"
 #include "scenarios/save_latency/rig.hpp"
@@ -18,9 +16,7 @@ class OpenvmmShape final : public Implementation {
  public:
   // An encoded packet is smaller than its record and this.
   explicit OpenvmmShape(Rig& rig)
-      : rig_(rig), image_(mem::Mapping::reserve(bytes_of_records(rig) + 32 * std::uint64_t{rig.point().packets})) {
-    if (!image_ || !image_.prefault(0, image_.size())) throw std::bad_alloc();
-  }
+      : rig_(rig), image_(bytes_of_records(rig) + 32 * std::uint64_t{rig.point().packets}) {}
 
   const char* name() const noexcept override { return "openvmm_shape"; }
 
@@ -28,6 +24,7 @@ class OpenvmmShape final : public Implementation {
   std::uint64_t save() override {
     openvmm::SavedState tree;
     const std::uint64_t start = base::now_ns();
+    image_.map_if_given_back();
     for (std::uint32_t c = 0; c < rig_.point().channels; ++c) add_channel(*tree.add_channels(), c);
     encode(tree);
     const std::uint64_t end = base::now_ns();
@@ -51,6 +48,11 @@ class OpenvmmShape final : public Implementation {
 
   std::vector<std::span<const std::byte>> image_memory() const override {
     return {{image_.data(), static_cast<std::size_t>(image_bytes_)}};
+  }
+
+  void forget() override {
+    image_.give_back();
+    image_bytes_ = 0;
   }
 
  private:
@@ -80,7 +82,7 @@ class OpenvmmShape final : public Implementation {
   }
 
   Rig& rig_;
-  mem::Mapping image_;  // prefaulted
+  ImageMemory image_;
   std::uint64_t image_bytes_ = 0;
 };
 
