@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -92,9 +93,11 @@ std::string context(const Json& run) {
 // Rows by their heading, headings in the order in which they first come.
 using Groups = std::vector<std::pair<std::string, std::vector<const Json*>>>;
 
-Groups group(const Json& rows) {
+template <class Wanted>
+Groups group(const Json& rows, Wanted&& wanted) {
   Groups groups;
   for (const Json& row : rows) {
+    if (!wanted(text(row.at("point")))) continue;
     std::string name = text(row.at("point")) + ", " + text(row.at("cache"));
     if (row.value("pages", "default") != "default") name += ", pages of " + text(row.at("pages"));
     if (is_peer(row)) name += ", what people would use instead";
@@ -106,24 +109,29 @@ Groups group(const Json& rows) {
   return groups;
 }
 
+std::string tables(const Groups& groups) {
+  std::string text;
+  for (const auto& [name, rows] : groups) {
+    text += (text.empty() ? "" : "\n") + name + "\n" + heading(*rows.front());
+    for (const Json* const row : rows) text += line(*row);
+  }
+  return text;
+}
+
 }  // namespace
 
-std::string bench_groups(const Json& run, std::string_view point) {
-  std::string tables;
-  for (const auto& [name, rows] : group(run.at("rows"))) {
-    if (!name.starts_with(point)) continue;
-    tables += (tables.empty() ? "" : "\n") + name + "\n" + heading(*rows.front());
-    for (const Json* const row : rows) tables += line(*row);
-  }
-  return tables;
+std::string bench_groups(const Json& run, const std::vector<std::string>& points) {
+  return tables(group(run.at("rows"), [&](const std::string& point) {
+    return std::find(points.begin(), points.end(), point) != points.end();
+  }));
 }
 
 std::string bench_table(const Json& run) {
-  const std::string tables = bench_groups(run, "");
+  const std::string saves = tables(group(run.at("rows"), [](const std::string&) { return true; }));
   const std::string roofline = run.contains("roofline") ? roofline_table(run.at("roofline")) : "";
   const std::string operations = run.contains("operations") ? operations_table(run.at("operations")) : "";
   const std::string scaling = scaling_table(run.at("rows"));
-  return context(run) + (tables.empty() ? "" : "\n") + tables + (scaling.empty() ? "" : "\n") + scaling +
+  return context(run) + (saves.empty() ? "" : "\n") + saves + (scaling.empty() ? "" : "\n") + scaling +
          (roofline.empty() ? "" : "\n") + roofline + (operations.empty() ? "" : "\n") + operations;
 }
 

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace vmbsave::report {
 
@@ -11,7 +11,7 @@ namespace vmbsave::report {
 // throws if a key is missing.
 std::string bench_table(const nlohmann::ordered_json& run);
 
-// Of these tables, those of the points whose names begin with `point`; an empty line between them.
-std::string bench_groups(const nlohmann::ordered_json& run, std::string_view point);
+// Of these tables, those of the points of these names; an empty line between them.
+std::string bench_groups(const nlohmann::ordered_json& run, const std::vector<std::string>& points);
 
 }  // namespace vmbsave::report

@@ -80,8 +80,10 @@ std::string facts(const Json& bench, const std::string& link) {
 std::string section(const fs::path& folder, const std::string& link) {
   try {
     const Run run = read_run(folder);
-    // What every factor of the scenario is varied around; the names of the skewed points begin with it too.
-    const std::string bench = bench_groups(run.bench, bench::point_name({}));
+    // What every factor of the scenario is varied around, and skew.
+    const std::string bench =
+        bench_groups(run.bench, {bench::point_name({}), bench::point_name({.skew_percent = 90}),
+                                 bench::point_name({.skew_percent = 90, .concurrent_callbacks = false})});
     const std::string replays = run.replays.empty() ? "" : replay_table(run.replays);
     const std::string between = bench.empty() || replays.empty() ? "" : "\n";
     return fmt::format("```\n{}{}{}```\n{}", bench, between, replays, facts(run.bench, link));

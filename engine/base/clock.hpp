@@ -20,6 +20,7 @@ class Lap {
     last_ = now;
     return lap;
   }
+  std::uint64_t last_ns() const noexcept { return last_; }  // when the clock was read last
 
  private:
   std::uint64_t last_ = now_ns();

@@ -29,7 +29,7 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   // The threads of a save as large as the last one come while the cut is made.
   if (options.executor != nullptr && pays(last_packets_)) options.executor->wake();
   lap_ = {};
-  const std::uint64_t now = base::now_ns();
+  const std::uint64_t now = lap_.last_ns();
   deadline_ = options.deadline_ns == 0 ? 0 : now + std::min(options.deadline_ns, UINT64_MAX - now);
   cut_.freeze(vm_);
   lap(SavePhase::kCut);
@@ -50,7 +50,7 @@ template <template <class> class Atom>
 Status BasicSaveSession<Atom>::save() noexcept {
   if (state_ != State::kBegun) return Status::kInvalidDeviceState;
   lap_ = {};
-  workers_.start(options_, executor_, deadline_);
+  workers_.start(options_, executor_, deadline_, lap_.last_ns());
   if (executor_ == nullptr) {
     run();
   } else {
@@ -85,7 +85,7 @@ Status BasicSaveSession<Atom>::save_channel(std::uint32_t channel, std::span<std
     arena_.reset();
     report_.plan = SavePlan::kExact;
   }
-  workers_.start(options_, executor_, deadline_);
+  workers_.start(options_, executor_, deadline_, lap_.last_ns());
   Alone alone{*this, channel, room};
   if (executor_ == nullptr) {
     alone.run();

@@ -41,8 +41,8 @@ class Workers {
     due_channels_ = channels;
   }
 
-  // A save begins. executor: nullptr for this thread alone. deadline: on the clock of now_ns; 0: none.
-  void start(const SaveOptions& options, Executor* executor, std::uint64_t deadline) noexcept {
+  // A save begins. executor: nullptr for this thread alone. deadline and now: on the clock of now_ns; deadline 0: none.
+  void start(const SaveOptions& options, Executor* executor, std::uint64_t deadline, std::uint64_t now) noexcept {
     executor_ = executor;
     threads_ = executor == nullptr ? 1 : executor->concurrency();
     in_budget_ = options.memory_budget != 0;
@@ -53,7 +53,7 @@ class Workers {
     lost_bytes_.store_relaxed(0);
     arrived_ns_.store_relaxed(0);
     saver_ = std::this_thread::get_id();
-    started_ns_ = base::now_ns();
+    started_ns_ = now;
   }
 
   // Every block of every channel is due.

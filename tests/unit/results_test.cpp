@@ -52,7 +52,8 @@ BenchRow row(const std::string& point) {
 Json bench(const std::string& started = "2026-11-22T23:15:00Z") {
   return bench_json("quick", started, an_epyc(),
                     {row("channels:16/packets:65536/state:32-272"), row("channels:1/packets:64/state:32-272"),
-                     row("channels:16/packets:65536/state:32-272/skew:90")});
+                     row("channels:16/packets:65536/state:32-272/skew:90"),
+                     row("channels:16/packets:65536/state:32-272/callback_ns:50")});
 }
 
 Json replay(std::uint64_t threads) {
@@ -234,13 +235,16 @@ TEST_F(Results, WhatIsTooLargeToCommitIsRefused) {
 TEST_F(Results, ThePageShowsTheCentrePointTheReplaysAndTheFacts) {
   (void)record({file("bench", bench()), file("b", replay(2)), file("a", replay(1))});
   const std::string folder = std::string("results/") + kFolder;
-  EXPECT_EQ(page(), kBefore + ("```\n" + bench_groups(bench(), "channels:16/packets:65536/state:32-272")) + "\n" +
-                        replay_table({replay(1), replay(2)}) + "```\n" +
+  EXPECT_EQ(page(), kBefore +
+                        ("```\n" + bench_groups(bench(), {"channels:16/packets:65536/state:32-272",
+                                                          "channels:16/packets:65536/state:32-272/skew:90"})) +
+                        "\n" + replay_table({replay(1), replay(2)}) + "```\n" +
                         "These numbers are of 2 CPUs: AMD EPYC(TM) 7763 Processor @ 2.45GHz, hypervisor KVM, kernel "
                         "6.1.0, GCC 12.2.0, allocator glibc, commit 0123456; every save of the table at scale is in [" +
                         folder + "](" + folder + ").\n" + kAfter);
   EXPECT_NE(page().find("skew:90, warm\n"), std::string::npos);
   EXPECT_EQ(page().find("packets:64/"), std::string::npos) << "not of the centre point";
+  EXPECT_EQ(page().find("callback_ns"), std::string::npos) << "a factor around it";
   EXPECT_EQ(page(page()), page()) << "a second time changes nothing";
 }
 
