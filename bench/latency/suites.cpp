@@ -132,6 +132,7 @@ void add_factors(Rows& rows, unsigned many, unsigned cpus, std::uint64_t memory_
   for (const std::uint32_t packets : {64u, 1024u, 16'384u, 262'144u, 1'048'576u}) {
     add_factor(rows, {.packets = packets}, many);
   }
+  for (const std::uint32_t packets : {64u, 1024u}) add_peers(rows, {.packets = packets}, many, kSavesForAMedian);
   add_states(rows, many, memory_bytes);
   add_callbacks(rows, many);
   add_c_face(rows, many);

@@ -88,7 +88,9 @@ TEST(Suites, FullAddsOneFactorAtATime) {
            int{p.slow_callback_ns != 0};
   };
   std::set<unsigned> threads;
+  std::set<std::uint32_t> packets_of_peers;
   for (const RowSpec& row : rows) {
+    if (is_peer(row.kind)) packets_of_peers.insert(row.point.packets);
     EXPECT_LE(differs(row.point), 1) << row_name(row);
     const bool slow = is_peer(row.kind) || row.point.callback_ns != 0 || row.point.slow_callback_ns != 0 ||
                       row.point.state_min_bytes == 16'384;
@@ -96,6 +98,7 @@ TEST(Suites, FullAddsOneFactorAtATime) {
     threads.insert(row.threads);
   }
   EXPECT_EQ(threads, (std::set<unsigned>{1, 2, 4, 6}));
+  EXPECT_EQ(packets_of_peers, (std::set<std::uint32_t>{64, 1024, 65'536}));
   const auto all = names("full", 6);
   for (const char* const point :
        {"channels:1/packets:65536/state:32-272", "channels:1023/packets:65536/state:32-272",
