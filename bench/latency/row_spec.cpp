@@ -10,6 +10,8 @@ const char* kind_name(Kind kind) noexcept {
       return "documented_sequential";
     case Kind::kCopyFloor:
       return "copy_floor";
+    case Kind::kContractFloor:
+      return "contract_floor";
     case Kind::kEngine:
       return "engine";
     case Kind::kCFace:

@@ -12,6 +12,7 @@ namespace vmbsave::bench {
 enum class Kind : std::uint8_t {
   kDocumentedSequential,
   kCopyFloor,
+  kContractFloor,
   kEngine,
   kCFace,
   // What people would use instead.

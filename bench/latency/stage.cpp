@@ -18,6 +18,8 @@ std::unique_ptr<Implementation> make(Rig& rig, const RowSpec& spec, Executor& ex
       return make_documented_sequential(rig, options);
     case Kind::kCopyFloor:
       return make_copy_floor(rig, options);
+    case Kind::kContractFloor:
+      return make_contract_floor(rig, options);
     case Kind::kEngine:
       return make_engine(rig, options);
     case Kind::kCFace:

@@ -28,7 +28,9 @@ void add_all(Rows& rows, const Point& point, unsigned many, unsigned saves) {
     rows.push_back(row);
   };
   add({.kind = Kind::kDocumentedSequential});
-  for (const unsigned threads : {1u, many}) add({.kind = Kind::kCopyFloor, .threads = threads});
+  for (const Kind floor : {Kind::kCopyFloor, Kind::kContractFloor}) {
+    for (const unsigned threads : {1u, many}) add({.kind = floor, .threads = threads});
+  }
   for (const unsigned threads : {1u, many}) add({.plan = kExact, .threads = threads});
   for (const unsigned threads : {1u, many}) add({.plan = kFused, .threads = threads});
   add({.plan = kFused, .threads = many, .checksum = true});
@@ -163,6 +165,9 @@ void add_bar(Rows& rows, unsigned many) {
     for (const unsigned threads : {1u, many}) {
       rows.push_back({.plan = kFused, .threads = threads, .checksum = checksum, .saves = kSavesARepetition});
     }
+  }
+  for (const unsigned threads : {1u, many}) {
+    rows.push_back({.kind = Kind::kContractFloor, .threads = threads, .saves = kSavesARepetition});
   }
   constexpr Point kSmall{.channels = 1, .packets = 64};
   rows.push_back({.point = kSmall, .threads = many, .saves = kSavesARepetition});

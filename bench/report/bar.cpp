@@ -58,6 +58,7 @@ class Bar {
   std::vector<BarLine> lines() {
     add_sequential();
     add_floor();
+    add_contract();
     add_cut();
     add_operation();
     add_peers();
@@ -127,6 +128,19 @@ class Bar {
     }
   }
 
+  // What the contract's two calls a packet cost of it, and what the engine does.
+  void add_contract() {
+    for (const unsigned threads : {1u, 2u}) {
+      const std::string contract = name_of("contract_floor", {}, threads);
+      BarLine line{
+          .name = fmt::format("contract_floor, {} thread{}: times copy_floor", threads, threads == 1 ? "" : "s"),
+          .is_shown_only = true};
+      add(line, contract, [](const Json& row) { return median_of(row.at("ratio_to_floor")); });
+      lines_.push_back(quotient(label(threads, false) + ": times contract_floor", fused_name(threads), contract));
+      lines_.back().is_shown_only = true;
+    }
+  }
+
   void add_cut() {
     for (const unsigned threads : {1u, 2u}) {
       add({.name = label(threads, false) + ": cut and freeze, of the save", .most = 0.05}, fused_name(threads),
@@ -161,22 +175,27 @@ class Bar {
     if (!found) lines_.push_back({.name = "peers: times engine", .least = 1, .missing = "no row of a peer"});
   }
 
-  // (engine with 1 / 2 engine with 2) / (floor with 1 / 2 floor with 2), each pair from one row. The ends are those of
-  // both intervals at their worst.
-  void add_efficiency() {
-    BarLine line{.name = "efficiency with 2 threads, of copy_floor's", .least = 0.85};
-    const Json* const one = row(fused_name(1));
-    const Json* const two = row(fused_name(2));
-    if (one == nullptr || two == nullptr) {
-      line.missing = "no row " + fused_name(one == nullptr ? 1 : 2);
+  // One row's ratio to the floor beside it by another's. The ends are those of both intervals at their worst.
+  BarLine quotient(std::string name, const std::string& above, const std::string& below) const {
+    BarLine line{.name = std::move(name)};
+    const Json* const first = row(above);
+    const Json* const second = row(below);
+    if (first == nullptr || second == nullptr) {
+      line.missing = "no row " + (first == nullptr ? above : below);
     } else {
-      const Median a = median_of(one->at("ratio_to_floor"));
-      const Median b = median_of(two->at("ratio_to_floor"));
+      const Median a = median_of(first->at("ratio_to_floor"));
+      const Median b = median_of(second->at("ratio_to_floor"));
       if (a.p50 && b.p50) line.value.p50 = *a.p50 / *b.p50;
       if (a.low && b.high) line.value.low = *a.low / *b.high;
       if (a.high && b.low) line.value.high = *a.high / *b.low;
     }
-    lines_.push_back(std::move(line));
+    return line;
+  }
+
+  // (engine with 1 / 2 engine with 2) / (floor with 1 / 2 floor with 2), each pair from one row.
+  void add_efficiency() {
+    lines_.push_back(quotient("efficiency with 2 threads, of copy_floor's", fused_name(1), fused_name(2)));
+    lines_.back().least = 0.85;
   }
 
   // The median save of each repetition.

@@ -51,6 +51,10 @@ std::vector<BenchRow> good_rows() {
   for (const unsigned threads : {1u, 2u}) {
     for (const bool checksum : {false, true}) rows.push_back(row("engine/fused", {}, threads, checksum));
   }
+  for (const unsigned threads : {1u, 2u}) {
+    rows.push_back(row("contract_floor", {}, threads));
+    rows.back().samples.ratio_to_floor.assign(kSaves, 0.8);
+  }
   rows.push_back(row("engine", kSmall, 2));
   rows.push_back(row("mutex_list", {}, 1));
   rows.back().samples.ratio_to_engine.assign(kSaves, 2);
@@ -82,7 +86,7 @@ using Names = std::vector<std::string>;
 TEST(Bar, ARunThatHolds) {
   const std::vector<BarLine> lines = judge(good_rows());
   EXPECT_EQ(failing(lines), Names());
-  EXPECT_EQ(lines.size(), 26u);
+  EXPECT_EQ(lines.size(), 30u);
   const std::string table = bar_table(lines);
   EXPECT_NE(table.find("24 of 24 lines hold"), std::string::npos) << table;
   EXPECT_EQ(table.find("FAILS"), std::string::npos);
@@ -178,6 +182,19 @@ TEST(Bar, WhatWasNotMeasuredDoesNotHold) {
   std::vector<BenchRow> rows = good_rows();
   find(rows, "engine", kSmall, 2).error = "not enough memory";
   EXPECT_EQ(failing(judge(rows)), Names{"64 packets on one channel: times faster than documented_sequential"});
+}
+
+// What the contract costs is said, and asked of nobody.
+TEST(Bar, TheContractsShareIsShown) {
+  const std::vector<BarLine> lines = judge(good_rows());
+  const auto value = [&](const std::string& name) {
+    const auto line = std::find_if(lines.begin(), lines.end(), [&](const BarLine& l) { return l.name == name; });
+    EXPECT_TRUE(line != lines.end() && line->is_shown_only) << name;
+    return line == lines.end() ? 0 : line->value.p50.value_or(0);
+  };
+  EXPECT_DOUBLE_EQ(value("contract_floor, 2 threads: times copy_floor"), 0.8);
+  EXPECT_DOUBLE_EQ(value("fused, 2 threads: times contract_floor"), 1.2 / 0.8);
+  EXPECT_DOUBLE_EQ(value("contract_floor, 1 thread: times copy_floor"), 0.8);
 }
 
 // The slope is a repetition's own: what changes the whole repetition changes no slope.

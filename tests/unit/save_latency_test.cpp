@@ -47,10 +47,19 @@ namespace {
 // ---- implementations ---------------------------------------------------------------------------------------------
 
 using Make = std::unique_ptr<Implementation> (*)(Rig&, const RunOptions&);
-constexpr Make kAll[] = {
-    make_engine,        make_c_face,     make_documented_sequential, make_copy_floor,        make_mutex_list,
-    make_openvmm_shape, make_qemu_shape, make_pmr_monotonic,         make_malloc_per_packet, make_mimalloc_per_packet,
-    make_tbb_scalable,  make_flatbuffers};
+constexpr Make kAll[] = {make_engine,
+                         make_c_face,
+                         make_documented_sequential,
+                         make_copy_floor,
+                         make_contract_floor,
+                         make_mutex_list,
+                         make_openvmm_shape,
+                         make_qemu_shape,
+                         make_pmr_monotonic,
+                         make_malloc_per_packet,
+                         make_mimalloc_per_packet,
+                         make_tbb_scalable,
+                         make_flatbuffers};
 
 std::vector<std::byte> bytes_of(const std::vector<std::span<const std::byte>>& pieces) {
   std::vector<std::byte> bytes;

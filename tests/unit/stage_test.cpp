@@ -48,9 +48,9 @@ TEST(RigPool, KeepsAtLeastOne) {
 
 TEST(Stage, GivesEachRowWhatItNames) {
   Stage stage;
-  for (const Kind kind : {Kind::kDocumentedSequential, Kind::kCopyFloor, Kind::kEngine, Kind::kCFace, Kind::kMutexList,
-                          Kind::kOpenvmmShape, Kind::kQemuShape, Kind::kPmrMonotonic, Kind::kMallocPerPacket,
-                          Kind::kMimallocPerPacket, Kind::kTbbScalable, Kind::kFlatbuffers}) {
+  for (const Kind kind : {Kind::kDocumentedSequential, Kind::kCopyFloor, Kind::kContractFloor, Kind::kEngine,
+                          Kind::kCFace, Kind::kMutexList, Kind::kOpenvmmShape, Kind::kQemuShape, Kind::kPmrMonotonic,
+                          Kind::kMallocPerPacket, Kind::kMimallocPerPacket, Kind::kTbbScalable, Kind::kFlatbuffers}) {
     const Contestants row = stage.contestants({.kind = kind, .point = kSmall, .threads = 2});
     EXPECT_EQ(row.subject->name(), std::string(kind_name(kind)));
     EXPECT_EQ(row.floor->name(), std::string("copy_floor"));

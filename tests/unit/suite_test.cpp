@@ -44,10 +44,12 @@ TEST(Suites, NameEachRowOnce) {
 TEST(Suites, QuickIsTheMiddlePointInEveryWay) {
   const auto rows = names("quick", 8);
   const std::string point = "/channels:16/packets:65536/state:32-272";
-  EXPECT_EQ(rows.size(), 29u);
+  EXPECT_EQ(rows.size(), 31u);
   for (const char* const row : {"save/documented_sequential@/threads:1",
                                 "save/copy_floor@/threads:1",
                                 "save/copy_floor@/threads:2",
+                                "save/contract_floor@/threads:1",
+                                "save/contract_floor@/threads:2",
                                 "save/engine/exact@/threads:1",
                                 "save/engine/fused@/threads:2",
                                 "save/engine/fused@/threads:2/checksum",

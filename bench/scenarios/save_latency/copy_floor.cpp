@@ -1,47 +1,83 @@
 // A copy of every byte of the engine's image from where it lies to where it belongs, with all sizes and places known:
 // what no save of these packets can beat by much. It does what the engine found to pay: packets are fetched ahead, and
-// each thread writes stretches of the image.
+// each thread writes stretches of the image. The contract's floor does the same, but has the VSP copy the states, by
+// the two calls that the contract asks for: what no save that keeps to it can beat by much.
 #include <algorithm>
 #include <cstring>
+#include <exception>
 
+#include "base/atomic.hpp"
 #include "base/clock.hpp"
 #include "base/prefetch.hpp"
+#include "kmcl/vm.hpp"
 #include "save/passes.hpp"
 #include "scenarios/save_latency/check.hpp"
 #include "scenarios/save_latency/floor_layout.hpp"
 #include "scenarios/save_latency/image_memory.hpp"
 #include "scenarios/save_latency/implementation.hpp"
 #include "scenarios/save_latency/rig.hpp"
+#include "scenarios/save_latency/two_calls.hpp"
+#include "scenarios/vm/machine.hpp"
 #include "vsp/blob/blob.h"
 
 namespace vmbsave::bench {
 namespace {
 
-const std::byte* state_of(const packet::Packet& packet) {
-  return reinterpret_cast<const std::byte*>(&packet + 1) + VMBS_BLOB_STATE_OFFSET;
-}
+// How a state comes into its record.
+struct ByCopy {
+  static constexpr const char* kName = "copy_floor";
 
+  static constexpr bool kCalls = false;
+
+  // Gives its bytes.
+  static std::uint32_t save(const packet::ChannelConfig&, const FloorLayout::Source& source,
+                            std::byte* state) noexcept {
+    const auto* const context = reinterpret_cast<const std::byte*>(source.packet + 1);
+    std::memcpy(state, context + VMBS_BLOB_STATE_OFFSET, source.state_bytes);
+    return source.state_bytes;
+  }
+};
+
+struct ByTwoCalls {
+  static constexpr const char* kName = "contract_floor";
+
+  static constexpr bool kCalls = true;
+
+  // Throws CheckFailed if a call fails, or if the state has no room in the place that was foreseen.
+  static std::uint32_t save(const packet::ChannelConfig& channel, const FloorLayout::Source& source, std::byte* state) {
+    const VMBPACKET packet = packet::to_handle(source.packet);
+    const std::uint32_t size = size_state(channel, packet);
+    if (size > source.state_bytes) [[unlikely]]
+      throw CheckFailed(fmt::format("a state of {} bytes, {} were foreseen", size, source.state_bytes));
+    return size == 0 ? 0 : save_state(channel, packet, state, size);
+  }
+};
+
+template <class State>
 class CopyFloor final : public Implementation {
  public:
   CopyFloor(Rig& rig, const RunOptions& options, const FloorPrefetch& prefetch)
       : rig_(rig),
-        executor_(options.executor),
+        // Turns of one channel are on several threads, which not every channel's callbacks may be.
+        executor_(State::kCalls && !rig.point().concurrent_callbacks ? nullptr : options.executor),
         prefetch_(prefetch),
         layout_(rig),
-        blocks_at_once_(blocks_at_once(layout_.blocks.size(), options.executor)),
+        blocks_at_once_(blocks_at_once(layout_.blocks.size(), executor_)),
         image_(layout_.image_bytes) {}
 
-  const char* name() const noexcept override { return "copy_floor"; }
+  const char* name() const noexcept override { return State::kName; }
 
   std::uint64_t save() override {
     const std::uint64_t start = base::now_ns();
     image_.map_if_given_back();
+    failed_.store_relaxed(0);
     if (executor_ == nullptr) {
       copy();
     } else {
       executor_->wake();
       executor_->run([](void* self) noexcept { static_cast<CopyFloor*>(self)->copy(); }, this);
     }
+    if (failed_.load_relaxed() != 0) std::rethrow_exception(error_);
     return base::now_ns() - start;
   }
 
@@ -65,7 +101,7 @@ class CopyFloor final : public Implementation {
   void copy() noexcept {
     const std::size_t turns = (layout_.blocks.size() + blocks_at_once_ - 1) / blocks_at_once_ + layout_.streams.size();
     const auto body = [](void* self, std::size_t first, std::size_t last) noexcept {
-      for (; first < last; ++first) static_cast<CopyFloor*>(self)->copy_turn(first);
+      for (; first < last; ++first) static_cast<CopyFloor*>(self)->try_turn(first);
     };
     if (executor_ == nullptr) {
       body(this, 0, turns);
@@ -77,7 +113,16 @@ class CopyFloor final : public Implementation {
     image::write_end_chunk(image_.data() + layout_.image_bytes - image::kEndChunkBytes, false);
   }
 
-  void copy_turn(std::size_t turn) noexcept {
+  void try_turn(std::size_t turn) noexcept {
+    try {
+      copy_turn(turn);
+    } catch (...) {
+      // relaxed: only one writes the error; the executor's join publishes it.
+      if (failed_.fetch_add_relaxed(1) == 0) error_ = std::current_exception();
+    }
+  }
+
+  void copy_turn(std::size_t turn) {
     const std::size_t first = turn * blocks_at_once_;
     if (first >= layout_.blocks.size()) {
       return copy_known(turn - (layout_.blocks.size() + blocks_at_once_ - 1) / blocks_at_once_);
@@ -86,23 +131,25 @@ class CopyFloor final : public Implementation {
     for (std::size_t block = first; block < last; ++block) copy_block(block);
   }
 
-  void copy_block(std::size_t number) noexcept {
+  void copy_block(std::size_t number) {
     const FloorLayout::Block& block = layout_.blocks[number];
+    const packet::ChannelConfig& channel = rig_.machine().vm(0).channels().channels()[block.label.channel]->config();
     std::byte* record =
         image::open_chunk(image_.data() + block.offset, image::ChunkKind::kBlock, block.label, block.body_bytes);
     for (std::uint32_t i = block.first; i < block.first + block.label.count; ++i) {
       fetch(std::size_t{i} + prefetch_.packets);
-      record = copy_packet(layout_.sources[i], record);
+      record = copy_packet(channel, layout_.sources[i], record);
     }
   }
 
   // The state's end first: what it does not fill of its last 16 bytes stays zero.
-  static std::byte* copy_packet(const FloorLayout::Source& source, std::byte* record) noexcept {
+  static std::byte* copy_packet(const packet::ChannelConfig& channel, const FloorLayout::Source& source,
+                                std::byte* record) {
     const auto bytes = static_cast<std::uint32_t>(image::record_bytes(0, source.state_bytes));
     std::byte* const end = record + bytes;
     std::memset(end - image::kRecordAlignment, 0, image::kRecordAlignment);
-    save::write_lib_buf(*source.packet, bytes, source.state_bytes, 0, record);
-    std::memcpy(record + sizeof(image::LibBuf), state_of(*source.packet), source.state_bytes);
+    const std::uint32_t used = State::save(channel, source, record + sizeof(image::LibBuf));
+    save::write_lib_buf(*source.packet, bytes, used, 0, record);
     return end;
   }
 
@@ -133,6 +180,8 @@ class CopyFloor final : public Implementation {
   const FloorLayout layout_;
   const std::size_t blocks_at_once_;
   ImageMemory image_;
+  base::Atomic<unsigned> failed_{};
+  std::exception_ptr error_;  // of the turn that failed first
 };
 
 }  // namespace
@@ -142,7 +191,11 @@ std::unique_ptr<Implementation> make_copy_floor(Rig& rig, const RunOptions& opti
 }
 
 std::unique_ptr<Implementation> make_copy_floor_at(Rig& rig, const RunOptions& options, const FloorPrefetch& prefetch) {
-  return std::make_unique<CopyFloor>(rig, options, prefetch);
+  return std::make_unique<CopyFloor<ByCopy>>(rig, options, prefetch);
+}
+
+std::unique_ptr<Implementation> make_contract_floor(Rig& rig, const RunOptions& options) {
+  return std::make_unique<CopyFloor<ByTwoCalls>>(rig, options, FloorPrefetch{});
 }
 
 }  // namespace vmbsave::bench

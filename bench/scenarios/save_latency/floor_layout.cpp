@@ -50,7 +50,7 @@ std::vector<image::DirectoryEntry> FloorLayout::add_blocks(Rig& rig, std::uint32
   std::uint32_t ordinal = 0;
   std::uint32_t last_word = 0;
   for (const std::uint32_t i : by_slot(packets)) {
-    const packet::Packet* const packet = packet::from_handle(packets[i]);
+    packet::Packet* const packet = packet::from_handle(packets[i]);
     const std::uint32_t word = packet->slot / sync::kSlotsPerWord;
     if (ordinal == 0 || word != last_word) {
       if (ordinal != 0) image_bytes += image::chunk_bytes(blocks.back().body_bytes);

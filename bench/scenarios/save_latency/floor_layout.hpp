@@ -16,7 +16,7 @@ class Rig;
 struct FloorLayout {
   // A packet and the size of its state, in the order of the image.
   struct Source {
-    const packet::Packet* packet;
+    packet::Packet* packet;
     std::uint32_t state_bytes;
   };
   // A block chunk: the sources of one word.

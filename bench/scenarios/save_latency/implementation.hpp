@@ -55,8 +55,9 @@ class Implementation {
 std::unique_ptr<Implementation> make_engine(Rig& rig, const RunOptions& options);  // the C++ session
 std::unique_ptr<Implementation> make_c_face(Rig& rig, const RunOptions& options);  // kmcl.h
 std::unique_ptr<Implementation> make_documented_sequential(Rig& rig,
-                                                           const RunOptions& options);  // the documented calls
-std::unique_ptr<Implementation> make_copy_floor(Rig& rig, const RunOptions& options);   // a copy of the bytes
+                                                           const RunOptions& options);     // the documented calls
+std::unique_ptr<Implementation> make_copy_floor(Rig& rig, const RunOptions& options);      // a copy of the bytes
+std::unique_ptr<Implementation> make_contract_floor(Rig& rig, const RunOptions& options);  // the VSP copies them
 
 // How far ahead a copy floor fetches packets into the cache. DECISIONS.md of the engine has the search.
 struct FloorPrefetch {
