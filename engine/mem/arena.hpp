@@ -26,7 +26,7 @@ class Arena {
   bool ensure(std::uint64_t bytes, std::uint64_t budget = 0) noexcept {
     if (bytes <= ready_) return true;
     if (bytes > mapping_.size()) {
-      const std::uint64_t roomy = bytes + std::min(bytes / 4, UINT64_MAX - bytes);
+      const std::uint64_t roomy = bytes + std::min(bytes / 10, UINT64_MAX - bytes);
       const std::uint64_t most = budget == 0 ? roomy : std::max(bytes, std::min(roomy, budget));
       if (!mapping_.grow(most) && !mapping_.grow(bytes)) return false;
     }
@@ -49,6 +49,11 @@ class Arena {
       // relaxed: only the counter is shared; the executor's join publishes what is written into the block.
     } while (!used_.compare_exchange_relaxed(offset, offset + rounded));
     return offset;
+  }
+
+  // Gives back the block's last `bytes`, of whole lines; false if another block was allocated behind it.
+  bool give_back(std::uint64_t end, std::uint64_t bytes) noexcept {
+    return used_.compare_exchange_relaxed(end, end - bytes);
   }
 
   std::byte* data() const noexcept { return mapping_.data(); }
@@ -77,38 +82,71 @@ class Arena {
 template <template <class> class Atom>
 class Stretch {
  public:
-  // 0 bytes: each block comes from the arena by itself.
-  Stretch(Arena<Atom>& arena, std::uint64_t bytes) noexcept
-      : arena_(arena), bytes_(bytes / Arena<Atom>::kBlockAlignment * Arena<Atom>::kBlockAlignment) {}
+  // What is left of a stretch, whole lines: a block may be written into it before its size is known.
+  struct Room {
+    std::uint64_t offset;
+    std::uint64_t bytes;
+  };
 
-  // As Arena::allocate.
+  // Blocks above `largest_block` come from the arena by themselves; with 0 bytes, all do.
+  Stretch(Arena<Atom>& arena, std::uint64_t bytes, std::uint64_t largest_block) noexcept
+      : arena_(arena),
+        bytes_(bytes / Arena<Atom>::kBlockAlignment * Arena<Atom>::kBlockAlignment),
+        largest_block_(largest_block) {}
+  Stretch(const Stretch&) = delete;
+
+  // None if the last block was too large for a stretch: then the next one may be, and would have to be moved.
+  Room room() noexcept {
+    if (last_ > largest_block_) return {next_, 0};
+    if (next_ == end_) (void)take();
+    return {next_, end_ - next_};
+  }
+
+  // As Arena::allocate. The room's beginning, if the block fits into it or into what lies right behind.
   std::uint64_t allocate(std::uint64_t bytes) noexcept {
-    if (bytes > end_ - next_ && !take(bytes)) return arena_.allocate(bytes);
+    last_ = base::align_up(bytes, Arena<Atom>::kBlockAlignment);
+    if (bytes > end_ - next_ && (bytes > largest_block_ || !take() || bytes > end_ - next_)) {
+      return arena_.allocate(bytes);
+    }
     const std::uint64_t offset = next_;
-    next_ += base::align_up(bytes, Arena<Atom>::kBlockAlignment);
+    next_ += last_;
     return offset;
   }
 
-  // Bytes that were taken from the arena and hold no block.
-  std::uint64_t unused() const noexcept { return left_ + (end_ - next_); }
+  // The first `bytes` of the room that began at `offset` stay as they are, though they hold no block.
+  void keep(std::uint64_t offset, std::uint64_t bytes) noexcept {
+    if (offset != next_) return;  // left behind already
+    const std::uint64_t kept = base::align_up(bytes, Arena<Atom>::kBlockAlignment);
+    next_ += kept;
+    left_ += kept;
+  }
+
+  // Gives back what holds no block, if it can; bytes that it could not.
+  std::uint64_t close() noexcept {
+    if (next_ != end_ && !arena_.give_back(end_, end_ - next_)) left_ += end_ - next_;
+    end_ = next_;
+    return left_;
+  }
 
  private:
-  // A block for which more than an eighth of a stretch might be left unused comes from the arena by itself.
-  bool take(std::uint64_t bytes) noexcept {
-    if (bytes > bytes_ / 8) return false;
-    const std::uint64_t offset = arena_.allocate(bytes_);
+  bool take() noexcept {
+    const std::uint64_t offset = bytes_ == 0 ? Arena<Atom>::kNoRoom : arena_.allocate(bytes_);
     if (offset == Arena<Atom>::kNoRoom) {
       bytes_ = 0;
       return false;
     }
-    left_ += end_ - next_;
-    next_ = offset;
+    if (offset != end_) {
+      left_ += end_ - next_;
+      next_ = offset;
+    }
     end_ = offset + bytes_;
     return true;
   }
 
   Arena<Atom>& arena_;
   std::uint64_t bytes_;
+  const std::uint64_t largest_block_;
+  std::uint64_t last_ = 0;
   std::uint64_t next_ = 0;
   std::uint64_t end_ = 0;
   std::uint64_t left_ = 0;  // behind the last blocks of earlier stretches

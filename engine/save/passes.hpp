@@ -39,20 +39,21 @@ inline std::uint32_t payload_bytes(bool is_send, const packet::Packet& packet) n
 
 inline std::uint32_t room_for(std::uint32_t size) noexcept { return size == kStateless ? 0 : size; }
 
-// Sizes every packet of a block; sets block.body_bytes.
+// Sizes the packets of a block from the one numbered `sized` on; adds their bytes to block.body_bytes.
 template <class Channel>
-PassResult size_block(const Channel& channel, Block& block, const BlockPackets& packets, std::uint32_t* sizes) {
+PassResult size_block(const Channel& channel, Block& block, const BlockPackets& packets, std::uint32_t sized,
+                      std::uint32_t* sizes) {
   PassResult result;
   const bool is_send = channel.table().is_send_word(block.word);
-  std::uint64_t bytes = 0;
-  std::uint32_t* size = sizes + block.first;
-  for (packet::Packet* const packet : packets) {
-    result.status = size_packet(channel.config(), packet, *size);
+  std::uint64_t bytes = block.body_bytes;
+  std::uint32_t* size = sizes + block.first + sized;
+  for (packet::Packet* const* packet = packets.begin() + sized; packet != packets.end(); ++packet) {
+    result.status = size_packet(channel.config(), *packet, *size);
     if (result.status != Status::kSuccess) {
-      result.transaction_id = packet->transaction_id;
+      result.transaction_id = (*packet)->transaction_id;
       return result;
     }
-    bytes += image::record_bytes(payload_bytes(is_send, *packet), room_for(*size++));
+    bytes += image::record_bytes(payload_bytes(is_send, **packet), room_for(*size++));
   }
   block.body_bytes = bytes;
   if (image::chunk_bytes(bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
@@ -159,6 +160,7 @@ struct BlockSave {
   std::uint64_t* sequences;  // likewise
   std::uint32_t* offsets;    // likewise
   std::byte* chunk;
+  std::uint64_t room;  // bytes, whole lines, from `chunk` on
   bool checksum;
   bool may_grow;  // a packet whose state has grown gets its new size; the chunk is then of no use
 };
@@ -178,27 +180,44 @@ template <bool kSends>
   size = needed;
 }
 
-// The records, one behind the other from `record` on; false for a failure in `result`.
-template <bool kSends>
-bool save_records(const BlockSave& save, std::byte* record, const std::byte* chunk_end, PassResult& result) {
-  std::uint32_t* size = save.sizes;
-  std::uint64_t* sequence = save.sequences;
-  std::uint32_t* offset = save.offsets;
-  std::byte* zeroed = record;
-  for (packet::Packet* const packet : save.packets) {
+// The records behind those that are saved, one behind the other from `record` on; gives their end. kSizes: each packet
+// is sized right before it is saved, until there is no room for it; else all of them are, and there is room. It stops
+// early for what `result` says.
+template <bool kSends, bool kSizes>
+std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& result) {
+  const std::byte* const end = save.chunk + save.room;
+  const std::uint32_t first = save.block.saved;
+  std::uint32_t* size = save.sizes + first;
+  std::uint64_t* sequence = save.sequences + first;
+  std::uint32_t* offset = save.offsets + first;
+  std::byte* zeroed = save.chunk + base::align_up(static_cast<std::uint64_t>(record - save.chunk), base::kCacheLine);
+  for (auto at = save.packets.begin() + first; at != save.packets.end(); ++at) {
+    packet::Packet* const packet = *at;
     save.next.prefetch_one();
+    if constexpr (kSizes) {
+      result.status = size_packet(save.config, packet, *size);
+      if (result.status != Status::kSuccess) [[unlikely]] {
+        result.transaction_id = packet->transaction_id;
+        break;
+      }
+    }
     const std::uint32_t payload = payload_bytes(kSends, *packet);
     const std::uint32_t room = room_for(*size);
     const auto record_bytes = static_cast<std::uint32_t>(image::record_bytes(payload, room));
+    if (kSizes && record_bytes > static_cast<std::size_t>(end - record)) [[unlikely]] {
+      save.block.body_bytes += record_bytes;
+      result.ran_out = true;
+      result.sized = static_cast<std::uint32_t>(size - save.sizes) + 1;
+      break;
+    }
     std::uint32_t used = 0;
     zeroed = zero_lines(zeroed, record + record_bytes);
     if (room != 0) [[likely]] {
-      const Status status =
-          fill_state(save.config, packet, record + image::save_buf_offset(payload), room, chunk_end, used);
+      const Status status = fill_state(save.config, packet, record + image::save_buf_offset(payload), room, end, used);
       if (status != Status::kSuccess) [[unlikely]] {
         result.status = status;
         refused<kSends>(save, *packet, *size, used, result);
-        if (result.status != Status::kSuccess) return false;
+        if (result.status != Status::kSuccess) break;
       }
     }
     write_lib_buf(*packet, record_bytes, used, payload, record);
@@ -210,25 +229,45 @@ bool save_records(const BlockSave& save, std::byte* record, const std::byte* chu
     record += record_bytes;
     ++size;
   }
-  return true;
+  save.block.saved = static_cast<std::uint32_t>(size - save.sizes);
+  return record;
 }
 
-// Saves every packet of a block into its chunk, and seals the chunk while it is hot.
-inline PassResult save_block(const BlockSave& save, bool is_send) {
+// Saves the packets of a block that are not yet saved into its chunk, and seals the chunk while it is hot. kSizes: as
+// of save_records; sets block.body_bytes.
+template <bool kSizes>
+PassResult save_block(const BlockSave& save, bool is_send) {
   PassResult result;
   Block& block = save.block;
-  const std::uint64_t bytes = image::chunk_bytes(block.body_bytes);
-  std::byte* const first =
-      image::write_header(save.chunk, image::ChunkKind::kBlock,
-                          {.channel = block.channel, .ordinal = block.ordinal, .count = block.count}, block.body_bytes);
-  const std::byte* const chunk_end = save.chunk + bytes;
-  const bool saved = is_send ? save_records<true>(save, first, chunk_end, result)
-                             : save_records<false>(save, first, chunk_end, result);
-  if (!saved) return result;
-  block.due = result.grew;
-  if (image::chunk_bytes(block.body_bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
-  if (save.checksum && !result.grew) image::seal_chunk(save.chunk);
+  if (kSizes && save.room < sizeof(image::ChunkHeader)) {
+    result.ran_out = true;
+    return result;
+  }
+  std::byte* const first = save.chunk + (block.saved == 0 ? sizeof(image::ChunkHeader) : block.saved_bytes);
+  const std::byte* const end =
+      is_send ? save_records<true, kSizes>(save, first, result) : save_records<false, kSizes>(save, first, result);
+  if (kSizes) block.body_bytes += static_cast<std::uint64_t>(end - first);
+  if (result.status != Status::kSuccess) return result;
+  if (image::chunk_bytes(block.body_bytes) > image::kMaxChunkBytes) {
+    result.status = Status::kInvalidBufferSize;
+  } else if (result.ran_out) {
+    block.saved_bytes = static_cast<std::uint32_t>(end - save.chunk);
+  } else {
+    image::write_header(save.chunk, image::ChunkKind::kBlock,
+                        {.channel = block.channel, .ordinal = block.ordinal, .count = block.count}, block.body_bytes);
+    block.saved = 0;
+    block.due = result.grew;
+    if (save.checksum && !result.grew) image::seal_chunk(save.chunk);
+  }
   return result;
+}
+
+// A new place for a block, with what is saved of it: whole lines, because all behind the last record is zeroed so far.
+inline void move_block(Block& block, std::uint64_t offset, std::byte* memory) noexcept {
+  if (block.saved != 0 && offset != block.offset) {
+    std::memcpy(memory + offset, memory + block.offset, base::align_up(block.saved_bytes, base::kCacheLine));
+  }
+  block.offset = offset;
 }
 
 }  // namespace vmbsave::save

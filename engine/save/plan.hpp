@@ -21,6 +21,9 @@ struct Block {
   std::uint64_t body_bytes = 0;  // of its records, known after sizing
   std::uint64_t offset = 0;      // of its chunk in the arena, known after placing
   bool due = true;               // not saved yet, or its packets have grown since
+  // Of a block that was saved until there was no room for more: packets, and bytes of its chunk, at `offset`.
+  std::uint32_t saved = 0;
+  std::uint32_t saved_bytes = 0;
 };
 
 // One channel's part of the image.
@@ -49,6 +52,8 @@ struct PassResult {
   Status status = Status::kSuccess;
   std::uint64_t transaction_id = 0;
   bool grew = false;
+  bool ran_out = false;     // of room for the packets behind block.saved
+  std::uint32_t sized = 0;  // then: packets that have their size
 };
 
 // sizes[i]: bytes that the VSP asked for; kStateless if its first call succeeded.

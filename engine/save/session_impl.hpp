@@ -316,7 +316,7 @@ Status BasicSaveSession<Atom>::place_due() noexcept {
     return status;
   }
   for (Block& block : plan_.blocks) {
-    if (block.due) block.offset = arena_.allocate(image::chunk_bytes(block.body_bytes));
+    if (block.due) move_block(block, arena_.allocate(image::chunk_bytes(block.body_bytes)), arena_.data());
   }
   VMBSAVE_ASSERT(arena_.valid());
   lap(SavePhase::kPlace);

@@ -113,7 +113,7 @@ class Workers {
   // One worker: takes units until none is left. Whoever comes late, or never, is not waited for.
   void work() noexcept {
     const InsideCallbacks inside(session_);
-    mem::Stretch<Atom> stretch(arena_, stretch_bytes());
+    mem::Stretch<Atom> stretch = make_stretch();
     for (;;) {
       // relaxed: only the unit is claimed; the executor orders what was before the pass and what comes after it.
       const std::size_t unit = next_unit_.fetch_add_relaxed(1);
@@ -121,15 +121,18 @@ class Workers {
       note_arrival();
       run_blocks(plan_.units[unit].first_block, plan_.units[unit].last_block, stretch);
     }
-    if (stretch.unused() != 0) lost_bytes_.fetch_add_relaxed(stretch.unused());
+    if (const std::uint64_t unused = stretch.close(); unused != 0) lost_bytes_.fetch_add_relaxed(unused);
   }
 
-  // Bytes of arena that a worker takes at a time: what the workers leave unused at the end is a sixteenth of it at
-  // most. None within a memory budget, which is for the image.
-  std::uint64_t stretch_bytes() const noexcept {
+  // What a worker takes of the arena at a time. One alone takes all, and gives back what it does not need. What several
+  // leave unused at the end is a sixteenth of it at most. A block at a time within a memory budget, which is for the
+  // image.
+  mem::Stretch<Atom> make_stretch() const noexcept {
+    if (in_budget_) return {arena_, 0, 0};
+    if (threads_ == 1) return {arena_, arena_.ready() - arena_.used(), UINT64_MAX};
     constexpr std::uint64_t kMost = 256u << 10;
-    if (threads_ == 1 || in_budget_) return 0;
-    return std::min(kMost, arena_.ready() / (std::uint64_t{16} * threads_));
+    const std::uint64_t bytes = std::min(kMost, arena_.ready() / (std::uint64_t{16} * threads_));
+    return {arena_, bytes, bytes / 8};
   }
 
   void run_blocks(std::uint32_t first, std::uint32_t last, mem::Stretch<Atom>& stretch) noexcept {
@@ -181,34 +184,69 @@ class Workers {
   }
 
   PassResult run_block(Block& block, const BlockPackets& packets, BlockPackets& next, mem::Stretch<Atom>& stretch) {
-    if (phase_ == SavePhase::kSave) return fill(block, packets, next);
-    const PassResult sized = size_block(channel_of(block), block, packets, plan_.sizes.data());
-    if (phase_ == SavePhase::kSize || sized.status != Status::kSuccess) {
-      next.prefetch_rest();
+    switch (phase_) {
+      case SavePhase::kSize: {
+        const PassResult result = size_block(channel_of(block), block, packets, 0, plan_.sizes.data());
+        next.prefetch_rest();
+        return result;
+      }
+      case SavePhase::kSave:
+        return fill(block, packets, next);
+      default:
+        return size_and_fill(block, packets, next, stretch);
+    }
+  }
+
+  // Each packet is sized and saved at once, into the room that the worker has; if that ends within the block, the other
+  // packets are sized, and the block gets a place of its own.
+  PassResult size_and_fill(Block& block, const BlockPackets& packets, BlockPackets& next, mem::Stretch<Atom>& stretch) {
+    const auto [offset, room] = stretch.room();
+    block.offset = offset;
+    PassResult result = save<true>(block, packets, next, room);
+    if (result.status != Status::kSuccess) return result;
+    if (!result.ran_out) {
+      if (!result.grew) (void)stretch.allocate(image::chunk_bytes(block.body_bytes));
+      return result;
+    }
+    const PassResult sized = size_block(channel_of(block), block, packets, result.sized, plan_.sizes.data());
+    if (sized.status != Status::kSuccess) return sized;
+    if (result.grew) {
+      block.saved = 0;
+      return result;
+    }
+    const std::uint64_t place = stretch.allocate(image::chunk_bytes(block.body_bytes));
+    if (place == mem::Arena<Atom>::kNoRoom) {
+      stretch.keep(offset, block.saved_bytes);
+      unplaced_.fetch_add_relaxed(1);
       return sized;
     }
-    block.offset = stretch.allocate(image::chunk_bytes(block.body_bytes));
-    if (block.offset != mem::Arena<Atom>::kNoRoom) return fill(block, packets, next);
-    unplaced_.fetch_add_relaxed(1);
-    return sized;
+    move_block(block, place, memory_);
+    return fill(block, packets, next);
   }
 
   PassResult fill(Block& block, const BlockPackets& packets, BlockPackets& next) {
     const std::uint64_t bytes = image::chunk_bytes(block.body_bytes);
-    const Channel& channel = channel_of(block);
-    const PassResult result = save_block({.config = channel.config(),
-                                          .block = block,
-                                          .packets = packets,
-                                          .next = next,
-                                          .sizes = plan_.sizes.data() + block.first,
-                                          .sequences = plan_.sequences.data() + block.first,
-                                          .offsets = plan_.offsets.data() + block.first,
-                                          .chunk = memory_ + block.offset,
-                                          .checksum = checksum_,
-                                          .may_grow = may_grow_},
-                                         channel.table().is_send_word(block.word));
+    const PassResult result = save<false>(block, packets, next, bytes);
     if (result.grew) lost_bytes_.fetch_add_relaxed(bytes);
     return result;
+  }
+
+  // kSizes: of save_block. room: bytes from the block's offset on.
+  template <bool kSizes>
+  PassResult save(Block& block, const BlockPackets& packets, BlockPackets& next, std::uint64_t room) {
+    const Channel& channel = channel_of(block);
+    return save_block<kSizes>({.config = channel.config(),
+                               .block = block,
+                               .packets = packets,
+                               .next = next,
+                               .sizes = plan_.sizes.data() + block.first,
+                               .sequences = plan_.sequences.data() + block.first,
+                               .offsets = plan_.offsets.data() + block.first,
+                               .chunk = memory_ + block.offset,
+                               .room = room,
+                               .checksum = checksum_,
+                               .may_grow = may_grow_},
+                              channel.table().is_send_word(block.word));
   }
 
   // The first failure is the one that is reported.
