@@ -157,6 +157,76 @@ TEST(FusedPlanSave, AnArenaThatIsTooSmallLosesNothing) {
   EXPECT_EQ(packets_of(fused).size(), 2030u);
 }
 
+// States grow between two saves, so that blocks run out of room at some packet or other. Several workers take stretches
+// of the arena, of which a block of large states needs more than an eighth.
+struct Interruption {
+  unsigned threads;
+  std::uint32_t state, larger;
+};
+
+class InterruptedBlock : public testing::TestWithParam<Interruption> {};
+
+TEST_P(InterruptedBlock, LosesNothingAndCallsNobodyTwice) {
+  const Interruption given = GetParam();
+  TestVm vm(2, {.capacity = 1100, .concurrent_callbacks = true});
+  std::vector<packet::Packet*> packets;
+  for (std::uint64_t id = 1; id <= 2200; ++id)
+    packets.push_back(vm[id % 2].receive(id, given.state + static_cast<std::uint32_t>(id % 7)));
+  std::atomic<unsigned> sizing{0};
+  std::atomic<unsigned> saving{0};
+  for (std::size_t c = 0; c < 2; ++c) {
+    vm[c].save_hook = [&](std::uint64_t, void*, std::uint32_t size, std::uint32_t*) {
+      ++(size == 0 ? sizing : saving);
+      return TestChannel::kPassOn;
+    };
+  }
+  const auto executor = make_thread_executor(given.threads);
+  SaveOptions options = kFused;
+  options.executor = executor.get();
+  options.serial_below = 0;
+  saved_bytes(vm, options);
+  std::mt19937 random(5);
+  for (packet::Packet* packet : packets)
+    TestChannel::state_of(packet).bytes = given.larger + static_cast<std::uint32_t>(random() % 20);
+  sizing = saving = 0;
+  const std::vector<std::byte> fused = saved_bytes(vm, options);
+  EXPECT_NE(phase_ns(vm, SavePhase::kSave), 0u) << "there was room for all";
+  EXPECT_EQ(sizing, 2200u);
+  EXPECT_EQ(saving, 2200u);
+  EXPECT_EQ(vm.session.report().image_bytes, fused.size());
+  options.plan = SavePlan::kExact;
+  EXPECT_EQ(fused, saved_bytes(vm, options));
+}
+
+INSTANTIATE_TEST_SUITE_P(Interruptions, InterruptedBlock,
+                         testing::Values(Interruption{1, 40, 130}, Interruption{1, 0, 20}, Interruption{2, 40, 130},
+                                         Interruption{3, 200, 400}, Interruption{2, 100, 6000},
+                                         Interruption{3, 3000, 16384}));
+
+// A block that runs out of room at one packet, and in which another grows, before it or behind it.
+TEST(FusedPlanSave, GrowthInAnInterruptedBlock) {
+  for (std::uint64_t grows = 1; grows <= 400; grows += 13) {
+    TestVm vm(1, {.concurrent_callbacks = true});
+    std::vector<packet::Packet*> packets;
+    for (std::uint64_t id = 1; id <= 400; ++id) packets.push_back(vm[0].receive(id, 40));
+    saved_bytes(vm, kFused);
+    for (packet::Packet* packet : packets) TestChannel::state_of(packet).bytes = 100;
+    bool grown = false;
+    vm[0].save_hook = [&](std::uint64_t id, void*, std::uint32_t size, std::uint32_t* needed) -> std::int32_t {
+      if (id != grows || size == 0 || grown) return TestChannel::kPassOn;
+      grown = true;
+      TestChannel::state_of(packets[id - 1]).bytes = *needed = 250;
+      return static_cast<std::int32_t>(Status::kBufferTooSmall);
+    };
+    SaveOptions options = kFused;
+    options.growth_retries = 1;
+    const std::vector<std::byte> fused = saved_bytes(vm, options);
+    EXPECT_TRUE(grown);
+    EXPECT_EQ(vm.session.report().image_bytes, fused.size()) << grows;
+    EXPECT_EQ(fused, saved_bytes(vm, kExact)) << grows;
+  }
+}
+
 // Chunks are handed out one by one, in either plan.
 TEST(FusedPlanSave, ChunksByOrdinalAreTheStream) {
   TestVm vm(3, {.capacity = 1100, .concurrent_callbacks = true});
