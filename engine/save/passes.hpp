@@ -7,6 +7,7 @@
 #include <new>
 #include <vector>
 
+#include "base/prefetch.hpp"
 #include "image/chunk_writer.hpp"
 #include "packet/channel.hpp"
 #include "save/plan.hpp"
@@ -39,14 +40,15 @@ inline std::uint32_t payload_bytes(bool is_send, const packet::Packet& packet) n
 
 inline std::uint32_t room_for(std::uint32_t size) noexcept { return size == kStateless ? 0 : size; }
 
-// Sizes the packets of a block from the one numbered `sized` on; adds their bytes to block.body_bytes.
+// Sizes the packets of a block from the one numbered `sized` on; adds their bytes to block.body_bytes. sizes: of all the
+// block's packets.
 template <class Channel>
 PassResult size_block(const Channel& channel, Block& block, const BlockPackets& packets, std::uint32_t sized,
                       std::uint32_t* sizes) {
   PassResult result;
   const bool is_send = channel.table().is_send_word(block.word);
   std::uint64_t bytes = block.body_bytes;
-  std::uint32_t* size = sizes + block.first + sized;
+  std::uint32_t* size = sizes + sized;
   for (packet::Packet* const* packet = packets.begin() + sized; packet != packets.end(); ++packet) {
     result.status = size_packet(channel.config(), *packet, *size);
     if (result.status != Status::kSuccess) {
@@ -137,18 +139,45 @@ inline void write_lib_buf(const packet::Packet& packet, std::uint32_t record_byt
                                                    .reserved = 0};
 }
 
-// Zeroes whole lines from `zeroed` on, until those before `end` are; gives the first that is not. A chunk is made of
-// whole lines. Stores of its own rather than memset: a call a record costs more than the stores, and a call a chunk
-// waits for the chunk's lines; here they come while the packets before are saved.
-inline std::byte* zero_lines(std::byte* zeroed, const std::byte* end) noexcept {
-  static_assert(image::kChunkAlignment == base::kCacheLine && sizeof(image::ChunkHeader) == base::kCacheLine);
-  while (zeroed < end) {
-    std::memset(zeroed, 0, base::kCacheLine);
-    zeroed += base::kCacheLine;
-    __asm__ volatile("" : "+r"(zeroed));  // the compiler would make it one memset
+// How far the memory behind a worker's last record is zeroed. In strides of several records, which cost a call of memset
+// and are there when it is made: a loop over the lines of each record ends after another number of rounds each time,
+// which the processor guesses wrong.
+class Zeroed {
+ public:
+  // Lines from `line` on are written next, until `limit`; `behind_chunk`: what was left() before lies right in front.
+  void begin(std::byte* line, std::byte* limit, bool behind_chunk) noexcept {
+    if (!behind_chunk || end_ < line) end_ = line;
+    limit_ = limit;
   }
-  return zeroed;
-}
+
+  // Up to `record_end`, at least.
+  void cover(const std::byte* record_end) noexcept {
+    if (record_end > end_) [[unlikely]]
+      extend(static_cast<std::size_t>(record_end - end_));
+  }
+
+  // A chunk ends there, and the next one may begin.
+  void leave(const std::byte* chunk_end) noexcept { left_ = chunk_end; }
+  void forget() noexcept { left_ = nullptr; }
+  bool was_left_at(const std::byte* chunk) const noexcept { return chunk == left_; }
+
+ private:
+  static constexpr std::size_t kStride = 2048;
+
+  void extend(std::size_t bytes) noexcept {
+    static_assert(image::kChunkAlignment == base::kCacheLine && sizeof(image::ChunkHeader) == base::kCacheLine);
+    const std::size_t most = std::max<std::size_t>(base::align_up(bytes, base::kCacheLine), kStride);
+    const std::size_t zeroes = std::min(most, static_cast<std::size_t>(limit_ - end_));
+    std::memset(end_, 0, zeroes);
+    end_ += zeroes;
+    const std::byte* const fetched = end_ + std::min(kStride, static_cast<std::size_t>(limit_ - end_));
+    for (const std::byte* line = end_; line < fetched; line += base::kCacheLine) base::prefetch_for_write(line);
+  }
+
+  std::byte* end_ = nullptr;
+  std::byte* limit_ = nullptr;
+  const std::byte* left_ = nullptr;
+};
 
 // Where the records of one block come from and go to.
 struct BlockSave {
@@ -156,6 +185,7 @@ struct BlockSave {
   Block& block;
   const BlockPackets& packets;
   BlockPackets& next;        // fetched meanwhile
+  Zeroed& zeroed;
   std::uint32_t* sizes;      // of the block's packets
   std::uint64_t* sequences;  // likewise
   std::uint32_t* offsets;    // likewise
@@ -185,19 +215,21 @@ template <bool kSends>
 // early for what `result` says.
 template <bool kSends, bool kSizes>
 std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& result) {
-  const std::byte* const end = save.chunk + save.room;
+  std::byte* const end = save.chunk + save.room;
   const std::uint32_t first = save.block.saved;
   std::uint32_t* size = save.sizes + first;
   std::uint64_t* sequence = save.sequences + first;
   std::uint32_t* offset = save.offsets + first;
-  std::byte* zeroed = save.chunk + base::align_up(static_cast<std::uint64_t>(record - save.chunk), base::kCacheLine);
+  Zeroed zeroed = save.zeroed;
+  zeroed.begin(save.chunk + base::align_up(static_cast<std::uint64_t>(record - save.chunk), base::kCacheLine), end,
+               first == 0 && zeroed.was_left_at(save.chunk));
   for (auto at = save.packets.begin() + first; at != save.packets.end(); ++at) {
     packet::Packet* const packet = *at;
     save.next.prefetch_one();
     if constexpr (kSizes) {
-      result.status = size_packet(save.config, packet, *size);
-      if (result.status != Status::kSuccess) [[unlikely]] {
-        result.transaction_id = packet->transaction_id;
+      const Status status = size_packet(save.config, packet, *size);
+      if (status != Status::kSuccess) [[unlikely]] {
+        result = {.status = status, .transaction_id = packet->transaction_id};
         break;
       }
     }
@@ -211,7 +243,7 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
       break;
     }
     std::uint32_t used = 0;
-    zeroed = zero_lines(zeroed, record + record_bytes);
+    zeroed.cover(record + record_bytes);
     if (room != 0) [[likely]] {
       const Status status = fill_state(save.config, packet, record + image::save_buf_offset(payload), room, end, used);
       if (status != Status::kSuccess) [[unlikely]] {
@@ -230,6 +262,7 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
     ++size;
   }
   save.block.saved = static_cast<std::uint32_t>(size - save.sizes);
+  save.zeroed = zeroed;
   return record;
 }
 
@@ -247,6 +280,7 @@ PassResult save_block(const BlockSave& save, bool is_send) {
   const std::byte* const end =
       is_send ? save_records<true, kSizes>(save, first, result) : save_records<false, kSizes>(save, first, result);
   if (kSizes) block.body_bytes += static_cast<std::uint64_t>(end - first);
+  save.zeroed.forget();
   if (result.status != Status::kSuccess) return result;
   if (image::chunk_bytes(block.body_bytes) > image::kMaxChunkBytes) {
     result.status = Status::kInvalidBufferSize;
@@ -257,6 +291,7 @@ PassResult save_block(const BlockSave& save, bool is_send) {
                         {.channel = block.channel, .ordinal = block.ordinal, .count = block.count}, block.body_bytes);
     block.saved = 0;
     block.due = result.grew;
+    if (!result.grew) save.zeroed.leave(save.chunk + image::chunk_bytes(block.body_bytes));
     if (save.checksum && !result.grew) image::seal_chunk(save.chunk);
   }
   return result;

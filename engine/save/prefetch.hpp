@@ -2,6 +2,7 @@
 // lie all over the memory of their channels; waiting for each would be most of a save's time.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "base/prefetch.hpp"
@@ -12,20 +13,29 @@ namespace vmbsave::save {
 
 class BlockPackets {
  public:
+  BlockPackets() = default;
+  BlockPackets(const BlockPackets&) = delete;
+
   // Looks up where they are; fetches none.
   template <class Channel>
   void find(const Channel& channel, const Block& block) noexcept {
     packet::Packet* const* const slots = channel.slots() + block.word * sync::kSlotsPerWord;
-    clear();
-    sync::for_each_slot(block.members, [&](unsigned slot) { packets_[count_++] = slots[slot]; });
+    fetched_ = packets_;
+    end_ = packets_ + block.count;
+    if (block.members == sync::kAllSlots) [[likely]] {
+      std::copy_n(slots, sync::kSlotsPerWord, packets_);
+    } else {
+      packet::Packet** at = packets_;
+      sync::for_each_slot(block.members, [&](unsigned slot) { *at++ = slots[slot]; });
+    }
     const std::uint64_t lines = base::align_up(channel.config().context_bytes, kLine) / kLine;
     context_lines_ = std::min(kMostContextLines, lines);
   }
-  void clear() noexcept { count_ = fetched_ = 0; }
+  void clear() noexcept { fetched_ = end_ = packets_; }
 
   void prefetch_one() noexcept {
-    if (fetched_ == count_) return;
-    const auto* const packet = reinterpret_cast<const std::byte*>(packets_[fetched_++]);
+    if (fetched_ == end_) return;
+    const auto* const packet = reinterpret_cast<const std::byte*>(*fetched_++);
     base::prefetch(packet);
     if (context_lines_ == kMostContextLines) [[likely]] {
       fetch_context<kMostContextLines>(packet);
@@ -34,11 +44,11 @@ class BlockPackets {
     }
   }
   void prefetch_rest() noexcept {
-    while (fetched_ != count_) prefetch_one();
+    while (fetched_ != end_) prefetch_one();
   }
 
   packet::Packet* const* begin() const noexcept { return packets_; }
-  packet::Packet* const* end() const noexcept { return packets_ + count_; }
+  packet::Packet* const* end() const noexcept { return end_; }
 
  private:
   static constexpr std::uint64_t kLine = base::kCacheLine;
@@ -54,8 +64,8 @@ class BlockPackets {
   }
 
   packet::Packet* packets_[sync::kSlotsPerWord];
-  unsigned count_ = 0;
-  unsigned fetched_ = 0;
+  packet::Packet* const* end_ = packets_;
+  packet::Packet* const* fetched_ = packets_;  // the first that is not
   std::uint64_t context_lines_ = 0;
 };
 

@@ -170,7 +170,7 @@ Status BasicSaveSession<Atom>::prepare() noexcept {
     }
     cut_.prepare(vm_);
     plan_.prepare(vm_.channels().size(), words, std::min<std::size_t>(slots, image::kMaxPackets));
-    workers_.prepare(vm_.channels().size());
+    workers_.prepare(vm_.channels().size(), options_.executor == nullptr ? 1 : options_.executor->concurrency());
     return Status::kSuccess;
   } catch (const std::bad_alloc&) {
     return Status::kInsufficientResources;

@@ -11,6 +11,7 @@
 
 #include "base/atomic.hpp"
 #include "base/clock.hpp"
+#include "exec/lanes.hpp"
 #include "mem/arena.hpp"
 #include "packet/vm.hpp"
 #include "save/inside_callbacks.hpp"
@@ -34,8 +35,9 @@ class Workers {
   Workers(const void* session, const Vm& vm, Plan& plan, mem::Arena<Atom>& arena)
       : session_(session), vm_(vm), plan_(plan), arena_(arena) {}
 
-  // Room for the blocks of so many channels. Throws std::bad_alloc.
-  void prepare(std::size_t channels) {
+  // Room for the blocks of so many channels, and for so many threads. Throws std::bad_alloc.
+  void prepare(std::size_t channels, unsigned threads) {
+    lanes_.prepare(threads);
     if (due_channels_ >= channels) return;
     due_ = std::make_unique<Due[]>(channels);
     due_channels_ = channels;
@@ -70,9 +72,9 @@ class Workers {
     may_grow_ = may_grow;
     grown_.store_relaxed(0);
     unplaced_.store_relaxed(0);
-    next_unit_.store_relaxed(0);
-    const std::size_t workers = std::min<std::size_t>(threads_, plan_.units.size());
+    const auto workers = static_cast<unsigned>(std::min<std::size_t>(threads_, plan_.units.size()));
     if (workers == 0) return;
+    lanes_.deal(plan_.units.size(), workers);
     if (executor_ == nullptr) return work();
     executor_->for_each(
         workers, 1,
@@ -110,18 +112,65 @@ class Workers {
  private:
   const Channel& channel_of(const Block& block) const noexcept { return *vm_.channels()[block.channel]; }
 
-  // One worker: takes units until none is left. Whoever comes late, or never, is not waited for.
+  // The blocks that one worker takes, one after the other.
+  class Course {
+   public:
+    Course(Workers& workers, unsigned lane) noexcept : workers_(workers), lane_(lane) {}
+
+    // The next one that is due; nullptr: none is left.
+    Block* next() noexcept {
+      for (;;) {
+        if (Block* const block = next_of_unit()) return block;
+        if (!take(workers_.lanes_.claim(lane_))) return nullptr;
+      }
+    }
+
+    // The same while there is still one in work, so that the packets of the one behind it come into the cache. nullptr
+    // also where to claim a unit so early could keep it from a thread that is idle.
+    Block* next_ahead() noexcept {
+      if (Block* const block = next_of_unit()) return block;
+      if (!concurrent_ || !take(workers_.lanes_.claim_here(lane_))) return nullptr;
+      return next_of_unit();
+    }
+
+   private:
+    Block* next_of_unit() noexcept {
+      while (at_ != end_) {
+        Block& block = workers_.plan_.blocks[at_++];
+        if (block.due) return &block;  // else left out, or saved already
+      }
+      return nullptr;
+    }
+
+    bool take(std::size_t unit) noexcept {
+      if (unit == exec::Lanes<Atom>::kNone) return false;
+      const Unit& taken = workers_.plan_.units[unit];
+      at_ = taken.first_block;
+      end_ = taken.last_block;
+      concurrent_ = taken.concurrent;
+      return true;
+    }
+
+    Workers& workers_;
+    unsigned lane_;
+    std::uint32_t at_ = 0;
+    std::uint32_t end_ = 0;
+    bool concurrent_ = false;
+  };
+
+  // What a worker has of the arena.
+  struct Ground {
+    mem::Stretch<Atom> stretch;
+    Zeroed zeroed;
+  };
+
+  // One worker: takes blocks until none is left. Whoever comes late, or never, is not waited for.
   void work() noexcept {
     const InsideCallbacks inside(session_);
-    mem::Stretch<Atom> stretch = make_stretch();
-    for (;;) {
-      // relaxed: only the unit is claimed; the executor orders what was before the pass and what comes after it.
-      const std::size_t unit = next_unit_.fetch_add_relaxed(1);
-      if (unit >= plan_.units.size() || failed_.load_relaxed() != 0) break;
-      note_arrival();
-      run_blocks(plan_.units[unit].first_block, plan_.units[unit].last_block, stretch);
-    }
-    if (const std::uint64_t unused = stretch.close(); unused != 0) lost_bytes_.fetch_add_relaxed(unused);
+    Ground ground{make_stretch(), {}};
+    Course course(*this, lanes_.enter(std::this_thread::get_id() == saver_));
+    run_blocks(course, ground);
+    if (const std::uint64_t unused = ground.stretch.close(); unused != 0) lost_bytes_.fetch_add_relaxed(unused);
   }
 
   // What a worker takes of the arena at a time. One alone takes all, and gives back what it does not need. What several
@@ -135,41 +184,44 @@ class Workers {
     return {arena_, bytes, bytes / 8};
   }
 
-  void run_blocks(std::uint32_t first, std::uint32_t last, mem::Stretch<Atom>& stretch) noexcept {
+  void run_blocks(Course& course, Ground& ground) noexcept {
     BlockPackets packets[2];  // of this block and the next one, by turns
-    packets[first % 2].find(channel_of(plan_.blocks[first]), plan_.blocks[first]);
-    std::uint32_t channel = plan_.blocks[first].channel;
+    unsigned turn = 0;
     std::uint32_t saved = 0;
-    for (std::uint32_t b = first; b < last; ++b) {
-      if (failed_.load_relaxed() != 0) return;
-      BlockPackets& next = packets[(b + 1) % 2];
-      next.clear();
-      if (b + 1 < last) next.find(channel_of(plan_.blocks[b + 1]), plan_.blocks[b + 1]);
-      Block& block = plan_.blocks[b];
-      if (!block.due) continue;  // left out, or saved already
-      packets[b % 2].prefetch_rest();
-      const PassResult result = try_block(block, packets[b % 2], next, stretch);
+    Block* block = nullptr;
+    while (failed_.load_relaxed() == 0) {
+      if (block == nullptr) {
+        block = course.next();
+        if (block == nullptr) return;
+        note_arrival();
+        packets[turn].find(channel_of(*block), *block);
+      }
+      Block* const next = course.next_ahead();
+      BlockPackets& ahead = packets[turn ^ 1];
+      ahead.clear();
+      if (next != nullptr) ahead.find(channel_of(*next), *next);
+      packets[turn].prefetch_rest();
+      const PassResult result = try_block(*block, packets[turn], ahead, ground);
       if (result.status != Status::kSuccess) {
-        fail({result.status, phase_, block.channel, result.transaction_id});
+        fail({result.status, phase_, block->channel, result.transaction_id});
         return;
       }
       if (result.grew) grown_.fetch_add_relaxed(1);
-      if (block.due) continue;
-      if (block.channel != channel) {
-        finish(channel, saved);
-        channel = block.channel;
+      if (!block->due) ++saved;
+      if (next == nullptr || next->channel != block->channel) {
+        finish(block->channel, saved);
         saved = 0;
       }
-      ++saved;
+      block = next;
+      turn ^= 1;
     }
-    finish(channel, saved);
   }
 
   PassResult try_block(Block& block, const BlockPackets& packets, BlockPackets& next,
-                       mem::Stretch<Atom>& stretch) noexcept {
+                       Ground& ground) noexcept {
     if (deadline_ != 0 && base::now_ns() >= deadline_) return {.status = Status::kIoTimeout};
     try {
-      return run_block(block, packets, next, stretch);
+      return run_block(block, packets, next, ground);
     } catch (...) {
       return {.status = Status::kUnhandledException};
     }
@@ -183,63 +235,70 @@ class Workers {
     if (due_[channel].blocks.fetch_sub_acq_rel(saved) == saved) seal_channel(channel);
   }
 
-  PassResult run_block(Block& block, const BlockPackets& packets, BlockPackets& next, mem::Stretch<Atom>& stretch) {
+  PassResult run_block(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground) {
     switch (phase_) {
       case SavePhase::kSize: {
-        const PassResult result = size_block(channel_of(block), block, packets, 0, plan_.sizes.data());
+        const PassResult result = size_block(channel_of(block), block, packets, 0, sizes_of(block));
         next.prefetch_rest();
         return result;
       }
       case SavePhase::kSave:
-        return fill(block, packets, next);
+        return fill(block, packets, next, ground);
       default:
-        return size_and_fill(block, packets, next, stretch);
+        return size_and_fill(block, packets, next, ground);
     }
   }
 
   // Each packet is sized and saved at once, into the room that the worker has; if that ends within the block, the other
   // packets are sized, and the block gets a place of its own.
-  PassResult size_and_fill(Block& block, const BlockPackets& packets, BlockPackets& next, mem::Stretch<Atom>& stretch) {
-    const auto [offset, room] = stretch.room();
+  PassResult size_and_fill(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground) {
+    std::uint32_t sizes[sync::kSlotsPerWord];  // in the cache, and nobody else's; the plan's are for what stays due
+    const auto [offset, room] = ground.stretch.room();
     block.offset = offset;
-    PassResult result = save<true>(block, packets, next, room);
+    PassResult result = save<true>(block, packets, next, ground, room, sizes);
     if (result.status != Status::kSuccess) return result;
-    if (!result.ran_out) {
-      if (!result.grew) (void)stretch.allocate(image::chunk_bytes(block.body_bytes));
+    if (!result.ran_out && !result.grew) {
+      (void)ground.stretch.allocate(image::chunk_bytes(block.body_bytes));
       return result;
     }
-    const PassResult sized = size_block(channel_of(block), block, packets, result.sized, plan_.sizes.data());
+    std::copy_n(sizes, result.ran_out ? result.sized : block.count, sizes_of(block));
+    if (!result.ran_out) return result;
+    const PassResult sized = size_block(channel_of(block), block, packets, result.sized, sizes_of(block));
     if (sized.status != Status::kSuccess) return sized;
     if (result.grew) {
       block.saved = 0;
       return result;
     }
-    const std::uint64_t place = stretch.allocate(image::chunk_bytes(block.body_bytes));
+    const std::uint64_t place = ground.stretch.allocate(image::chunk_bytes(block.body_bytes));
     if (place == mem::Arena<Atom>::kNoRoom) {
-      stretch.keep(offset, block.saved_bytes);
+      ground.stretch.keep(offset, block.saved_bytes);
       unplaced_.fetch_add_relaxed(1);
       return sized;
     }
     move_block(block, place, memory_);
-    return fill(block, packets, next);
+    return fill(block, packets, next, ground);
   }
 
-  PassResult fill(Block& block, const BlockPackets& packets, BlockPackets& next) {
+  PassResult fill(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground) {
     const std::uint64_t bytes = image::chunk_bytes(block.body_bytes);
-    const PassResult result = save<false>(block, packets, next, bytes);
+    const PassResult result = save<false>(block, packets, next, ground, bytes, sizes_of(block));
     if (result.grew) lost_bytes_.fetch_add_relaxed(bytes);
     return result;
   }
 
-  // kSizes: of save_block. room: bytes from the block's offset on.
+  std::uint32_t* sizes_of(const Block& block) noexcept { return plan_.sizes.data() + block.first; }
+
+  // kSizes: of save_block. room: bytes from the block's offset on. sizes: of the block's packets.
   template <bool kSizes>
-  PassResult save(Block& block, const BlockPackets& packets, BlockPackets& next, std::uint64_t room) {
+  PassResult save(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground, std::uint64_t room,
+                  std::uint32_t* sizes) {
     const Channel& channel = channel_of(block);
     return save_block<kSizes>({.config = channel.config(),
                                .block = block,
                                .packets = packets,
                                .next = next,
-                               .sizes = plan_.sizes.data() + block.first,
+                               .zeroed = ground.zeroed,
+                               .sizes = sizes,
                                .sequences = plan_.sequences.data() + block.first,
                                .offsets = plan_.offsets.data() + block.first,
                                .chunk = memory_ + block.offset,
@@ -281,7 +340,7 @@ class Workers {
   std::byte* memory_ = nullptr;
   std::thread::id saver_;  // the thread that called start
   SaveFailure failure_;
-  alignas(base::kCacheLine) Atom<std::size_t> next_unit_{};  // the first that no worker has taken yet
+  exec::Lanes<Atom> lanes_;                                  // of units
   alignas(base::kCacheLine) Atom<std::uint32_t> failed_{};   // not 0: the others start no further block
   Atom<std::uint32_t> grown_{};
   Atom<std::uint32_t> unplaced_{};
