@@ -43,12 +43,12 @@ class ArrivalOrder {
 
   // `sequence` is one of the numbers.
   std::size_t rank(std::uint64_t sequence) const noexcept {
+    const std::uint64_t at = sequence - first_;
     if (sequence < first_) [[unlikely]] {
       return rank_of_first_ + static_cast<std::size_t>(std::lower_bound(old_, old_end_, sequence) - old_);
     }
-    const std::uint64_t at = sequence - first_;
-    const std::uint64_t below = present(at) & ((std::uint64_t{1} << (at % kNumbers)) - 1);
-    return rank_of(at) + static_cast<unsigned>(std::popcount(below));
+    const std::uint64_t below = ~(~std::uint64_t{0} << (at % kNumbers));
+    return rank_of(at) + static_cast<unsigned>(std::popcount(present(at) & below));
   }
 
  private:
@@ -61,15 +61,28 @@ class ArrivalOrder {
   struct Bounds {
     std::uint64_t smallest;
     std::uint64_t largest;
+
+    void take(std::uint64_t sequence) noexcept {
+      smallest = std::min(smallest, sequence);
+      largest = std::max(largest, sequence);
+    }
   };
 
+  // Four by turns: a comparison waits for the one before.
   static Bounds bounds(const std::uint64_t* sequences, std::size_t count) noexcept {
-    Bounds found{sequences[0], sequences[0]};
-    for (std::size_t i = 1; i < count; ++i) {
-      found.smallest = std::min(found.smallest, sequences[i]);
-      found.largest = std::max(found.largest, sequences[i]);
+    constexpr std::size_t kTurns = 4;
+    Bounds found[kTurns];
+    for (Bounds& some : found) some = {sequences[0], sequences[0]};
+    std::size_t i = 0;
+    for (; i + kTurns <= count; i += kTurns) {
+      for (std::size_t turn = 0; turn < kTurns; ++turn) found[turn].take(sequences[i + turn]);
     }
-    return found;
+    for (; i < count; ++i) found[0].take(sequences[i]);
+    for (const Bounds& some : found) {
+      found[0].take(some.smallest);
+      found[0].take(some.largest);
+    }
+    return found[0];
   }
 
   std::uint64_t* words_;          // two for each 64 numbers

@@ -31,6 +31,13 @@ inline std::uint64_t stream_bytes(const Stream& stream, const Block* blocks) noe
   return bytes;
 }
 
+// Of the entry with that number, from the first directory chunk on: those before it, and a header for each chunk.
+constexpr std::uint64_t entry_offset(std::size_t number) noexcept {
+  static_assert(image::kFullDirectoryBytes ==
+                sizeof(image::ChunkHeader) + image::kDirectoryEntries * sizeof(image::DirectoryEntry));
+  return number * sizeof(image::DirectoryEntry) + (number / image::kDirectoryEntries + 1) * sizeof(image::ChunkHeader);
+}
+
 // The channel's directory: its entries in order of arrival. The guest's packets come first in the table, and in this
 // order.
 inline void write_directory(std::uint32_t number, const Sealing& seal) noexcept {
@@ -46,13 +53,10 @@ inline void write_directory(std::uint32_t number, const Sealing& seal) noexcept 
   const std::uint32_t* offset = seal.offsets;
   for (std::uint32_t b = seal.stream.first_block; b < seal.stream.first_block + seal.stream.blocks; ++b) {
     const Block& block = seal.blocks[b];
-    const ArrivalOrder order = *sequence < packet::kFirstSend ? incoming : sends;
+    const ArrivalOrder& order = *sequence < packet::kFirstSend ? incoming : sends;
     for (const std::uint64_t* const end = sequence + block.count; sequence != end; ++sequence, ++offset) {
-      const std::size_t at = order.rank(*sequence);
-      std::byte* const chunk = directory + at / image::kDirectoryEntries * image::kFullDirectoryBytes;
       const image::DirectoryEntry entry{block.ordinal, *offset};
-      std::memcpy(chunk + sizeof(image::ChunkHeader) + at % image::kDirectoryEntries * sizeof entry, &entry,
-                  sizeof entry);
+      std::memcpy(directory + entry_offset(order.rank(*sequence)), &entry, sizeof entry);
     }
   }
 

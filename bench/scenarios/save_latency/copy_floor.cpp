@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <thread>
 
 #include "base/atomic.hpp"
 #include "base/clock.hpp"
 #include "base/prefetch.hpp"
+#include "exec/lanes.hpp"
 #include "kmcl/vm.hpp"
 #include "save/passes.hpp"
 #include "scenarios/save_latency/check.hpp"
@@ -63,7 +65,9 @@ class CopyFloor final : public Implementation {
         prefetch_(prefetch),
         layout_(rig),
         blocks_at_once_(blocks_at_once(layout_.blocks.size(), executor_)),
-        image_(layout_.image_bytes) {}
+        image_(layout_.image_bytes) {
+    lanes_.prepare(executor_ == nullptr ? 1 : executor_->concurrency());
+  }
 
   const char* name() const noexcept override { return State::kName; }
 
@@ -97,20 +101,28 @@ class CopyFloor final : public Implementation {
     return std::clamp<std::size_t>(blocks / (8 * threads), 1, kMost);
   }
 
-  // Turns of blocks first, then the channels' known chunks.
+  // Turns of blocks first, then the channels' known chunks; dealt to the threads as the engine deals its own.
   void copy() noexcept {
     const std::size_t turns = (layout_.blocks.size() + blocks_at_once_ - 1) / blocks_at_once_ + layout_.streams.size();
+    const unsigned threads = executor_ == nullptr ? 1 : executor_->concurrency();
+    lanes_.deal(turns, threads);
+    dealer_ = std::this_thread::get_id();
     const auto body = [](void* self, std::size_t first, std::size_t last) noexcept {
-      for (; first < last; ++first) static_cast<CopyFloor*>(self)->try_turn(first);
+      for (; first != last; ++first) static_cast<CopyFloor*>(self)->work();
     };
     if (executor_ == nullptr) {
-      body(this, 0, turns);
+      body(this, 0, 1);
     } else {
-      executor_->for_each(turns, 1, body, this);
+      executor_->for_each(threads, 1, body, this);
     }
     image::write_image_chunk(image_.data(), static_cast<std::uint32_t>(layout_.streams.size()), layout_.sources.size(),
                              layout_.image_bytes, false);
     image::write_end_chunk(image_.data() + layout_.image_bytes - image::kEndChunkBytes, false);
+  }
+
+  void work() noexcept {
+    unsigned lane = lanes_.enter(std::this_thread::get_id() == dealer_);
+    for (std::size_t turn; (turn = lanes_.claim(lane)) != exec::Lanes<base::Atomic>::kNone;) try_turn(turn);
   }
 
   void try_turn(std::size_t turn) noexcept {
@@ -180,6 +192,8 @@ class CopyFloor final : public Implementation {
   const FloorLayout layout_;
   const std::size_t blocks_at_once_;
   ImageMemory image_;
+  exec::Lanes<base::Atomic> lanes_;  // of turns
+  std::thread::id dealer_;
   base::Atomic<unsigned> failed_{};
   std::exception_ptr error_;  // of the turn that failed first
 };
