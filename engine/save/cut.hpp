@@ -13,19 +13,19 @@ namespace vmbsave::save {
 using sync::SlotSet;
 using sync::SlotState;
 
+// A word that was not empty when it was frozen. An empty one stays so: nothing is claimed in a frozen word.
+struct CutWord {
+  std::uint32_t channel;
+  std::uint32_t index;
+  std::uint64_t frozen;  // its value at the freeze
+  SlotSet members;       // the slots that the save describes
+};
+
 template <template <class> class Atom>
 class Cut {
  public:
   using Vm = packet::BasicVm<Atom>;
   using Channel = packet::BasicChannel<Atom>;
-
-  // A word that was not empty when it was frozen. An empty one stays so: nothing is claimed in a frozen word.
-  struct Word {
-    std::uint32_t channel;
-    std::uint32_t index;
-    std::uint64_t frozen;  // its value at the freeze
-    SlotSet members;       // the slots that the save describes
-  };
 
   // Room for every word, so that nothing allocates between the cut and the thaw. May throw std::bad_alloc.
   void prepare(const Vm& vm) {
@@ -50,7 +50,7 @@ class Cut {
   // Completes the set of packets, and waits until the VSP has seen each. False: give_up() said so; thaw is still due.
   template <class GiveUp>
   bool await_transit(Vm& vm, GiveUp&& give_up) noexcept {
-    for (Word& word : words_) {
+    for (CutWord& word : words_) {
       auto& table = vm.channels()[word.channel]->table();
       if (!table.await_transit(word.index, word.frozen, word.members, give_up)) return false;
     }
@@ -82,10 +82,10 @@ class Cut {
   }
 
   // The words in use, in order of channels and of slots.
-  const std::vector<Word>& words() const noexcept { return words_; }
+  const std::vector<CutWord>& words() const noexcept { return words_; }
 
  private:
-  std::uint64_t resume(Channel& channel, const Word& word) noexcept {
+  std::uint64_t resume(Channel& channel, const CutWord& word) noexcept {
     auto& table = channel.table();
     const std::uint64_t old = table.thaw(word.index);
     const std::uint32_t base = word.index * sync::kSlotsPerWord;
@@ -103,7 +103,7 @@ class Cut {
     return delivered;
   }
 
-  std::vector<Word> words_;
+  std::vector<CutWord> words_;
 };
 
 }  // namespace vmbsave::save

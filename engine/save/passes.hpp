@@ -46,7 +46,6 @@ template <class Channel>
 PassResult size_block(const Channel& channel, Block& block, const BlockPackets& packets, std::uint32_t sized,
                       std::uint32_t* sizes) {
   PassResult result;
-  const bool is_send = channel.table().is_send_word(block.word);
   std::uint64_t bytes = block.body_bytes;
   std::uint32_t* size = sizes + sized;
   for (packet::Packet* const* packet = packets.begin() + sized; packet != packets.end(); ++packet) {
@@ -55,7 +54,7 @@ PassResult size_block(const Channel& channel, Block& block, const BlockPackets& 
       result.transaction_id = (*packet)->transaction_id;
       return result;
     }
-    bytes += image::record_bytes(payload_bytes(is_send, **packet), room_for(*size++));
+    bytes += image::record_bytes(payload_bytes(block.is_send, **packet), room_for(*size++));
   }
   block.body_bytes = bytes;
   if (image::chunk_bytes(bytes) > image::kMaxChunkBytes) result.status = Status::kInvalidBufferSize;
@@ -269,7 +268,7 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
 // Saves the packets of a block that are not yet saved into its chunk, and seals the chunk while it is hot. kSizes: as
 // of save_records; sets block.body_bytes.
 template <bool kSizes>
-PassResult save_block(const BlockSave& save, bool is_send) {
+PassResult save_block(const BlockSave& save) {
   PassResult result;
   Block& block = save.block;
   if (kSizes && save.room < sizeof(image::ChunkHeader)) {
@@ -278,7 +277,7 @@ PassResult save_block(const BlockSave& save, bool is_send) {
   }
   std::byte* const first = save.chunk + (block.saved == 0 ? sizeof(image::ChunkHeader) : block.saved_bytes);
   const std::byte* const end =
-      is_send ? save_records<true, kSizes>(save, first, result) : save_records<false, kSizes>(save, first, result);
+      block.is_send ? save_records<true, kSizes>(save, first, result) : save_records<false, kSizes>(save, first, result);
   if (kSizes) block.body_bytes += static_cast<std::uint64_t>(end - first);
   save.zeroed.forget();
   if (result.status != Status::kSuccess) return result;

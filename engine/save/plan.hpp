@@ -1,9 +1,10 @@
-// plan.hpp: what a save works on: blocks of at most 21 packets, one for each word in use, in image order.
+// plan.hpp: what a save works on: blocks of at most 21 packets, in image order.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "image/format.hpp"
@@ -11,15 +12,17 @@
 
 namespace vmbsave::save {
 
+// The packets of one word of a channel's table, or of several neighbours that hold few: a table is rarely full.
 struct Block {
-  SlotSet members;
-  std::uint32_t word;
+  std::uint32_t first_word;  // in Plan::words
+  std::uint32_t words;
   std::uint32_t channel;
   std::uint32_t ordinal;  // of its chunk in the channel's stream, from 1
   std::uint32_t first;    // of its packets, in Plan::sizes, sequences and offsets
   std::uint32_t count;
   std::uint64_t body_bytes = 0;  // of its records, known after sizing
   std::uint64_t offset = 0;      // of its chunk in the arena, known after placing
+  bool is_send = false;          // packets that the VSP sends; they share no block with the guest's
   bool due = true;               // not saved yet, or its packets have grown since
   // Of a block that was saved until there was no room for more: packets, and bytes of its chunk, at `offset`.
   std::uint32_t saved = 0;
@@ -60,6 +63,7 @@ struct PassResult {
 inline constexpr std::uint32_t kStateless = 0xFFFFFFFFu;
 
 struct Plan {
+  std::span<const CutWord> words;  // of the cut
   std::vector<Block> blocks;
   std::vector<Stream> streams;  // by channel number
   std::vector<Unit> units;
@@ -72,10 +76,10 @@ struct Plan {
 
   std::uint32_t packets() const noexcept { return static_cast<std::uint32_t>(sizes.size()); }
 
-  // Room for `words` blocks and `packets` packets. May throw std::bad_alloc; build() then does not allocate.
-  void prepare(std::size_t channels, std::size_t words, std::size_t packets) {
-    blocks.reserve(words);
-    units.reserve(words);
+  // Room for the blocks of `table_words` words and for `packets` packets. May throw std::bad_alloc; build() then does not allocate.
+  void prepare(std::size_t channels, std::size_t table_words, std::size_t packets) {
+    blocks.reserve(table_words);
+    units.reserve(table_words);
     streams.reserve(channels);
     sizes.reserve(packets);
     sequences.reserve(packets);
@@ -83,25 +87,36 @@ struct Plan {
     order_scratch.reserve(2 * packets);
   }
 
-  // Compacts the words of a cut to blocks. kQuotaExceeded: more packets than one save may hold.
+  // Compacts the words of a cut, which stays as it is, to blocks. kQuotaExceeded: more packets than one save may hold.
   template <template <class> class Atom>
   Status build(const packet::BasicVm<Atom>& vm, const Cut<Atom>& cut) noexcept {
+    words = cut.words();
     blocks.clear();
     units.clear();
     streams.assign(vm.channels().size(), Stream{});
     std::uint32_t packets = 0;
-    for (const auto& word : cut.words()) {
+    for (std::uint32_t w = 0; w < words.size(); ++w) {
+      const CutWord& word = words[w];
       if (word.members == 0) continue;
       const unsigned count = sync::count_slots(word.members);
       if (image::kMaxPackets - packets < count) return Status::kQuotaExceeded;
       Stream& stream = streams[word.channel];
-      if (stream.blocks == 0) {
-        stream.first_block = static_cast<std::uint32_t>(blocks.size());
-        stream.first_packet = packets;
+      const auto& channel = *vm.channels()[word.channel];
+      const bool is_send = channel.table().is_send_word(word.index);
+      if (stream.blocks != 0 && blocks.back().is_send == is_send &&
+          blocks.back().count + count <= sync::kSlotsPerWord) {
+        blocks.back().words = w + 1 - blocks.back().first_word;
+        blocks.back().count += count;
+      } else {
+        if (stream.blocks == 0) {
+          stream.first_block = static_cast<std::uint32_t>(blocks.size());
+          stream.first_packet = packets;
+        }
+        add_unit(stream, channel.config().concurrent_callbacks);
+        ++stream.blocks;
+        blocks.push_back({w, 1, word.channel, stream.blocks, packets, count});
+        blocks.back().is_send = is_send;
       }
-      add_unit(stream, vm.channels()[word.channel]->config().concurrent_callbacks);
-      ++stream.blocks;
-      blocks.push_back({word.members, word.index, word.channel, stream.blocks, packets, count});
       stream.packets += count;
       packets += count;
     }
@@ -112,11 +127,17 @@ struct Plan {
     return Status::kSuccess;
   }
 
+  // visit(word) for each word of a block.
+  template <class Visit>
+  void for_each_word(const Block& block, Visit&& visit) const {
+    for (const CutWord& word : words.subspan(block.first_word, block.words)) visit(word);
+  }
+
   // Empties a channel's part; gives the number of packets left out. Before place().
   std::uint32_t leave_out(std::uint32_t channel) noexcept {
     Stream& stream = streams[channel];
     for (std::uint32_t b = stream.first_block; b < stream.first_block + stream.blocks; ++b) {
-      blocks[b].members = 0;
+      blocks[b].words = 0;
       blocks[b].count = 0;
       blocks[b].due = false;
     }
@@ -193,7 +214,9 @@ struct Plan {
     std::uint64_t bytes = image::kImageChunkBytes + image::kEndChunkBytes;
     for (const Stream& stream : streams) bytes += image::kChannelChunkBytes + image::directory_bytes(stream.packets);
     for (const Block& block : blocks) {
-      if (block.due || block.count != sync::count_slots(block.members)) return false;
+      unsigned members = 0;
+      for_each_word(block, [&](const CutWord& word) { members += sync::count_slots(word.members); });
+      if (block.due || block.count != members) return false;
       if (block.count != 0) bytes += image::chunk_bytes(block.body_bytes);
     }
     return image_bytes == bytes;

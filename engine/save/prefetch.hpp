@@ -18,16 +18,18 @@ class BlockPackets {
 
   // Looks up where they are; fetches none.
   template <class Channel>
-  void find(const Channel& channel, const Block& block) noexcept {
-    packet::Packet* const* const slots = channel.slots() + block.word * sync::kSlotsPerWord;
+  void find(const Channel& channel, const Plan& plan, const Block& block) noexcept {
     fetched_ = packets_;
     end_ = packets_ + block.count;
-    if (block.members == sync::kAllSlots) [[likely]] {
-      std::copy_n(slots, sync::kSlotsPerWord, packets_);
-    } else {
-      packet::Packet** at = packets_;
-      sync::for_each_slot(block.members, [&](unsigned slot) { *at++ = slots[slot]; });
-    }
+    packet::Packet** at = packets_;
+    plan.for_each_word(block, [&](const CutWord& word) {
+      packet::Packet* const* const slots = channel.slots() + word.index * sync::kSlotsPerWord;
+      if (word.members == sync::kAllSlots) {
+        std::copy_n(slots, sync::kSlotsPerWord, at);  // the only word
+      } else {
+        sync::for_each_slot(word.members, [&](unsigned slot) { *at++ = slots[slot]; });
+      }
+    });
     const std::uint64_t lines = base::align_up(channel.config().context_bytes, kLine) / kLine;
     context_lines_ = std::min(kMostContextLines, lines);
   }

@@ -32,9 +32,14 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   const std::uint64_t now = lap_.last_ns();
   deadline_ = options.deadline_ns == 0 ? 0 : now + std::min(options.deadline_ns, UINT64_MAX - now);
   cut_.freeze(vm_);
-  lap(SavePhase::kCut);
-  const bool settled = cut_.await_transit(vm_, [this] { return expired(); });
-  lap(SavePhase::kTransitWait);
+  // The clock is read only where somebody is waited for: a reading costs as much as a packet.
+  bool waited = false;
+  const bool settled = cut_.await_transit(vm_, [&] {
+    if (!waited) lap(SavePhase::kCut);
+    waited = true;
+    return expired();
+  });
+  if (waited) lap(SavePhase::kTransitWait);
   if (!settled) return abandon(Status::kIoTimeout, SavePhase::kTransitWait);
   Status status = plan_.build(vm_, cut_);
   if (status == Status::kSuccess) status = check_callbacks();
@@ -258,7 +263,6 @@ Status BasicSaveSession<Atom>::run_fused() noexcept {
   if (status != Status::kSuccess) return status;
   (void)arena_.allocate(frame);
   workers_.reset_due();
-  lap(SavePhase::kPlace);
   status = pass(SavePhase::kPass);
   while (status == Status::kSuccess && must_run_again()) {
     status = place_due();

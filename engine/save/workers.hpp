@@ -194,12 +194,12 @@ class Workers {
         block = course.next();
         if (block == nullptr) return;
         note_arrival();
-        packets[turn].find(channel_of(*block), *block);
+        packets[turn].find(channel_of(*block), plan_, *block);
       }
       Block* const next = course.next_ahead();
       BlockPackets& ahead = packets[turn ^ 1];
       ahead.clear();
-      if (next != nullptr) ahead.find(channel_of(*next), *next);
+      if (next != nullptr) ahead.find(channel_of(*next), plan_, *next);
       packets[turn].prefetch_rest();
       const PassResult result = try_block(*block, packets[turn], ahead, ground);
       if (result.status != Status::kSuccess) {
@@ -292,8 +292,7 @@ class Workers {
   template <bool kSizes>
   PassResult save(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground, std::uint64_t room,
                   std::uint32_t* sizes) {
-    const Channel& channel = channel_of(block);
-    return save_block<kSizes>({.config = channel.config(),
+    return save_block<kSizes>({.config = channel_of(block).config(),
                                .block = block,
                                .packets = packets,
                                .next = next,
@@ -304,8 +303,7 @@ class Workers {
                                .chunk = memory_ + block.offset,
                                .room = room,
                                .checksum = checksum_,
-                               .may_grow = may_grow_},
-                              channel.table().is_send_word(block.word));
+                               .may_grow = may_grow_});
   }
 
   // The first failure is the one that is reported.

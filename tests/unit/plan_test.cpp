@@ -53,13 +53,52 @@ TEST(Plan, OneBlockForEachWordInUse) {
   std::uint32_t first = 0;
   for (const save::Block& block : p.plan.blocks) {
     EXPECT_EQ(block.first, first);
-    EXPECT_EQ(block.count, sync::count_slots(block.members));
+    EXPECT_EQ(block.words, 1u);
+    EXPECT_EQ(block.count, sync::count_slots(p.plan.words[block.first_word].members));
     first += block.count;
   }
   EXPECT_EQ(p.plan.streams[3].packets, 22u);
   EXPECT_EQ(p.plan.streams[3].blocks, 2u);
   EXPECT_EQ(p.plan.streams[3].first_packet, 22u);
   EXPECT_EQ(p.plan.blocks[p.plan.streams[3].first_block].ordinal, 1u);
+}
+
+// Words that hold few packets share a block, as long as it holds them all; channels do not, and what the VSP sends
+// has blocks of its own.
+TEST(Plan, SparseWordsShareABlock) {
+  TestVm vm(2, {.capacity = 21 * 8, .sends = 21 * 2});
+  std::vector<packet::Packet*> packets;
+  for (unsigned i = 0; i < 21 * 8; ++i) packets.push_back(vm[0].receive(i, 1));
+  const unsigned kept[8] = {10, 11, 1, 0, 20, 2, 19, 0};
+  for (unsigned i = 0; i < 21 * 8; ++i) {
+    if (i % 21 < kept[i / 21]) continue;
+    ASSERT_EQ(vm[0].complete(packets[i]), Status::kSuccess);
+  }
+  for (unsigned i = 0; i < 2; ++i) {
+    packet::Packet* const packet = vm[0]->allocate();
+    ASSERT_NE(packet, nullptr);
+    ASSERT_EQ(vm[0]->claim_send(*packet), packet::ClaimStatus::kClaimed);
+    vm[0]->publish_send(*packet);
+  }
+  vm[1].receive(1, 1);
+  save::Cut<base::Atomic> cut;
+  cut.prepare(vm.vm);
+  cut.freeze(vm.vm);
+  EXPECT_TRUE(cut.await_transit(vm.vm, [] { return true; }));
+  save::Plan plan;
+  plan.prepare(2, 100, 1000);
+  EXPECT_EQ(plan.build(vm.vm, cut), Status::kSuccess);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> blocks;  // words and packets
+  for (const save::Block& block : plan.blocks) blocks.emplace_back(block.words, block.count);
+  EXPECT_EQ(blocks, (decltype(blocks){{2, 21}, {2, 21}, {2, 21}, {1, 2}, {1, 1}}));
+  EXPECT_TRUE(plan.blocks[3].is_send);
+  EXPECT_EQ(plan.packets(), 10u + 11 + 1 + 20 + 2 + 19 + 2 + 1);
+  for (save::Block& block : plan.blocks) block.due = false;
+  plan.place();
+  EXPECT_TRUE(plan.valid());
+  ++plan.blocks[0].words;
+  EXPECT_FALSE(plan.valid()) << "a block has a word too many";
+  cut.thaw(vm.vm, EndMode::kResume);
 }
 
 // The blocks of each unit, in order.

@@ -322,12 +322,12 @@ class NotingExecutor final : public Executor {
   std::string calls;
 };
 
-TEST(SaveLatency, TheFloorRunsOnTheExecutorBlockByBlock) {
+TEST(SaveLatency, TheFloorRunsOnTheExecutorAsTheEngineDoes) {
   Rig rig({.channels = 3, .packets = 500, .in_order = true});
   NotingExecutor executor;
   const auto floor = make_copy_floor_at(rig, {.executor = &executor}, {});
   floor->save();
-  EXPECT_EQ(executor.calls, "wake run 27/1 ") << "8 blocks a channel, a block at a time, and 3 channels";
+  EXPECT_EQ(executor.calls, "wake run 2/1 ") << "a worker a thread";
   EXPECT_EQ(floor->difference(), "");
   executor.calls.clear();
   (void)rig.machine().save(0, {.executor = &executor, .plan = SavePlan::kExact, .serial_below = 0});
