@@ -126,8 +126,8 @@ inline bool has_grown(std::uint32_t size, std::uint32_t needed) noexcept {
 // Put together in registers: read back from memory as a whole, fields just written would be waited for.
 inline void write_lib_buf(const packet::Packet& packet, std::uint32_t record_bytes, std::uint32_t save_bytes,
                           std::uint32_t payload_bytes, std::byte* record) noexcept {
-  const std::uint8_t flags = (packet.completion_requested ? image::kLibBufCompletionRequested : 0) |
-                             (packet.queued ? image::kLibBufQueued : 0);
+  static_assert(image::kLibBufCompletionRequested == 1 && image::kLibBufQueued == 2);
+  const auto flags = static_cast<std::uint8_t>(packet.completion_requested | packet.queued << 1);
   ::new (static_cast<void*>(record)) image::LibBuf{.transaction_id = packet.transaction_id,
                                                    .sequence = packet.sequence,
                                                    .record_bytes = record_bytes,
@@ -169,8 +169,10 @@ class Zeroed {
     const std::size_t zeroes = std::min(most, static_cast<std::size_t>(limit_ - end_));
     std::memset(end_, 0, zeroes);
     end_ += zeroes;
-    const std::byte* const fetched = end_ + std::min(kStride, static_cast<std::size_t>(limit_ - end_));
-    for (const std::byte* line = end_; line < fetched; line += base::kCacheLine) base::prefetch_for_write(line);
+    const std::size_t fetched = std::min(kStride, static_cast<std::size_t>(limit_ - end_));
+    for (std::size_t at = 0; at < fetched; at += 4 * base::kCacheLine) {  // some lines too many are nobody's loss
+      for (std::size_t line = 0; line < 4; ++line) base::prefetch_for_write(end_ + at + line * base::kCacheLine);
+    }
   }
 
   std::byte* end_ = nullptr;
