@@ -171,7 +171,7 @@ class PacketTable {
   bool await_transit(std::uint32_t w, std::uint64_t frozen, SlotSet& members, GiveUp&& give_up) noexcept {
     const SlotSet filling = sync::slots_in(frozen, SlotState::kFilling);
     const SlotSet done = sync::slots_in(frozen, SlotState::kDone);
-    members = sync::slots_in(frozen, SlotState::kInUse) | sync::slots_in(frozen, SlotState::kDeferred);
+    members = sync::slots_at_rest(frozen);
     if ((filling | done) == 0) return true;
     for (unsigned round = 0;; ++round) {
       // [await] acquire: what was published or stored by the thread that was in transit.

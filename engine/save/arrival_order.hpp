@@ -29,13 +29,15 @@ class ArrivalOrder {
       if (sequences[i] < first_) [[unlikely]] {
         *old_end_++ = sequences[i];
       } else {
+        // By turns into the two words: an addition to one waits for the one before.
         const std::uint64_t at = sequences[i] - first_;
-        present(at) |= std::uint64_t{1} << (at % kNumbers);
+        words_[at / kNumbers * 2 + i % 2] |= std::uint64_t{1} << (at % kNumbers);
       }
     }
     std::sort(old_, old_end_);
     std::uint64_t before = rank_of_first + static_cast<std::size_t>(old_end_ - old_);
     for (std::uint64_t at = 0; before != rank_of_first + count; at += kNumbers) {
+      present(at) |= rank_of(at);
       rank_of(at) = before;
       before += static_cast<unsigned>(std::popcount(present(at)));
     }

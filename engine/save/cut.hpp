@@ -33,6 +33,8 @@ class Cut {
     std::size_t count = 0;
     for (const Channel* channel : vm.channels()) count += channel->table().words();
     words_.reserve(count);
+    moving_.clear();
+    moving_.reserve(count);
   }
 
   // The cut: opens the epoch and freezes. Wait-free a word.
@@ -42,7 +44,9 @@ class Cut {
       auto& table = vm.channels()[c]->table();
       for (std::uint32_t w = 0; w < table.words(); ++w) {
         const std::uint64_t frozen = table.freeze(w);
-        if (frozen != 0) words_.push_back({c, w, frozen, 0});
+        if (frozen == 0) continue;
+        if (sync::slots_in_transit(frozen) != 0) [[unlikely]] moving_.push_back(static_cast<std::uint32_t>(words_.size()));
+        words_.push_back({c, w, frozen, sync::slots_at_rest(frozen)});
       }
     }
   }
@@ -50,7 +54,8 @@ class Cut {
   // Completes the set of packets, and waits until the VSP has seen each. False: give_up() said so; thaw is still due.
   template <class GiveUp>
   bool await_transit(Vm& vm, GiveUp&& give_up) noexcept {
-    for (CutWord& word : words_) {
+    for (const std::uint32_t moving : moving_) {
+      CutWord& word = words_[moving];
       auto& table = vm.channels()[word.channel]->table();
       if (!table.await_transit(word.index, word.frozen, word.members, give_up)) return false;
     }
@@ -104,6 +109,7 @@ class Cut {
   }
 
   std::vector<CutWord> words_;
+  std::vector<std::uint32_t> moving_;  // of them, those with slots in transit
 };
 
 }  // namespace vmbsave::save

@@ -23,13 +23,14 @@ inline Status size_packet(const packet::ChannelConfig& config, packet::Packet* p
   std::uint32_t needed = 0;
   const auto status =
       static_cast<Status>(config.save_packet(config.handle, packet::to_handle(packet), sizing_pass_buffer, 0, &needed));
-  if (status == Status::kPending) return Status::kInvalidDeviceRequest;  // the callback is synchronous
-  size = kStateless;
-  if (succeeded(status)) return Status::kSuccess;
-  if (needed == 0) return status;
-  if (needed > image::kMaxStateBytes) return Status::kInvalidBufferSize;
+  if (succeeded(status)) {
+    size = kStateless;
+    return status == Status::kPending ? Status::kInvalidDeviceRequest : Status::kSuccess;  // it is synchronous
+  }
   size = needed;
-  return Status::kSuccess;
+  if (needed - 1 < image::kMaxStateBytes) [[likely]]
+    return Status::kSuccess;
+  return needed == 0 ? status : Status::kInvalidBufferSize;
 }
 
 // Bytes of a packet's own that travel in its LibBuf: what is not in the ring yet. Packets of the guest are not looked
@@ -105,13 +106,12 @@ inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* pa
   const auto status =
       static_cast<Status>(config.save_packet(config.handle, packet::to_handle(packet), buffer, size, &needed));
 #endif
-  used = std::min(needed, size);  // not written, or a claim that the buffer cannot bear out: all of it
   if (status != Status::kSuccess) [[unlikely]] {
     used = needed;
     if (status == Status::kPending) return Status::kInvalidDeviceRequest;
     if (!succeeded(status)) return status;
-    used = std::min(needed, size);
   }
+  used = std::min(needed, size);  // not written, or a claim that the buffer cannot bear out: all of it
   if (used != size) [[unlikely]]
     std::memset(buffer + used, 0, size - used);  // of what the VSP did not use, nothing stays
   zero_padding(buffer + size, chunk_end);        // if the VSP has written behind its buffer
@@ -149,22 +149,14 @@ class Zeroed {
     limit_ = limit;
   }
 
-  // Up to `record_end`, at least.
-  void cover(const std::byte* record_end) noexcept {
-    if (record_end > end_) [[unlikely]]
-      extend(static_cast<std::size_t>(record_end - end_));
+  bool covers(const std::byte* record, std::uint64_t bytes) const noexcept {
+    return bytes <= static_cast<std::uint64_t>(end_ - record);
   }
 
-  // A chunk ends there, and the next one may begin.
-  void leave(const std::byte* chunk_end) noexcept { left_ = chunk_end; }
-  void forget() noexcept { left_ = nullptr; }
-  bool was_left_at(const std::byte* chunk) const noexcept { return chunk == left_; }
-
- private:
-  static constexpr std::size_t kStride = 2048;
-
-  void extend(std::size_t bytes) noexcept {
+  // Up to `record_end`, at least, which is no farther than the limit.
+  void extend(const std::byte* record_end) noexcept {
     static_assert(image::kChunkAlignment == base::kCacheLine && sizeof(image::ChunkHeader) == base::kCacheLine);
+    const auto bytes = static_cast<std::size_t>(record_end - end_);
     const std::size_t most = std::max<std::size_t>(base::align_up(bytes, base::kCacheLine), kStride);
     const std::size_t zeroes = std::min(most, static_cast<std::size_t>(limit_ - end_));
     std::memset(end_, 0, zeroes);
@@ -174,6 +166,14 @@ class Zeroed {
       for (std::size_t line = 0; line < 4; ++line) base::prefetch_for_write(end_ + at + line * base::kCacheLine);
     }
   }
+
+  // A chunk ends there, and the next one may begin.
+  void leave(const std::byte* chunk_end) noexcept { left_ = chunk_end; }
+  void forget() noexcept { left_ = nullptr; }
+  bool was_left_at(const std::byte* chunk) const noexcept { return chunk == left_; }
+
+ private:
+  static constexpr std::size_t kStride = 2048;
 
   std::byte* end_ = nullptr;
   std::byte* limit_ = nullptr;
@@ -237,14 +237,16 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
     const std::uint32_t payload = payload_bytes(kSends, *packet);
     const std::uint32_t room = room_for(*size);
     const auto record_bytes = static_cast<std::uint32_t>(image::record_bytes(payload, room));
-    if (kSizes && record_bytes > static_cast<std::size_t>(end - record)) [[unlikely]] {
-      save.block.body_bytes += record_bytes;
-      result.ran_out = true;
-      result.sized = static_cast<std::uint32_t>(size - save.sizes) + 1;
-      break;
+    if (!zeroed.covers(record, record_bytes)) [[unlikely]] {
+      if (kSizes && record_bytes > static_cast<std::size_t>(end - record)) {
+        save.block.body_bytes += record_bytes;
+        result.ran_out = true;
+        result.sized = static_cast<std::uint32_t>(size - save.sizes) + 1;
+        break;
+      }
+      zeroed.extend(record + record_bytes);
     }
     std::uint32_t used = 0;
-    zeroed.cover(record + record_bytes);
     if (room != 0) [[likely]] {
       const Status status = fill_state(save.config, packet, record + image::save_buf_offset(payload), room, end, used);
       if (status != Status::kSuccess) [[unlikely]] {

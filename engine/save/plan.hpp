@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/prefetch.hpp"
 #include "image/format.hpp"
 #include "save/cut.hpp"
 
@@ -49,6 +50,9 @@ struct Unit {
 
 // Most blocks of a unit of channels with concurrent callbacks: up to 336 packets.
 inline constexpr std::uint32_t kBlocksAtOnce = 16;
+
+// Blocks are written by the saver, and were last by the workers.
+inline constexpr std::size_t kBlocksAhead = 8;
 
 // How a pass went on one block: why it stopped, and at which packet; or that states have grown since they were sized.
 struct PassResult {
@@ -114,6 +118,7 @@ struct Plan {
         }
         add_unit(stream, channel.config().concurrent_callbacks);
         ++stream.blocks;
+        base::prefetch_for_write(blocks.data() + blocks.size() + kBlocksAhead);
         blocks.push_back({w, 1, word.channel, stream.blocks, packets, count});
         blocks.back().is_send = is_send;
       }

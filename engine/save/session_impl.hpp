@@ -39,14 +39,14 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
     waited = true;
     return expired();
   });
-  if (waited) lap(SavePhase::kTransitWait);
+  lap(waited ? SavePhase::kTransitWait : SavePhase::kCut);
   if (!settled) return abandon(Status::kIoTimeout, SavePhase::kTransitWait);
   Status status = plan_.build(vm_, cut_);
   if (status == Status::kSuccess) status = check_callbacks();
   if (status != Status::kSuccess) return abandon(status, SavePhase::kCut);
   last_packets_ = report_.packets = plan_.packets();
   choose();
-  lap(SavePhase::kCut);
+  lap(SavePhase::kPlace);
   state_ = State::kBegun;
   return Status::kSuccess;
 }

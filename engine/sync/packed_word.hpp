@@ -37,6 +37,11 @@ constexpr SlotSet slots_in(std::uint64_t word, SlotState state) noexcept {
   return ~(other | (other >> 1) | (other >> 2)) & kAllSlots;
 }
 
+// Of a word that was just frozen: slots that a thread is filling or delivering, and those that are in use and stay so.
+// By the bits of the states, because every word of a save is looked at.
+constexpr SlotSet slots_in_transit(std::uint64_t word) noexcept { return word & kAllSlots; }
+constexpr SlotSet slots_at_rest(std::uint64_t word) noexcept { return (word >> 1 | word >> 2) & ~word & kAllSlots; }
+
 // The slots 0 .. count-1, for the last word of a table.
 constexpr SlotSet first_slots(unsigned count) noexcept {
   return count >= kSlotsPerWord ? kAllSlots : kAllSlots & (slot_unit(count) - 1);
@@ -53,6 +58,12 @@ constexpr void for_each_slot(SlotSet set, Visit&& visit) {
   for (; set != 0; set &= set - 1) visit(first_slot(set));
 }
 
+constexpr bool moves(SlotState state) noexcept { return slots_in_transit(static_cast<std::uint64_t>(state)) != 0; }
+constexpr bool rests(SlotState state) noexcept { return slots_at_rest(static_cast<std::uint64_t>(state)) != 0; }
+static_assert(moves(SlotState::kFilling) && moves(SlotState::kDone) && !moves(SlotState::kFree) &&
+              !moves(SlotState::kInUse) && !moves(SlotState::kDeferred));
+static_assert(rests(SlotState::kInUse) && rests(SlotState::kDeferred) && !rests(SlotState::kFree) &&
+              !rests(SlotState::kFilling) && !rests(SlotState::kDone));
 static_assert(count_slots(kAllSlots) == kSlotsPerWord);
 static_assert((kAllSlots * 7 & kFrozenBit) == 0, "the frozen bit is outside every slot");
 

@@ -93,8 +93,8 @@ TEST(Plan, SparseWordsShareABlock) {
   EXPECT_EQ(blocks, (decltype(blocks){{2, 21}, {2, 21}, {2, 21}, {1, 2}, {1, 1}}));
   EXPECT_TRUE(plan.blocks[3].is_send);
   EXPECT_EQ(plan.packets(), 10u + 11 + 1 + 20 + 2 + 19 + 2 + 1);
-  for (save::Block& block : plan.blocks) block.due = false;
   plan.place();
+  for (save::Block& block : plan.blocks) block.due = false;
   EXPECT_TRUE(plan.valid());
   ++plan.blocks[0].words;
   EXPECT_FALSE(plan.valid()) << "a block has a word too many";

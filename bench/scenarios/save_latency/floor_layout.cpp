@@ -21,6 +21,17 @@ std::vector<std::uint32_t> by_slot(std::span<const VMBPACKET> packets) {
   return order;
 }
 
+// Behind the last packet in `order` that is in one word with the one at `first`.
+std::size_t end_of_word(std::span<const VMBPACKET> packets, const std::vector<std::uint32_t>& order,
+                        std::size_t first) {
+  const auto word = [&](std::size_t at) {
+    return packet::from_handle(packets[order[at]])->slot / sync::kSlotsPerWord;
+  };
+  std::size_t end = first + 1;
+  while (end < order.size() && word(end) == word(first)) ++end;
+  return end;
+}
+
 }  // namespace
 
 FloorLayout::FloorLayout(Rig& rig) {
@@ -47,22 +58,23 @@ std::vector<image::DirectoryEntry> FloorLayout::add_blocks(Rig& rig, std::uint32
   const auto packets = rig.packets(channel);
   const auto requests = rig.requests(channel);
   std::vector<image::DirectoryEntry> directory(packets.size());
+  const std::vector<std::uint32_t> order = by_slot(packets);
   std::uint32_t ordinal = 0;
-  std::uint32_t last_word = 0;
-  for (const std::uint32_t i : by_slot(packets)) {
-    packet::Packet* const packet = packet::from_handle(packets[i]);
-    const std::uint32_t word = packet->slot / sync::kSlotsPerWord;
-    if (ordinal == 0 || word != last_word) {
+  for (std::size_t at = 0; at < order.size();) {
+    const std::size_t end = end_of_word(packets, order, at);
+    if (ordinal == 0 || blocks.back().label.count + (end - at) > sync::kSlotsPerWord) {
       if (ordinal != 0) image_bytes += image::chunk_bytes(blocks.back().body_bytes);
       const image::ChunkLabel label{.channel = channel, .ordinal = ++ordinal};
       blocks.push_back({image_bytes, 0, static_cast<std::uint32_t>(sources.size()), label});
-      last_word = word;
     }
-    Block& block = blocks.back();
-    directory[i] = {ordinal, static_cast<std::uint32_t>(sizeof(image::ChunkHeader) + block.body_bytes)};
-    block.body_bytes += image::record_bytes(0, requests[i].bytes);
-    ++block.label.count;
-    sources.push_back({packet, requests[i].bytes});
+    for (; at < end; ++at) {
+      const std::uint32_t i = order[at];
+      Block& block = blocks.back();
+      directory[i] = {ordinal, static_cast<std::uint32_t>(sizeof(image::ChunkHeader) + block.body_bytes)};
+      block.body_bytes += image::record_bytes(0, requests[i].bytes);
+      ++block.label.count;
+      sources.push_back({packet::from_handle(packets[i]), requests[i].bytes});
+    }
   }
   if (ordinal != 0) image_bytes += image::chunk_bytes(blocks.back().body_bytes);
   return directory;
