@@ -162,8 +162,9 @@ class Zeroed {
     std::memset(end_, 0, zeroes);
     end_ += zeroes;
     const std::size_t fetched = std::min(kStride, static_cast<std::size_t>(limit_ - end_));
-    for (std::size_t at = 0; at < fetched; at += 4 * base::kCacheLine) {  // some lines too many are nobody's loss
-      for (std::size_t line = 0; line < 4; ++line) base::prefetch_for_write(end_ + at + line * base::kCacheLine);
+    constexpr std::size_t kAtOnce = 4;  // some lines too few are no loss
+    for (std::size_t at = 0; at + kAtOnce * base::kCacheLine <= fetched; at += kAtOnce * base::kCacheLine) {
+      for (std::size_t line = 0; line < kAtOnce; ++line) base::prefetch_for_write(end_ + at + line * base::kCacheLine);
     }
   }
 

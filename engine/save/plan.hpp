@@ -118,7 +118,7 @@ struct Plan {
         }
         add_unit(stream, channel.config().concurrent_callbacks);
         ++stream.blocks;
-        base::prefetch_for_write(blocks.data() + blocks.size() + kBlocksAhead);
+        base::prefetch_for_write(blocks.data() + std::min(blocks.size() + kBlocksAhead, blocks.capacity()));
         blocks.push_back({w, 1, word.channel, stream.blocks, packets, count});
         blocks.back().is_send = is_send;
       }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -92,6 +93,8 @@ class TestChannel {
                               std::uint32_t* needed) {
     auto& self = *reinterpret_cast<TestChannel*>(handle);
     const PacketState& state = state_of(packet::from_handle(packet));
+    const auto* const first = static_cast<const std::uint8_t*>(buf);
+    EXPECT_TRUE(std::all_of(first, first + size, [](std::uint8_t byte) { return byte == 0; })) << "of " << state.id;
     if (self.save_hook) {
       const std::int32_t status = self.save_hook(state.id, buf, size, needed);
       if (status != kPassOn) return status;

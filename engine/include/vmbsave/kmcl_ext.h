@@ -213,7 +213,7 @@ typedef struct VMBS_SAVE_STATISTICS {
   UINT64 CutNs;                /**< the cut: freezing what is in use */
   UINT64 TransitWaitNs;        /**< waiting for threads that were receiving or delivering a packet at the cut */
   UINT64 SizeNs;               /**< first calls of SavePacket, in the exact plan */
-  UINT64 PlaceNs;              /**< giving each chunk its place */
+  UINT64 PlaceNs;              /**< putting the packets together to blocks, and giving each chunk its place */
   UINT64 SaveNs;               /**< second calls of SavePacket, in the exact plan; in the fused one, of what found no room at first */
   UINT64 PassNs;               /**< both calls, in the fused plan */
   UINT64 SealNs;               /**< what is left to be written when all packets are saved */

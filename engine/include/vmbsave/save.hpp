@@ -65,7 +65,7 @@ enum class SavePhase : std::uint8_t {
   kCut,          ///< freezing what is in use
   kTransitWait,  ///< waiting for threads that were receiving or delivering a packet at the cut
   kSize,         ///< first calls of SavePacket: the exact plan
-  kPlace,        ///< giving each chunk its place
+  kPlace,        ///< putting the packets together to blocks, and giving each chunk its place
   kSave,         ///< second calls of SavePacket: the exact plan, and what the fused plan found no room for at first
   kPass,         ///< both calls, block by block: the fused plan
   kSeal,         ///< chunks of empty channels and of the image; the workers seal the other channels
