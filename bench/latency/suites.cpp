@@ -33,7 +33,7 @@ void add_all(Rows& rows, const Point& point, unsigned many, unsigned saves) {
   }
   for (const unsigned threads : {1u, many}) add({.plan = kExact, .threads = threads});
   for (const unsigned threads : {1u, many}) add({.plan = kFused, .threads = threads});
-  add({.plan = kFused, .threads = many, .checksum = true});
+  for (const unsigned threads : {1u, many}) add({.plan = kFused, .threads = threads, .checksum = true});
   for (const unsigned threads : {1u, many}) add({.kind = Kind::kCFace, .threads = threads});
   add({.kind = Kind::kDocumentedSequential, .cold = true});
   add({.kind = Kind::kCopyFloor, .threads = many, .cold = true});
@@ -78,6 +78,7 @@ void add_peers(Rows& rows, const Point& point, unsigned many, unsigned saves) {
 void add_c_face(Rows& rows, unsigned threads) {
   constexpr auto kC = Kind::kCFace;
   rows.push_back({.kind = kC, .plan = kExact, .threads = threads, .saves = kSaves});
+  rows.push_back({.kind = kC, .threads = threads, .checksum = true, .saves = kSaves});
   rows.push_back({.kind = kC, .threads = threads, .cold = true, .saves = kSaves});
   for (const bool concurrent : {true, false}) {
     const Point skewed{.skew_percent = 90, .concurrent_callbacks = concurrent};
@@ -135,6 +136,8 @@ void add_factors(Rows& rows, unsigned many, unsigned cpus, std::uint64_t memory_
     add_factor(rows, {.packets = packets}, many);
   }
   for (const std::uint32_t packets : {64u, 1024u}) add_peers(rows, {.packets = packets}, many, kSavesForAMedian);
+  add_peers(rows, with_states_of(4096, memory_bytes), many, kSavesForAMedian);
+  add_peers(rows, mixed_point({}, Mix::kOpenCas), many, kSavesForAMedian);
   add_states(rows, many, memory_bytes);
   add_callbacks(rows, many);
   add_c_face(rows, many);
@@ -145,6 +148,7 @@ void add_factors(Rows& rows, unsigned many, unsigned cpus, std::uint64_t memory_
   for (const unsigned threads : {1u, many}) {
     rows.push_back({.plan = kFused, .threads = threads, .small_pages = true, .saves = kSaves});
   }
+  if (cpus >= 3) add_both_plans(rows, {}, 3, kSaves);  // with 4 CPUs, a law needs it
   for (unsigned threads = 4; threads <= cpus; threads *= 2) add_both_plans(rows, {}, threads, kSaves);
   add_both_plans(rows, {}, cpus, kSaves);
 }
@@ -173,10 +177,12 @@ void add_bar(Rows& rows, unsigned many) {
   rows.push_back({.point = kSmall, .threads = many, .saves = kSavesARepetition});
   constexpr unsigned kSavesOfAPeer = 8;
   add_peers(rows, {}, many, kSavesOfAPeer);
+  for (const std::uint32_t packets : {64u, 1024u}) add_peers(rows, {.packets = packets}, many, kSavesARepetition);
+  constexpr unsigned kShortSaves = 200;
   for (const std::uint32_t packets : {1024u, 2048u, 4096u, 8192u}) {
-    rows.push_back({.plan = kFused, .point = {.packets = packets}, .saves = kSavesARepetition});
+    rows.push_back({.plan = kFused, .point = {.packets = packets}, .saves = kShortSaves});
   }
-  constexpr unsigned kLargeSaves = 4;
+  constexpr unsigned kLargeSaves = 6;
   for (const std::uint32_t packets : {131'072u, 262'144u, 524'288u, 1'048'576u}) {
     rows.push_back({.plan = kFused, .point = {.packets = packets}, .saves = kLargeSaves});
   }

@@ -160,6 +160,14 @@ class Bar {
     lines_.push_back(std::move(line));
   }
 
+  // Nothing at the middle point.
+  static std::string point_suffix(const Json& row) {
+    const bench::Point middle;
+    if (row.at("point") == bench::point_name(middle)) return "";
+    if (row.at("packets") != middle.packets) return fmt::format(", {} packets", row.at("packets").get<unsigned>());
+    return ", " + row.at("point").get<std::string>();
+  }
+
   // A peer that is as fast as the engine is not beaten.
   void add_peers() {
     bool found = false;
@@ -167,8 +175,9 @@ class Bar {
       if (!row.contains("ratio_to_engine") || row.at("ratio_to_engine").is_null()) continue;
       found = true;
       lines_.push_back(
-          {.name = fmt::format("{}, {} thread{}: times engine", row.at("implementation").get<std::string>(),
-                               row.at("threads").get<unsigned>(), row.at("threads") == 1 ? "" : "s"),
+          {.name = fmt::format("{}, {} thread{}{}: times engine", row.at("implementation").get<std::string>(),
+                               row.at("threads").get<unsigned>(), row.at("threads") == 1 ? "" : "s",
+                               point_suffix(row)),
            .value = median_of(row.at("ratio_to_engine")),
            .least = 1});
     }

@@ -28,7 +28,7 @@ Json cut_share(const RowSamples& samples) {
   for (std::size_t i = 0; i < cut.size(); ++i) {
     shares.push_back(static_cast<double>(cut[i]) / static_cast<double>(std::max<std::uint64_t>(samples.save_ns[i], 1)));
   }
-  return median_json(shares);
+  return median_json(shares, samples.repetitions);
 }
 
 std::size_t zeroes(const std::vector<std::uint64_t>& counts) {
@@ -87,9 +87,12 @@ Json row_json(const BenchRow& row) {
   json["hiccup_windows"] = samples.hiccup_ns.size();
   json["hiccup_ns"] = percentiles_json(samples.hiccup_ns);
   json["ns_per_packet"] = ns_per_packet(row);
-  json["ratio_to_floor"] = median_json(samples.ratio_to_floor);
-  json["ratio_to_engine"] = samples.ratio_to_engine.empty() ? Json(nullptr) : median_json(samples.ratio_to_engine);
-  json["times_faster_than_documented_sequential"] = median_json(samples.times_faster_than_documented_sequential);
+  json["ratio_to_floor"] = median_json(samples.ratio_to_floor, samples.repetitions);
+  json["ratio_to_engine"] = samples.ratio_to_engine.empty()
+                                ? Json(nullptr)
+                                : median_json(samples.ratio_to_engine, samples.repetitions);
+  json["times_faster_than_documented_sequential"] =
+      median_json(samples.times_faster_than_documented_sequential, samples.repetitions);
   json["saves_without_page_faults"] = zeroes(samples.page_faults);
   json["counted_saves"] = samples.allocator_calls.size();
   json["counted_saves_without_allocator_calls"] = zeroes(samples.allocator_calls);

@@ -21,8 +21,8 @@ inline nlohmann::ordered_json percentiles_json(const std::vector<std::uint64_t>&
   return {{"min", or_null(p.min)}, {"p50", or_null(p.p50)}, {"p99", or_null(p.p99)}, {"max", or_null(p.max)}};
 }
 
-inline nlohmann::ordered_json median_json(const std::vector<double>& samples) {
-  const Median m = median(samples);
+inline nlohmann::ordered_json median_json(const std::vector<double>& samples, std::size_t repetitions = 1) {
+  const Median m = median(samples, repetitions);
   return {{"p50", or_null(m.p50)}, {"low", or_null(m.low)}, {"high", or_null(m.high)}};
 }
 

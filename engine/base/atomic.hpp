@@ -32,6 +32,11 @@ class Atomic {
     return value_.compare_exchange_strong(expected, desired, std::memory_order_acquire, std::memory_order_relaxed);
   }
 
+  // Success: release. Failure: relaxed.
+  bool compare_exchange_release(T& expected, T desired) noexcept {
+    return value_.compare_exchange_strong(expected, desired, std::memory_order_release, std::memory_order_relaxed);
+  }
+
   // Relaxed either way.
   bool compare_exchange_relaxed(T& expected, T desired) noexcept {
     return value_.compare_exchange_strong(expected, desired, std::memory_order_relaxed, std::memory_order_relaxed);

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/bytes.hpp"
+#include "base/check.hpp"
 
 namespace vmbsave::exec {
 
@@ -23,8 +24,11 @@ class Lanes {
     room_ = threads;
   }
 
-  // Items from 0 on, for as many threads as there is room for. By one thread, before the others come.
+  unsigned room() const noexcept { return room_; }
+
+  // Items from 0 on, for 1 to room() threads. By one thread, before the others come.
   void deal(std::size_t items, unsigned threads) noexcept {
+    VMBSAVE_ASSERT(threads != 0 && threads <= room_);
     count_ = threads;
     for (unsigned i = 0; i < count_; ++i) {
       lanes_[i].next.store_relaxed(items * i / count_);
@@ -48,7 +52,17 @@ class Lanes {
     return kNone;
   }
 
-  // Likewise of this lane only: for a thread that is still busy, while others may be idle.
+  // Likewise the next one of this lane, if may_claim(it), and kNone if another thread is at it: for a thread that is
+  // still busy, while others may be idle.
+  template <class MayClaim>
+  std::size_t claim_ahead(unsigned lane, MayClaim&& may_claim) noexcept {
+    Lane& from = lanes_[lane];
+    std::size_t item = from.next.load_relaxed();
+    if (item >= from.end || !may_claim(item)) return kNone;
+    return from.next.compare_exchange_relaxed(item, item + 1) ? item : kNone;
+  }
+
+ private:
   std::size_t claim_here(unsigned lane) noexcept {
     Lane& from = lanes_[lane];
     if (from.next.load_relaxed() >= from.end) return kNone;
@@ -57,7 +71,6 @@ class Lanes {
     return item < from.end ? item : kNone;
   }
 
- private:
   struct alignas(base::kCacheLine) Lane {
     Atom<std::size_t> next{};
     std::size_t end = 0;

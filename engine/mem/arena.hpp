@@ -46,14 +46,15 @@ class Arena {
       // Before the counter moves: with an addition that is taken back, a block allocated between the two would lie
       // where the next one goes.
       if (rounded < bytes || rounded > ready_ - offset) return kNoRoom;
-      // relaxed: only the counter is shared; the executor's join publishes what is written into the block.
-    } while (!used_.compare_exchange_relaxed(offset, offset + rounded));
+      // [room] acquire: what whoever gave the block back has written into it is over.
+    } while (!used_.compare_exchange_acquire(offset, offset + rounded));
     return offset;
   }
 
   // Gives back the block's last `bytes`, of whole lines; false if another block was allocated behind it.
   bool give_back(std::uint64_t end, std::uint64_t bytes) noexcept {
-    return used_.compare_exchange_relaxed(end, end - bytes);
+    // [room] release: what was written there, for [room] of allocate().
+    return used_.compare_exchange_release(end, end - bytes);
   }
 
   std::byte* data() const noexcept { return mapping_.data(); }
@@ -132,7 +133,7 @@ class Stretch {
   bool take() noexcept {
     const std::uint64_t offset = bytes_ == 0 ? Arena<Atom>::kNoRoom : arena_.allocate(bytes_);
     if (offset == Arena<Atom>::kNoRoom) {
-      bytes_ = 0;
+      bytes_ = 0;  // for good: what others may still give back is taken block by block
       return false;
     }
     if (offset != end_) {

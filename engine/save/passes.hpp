@@ -1,5 +1,6 @@
-// passes.hpp: the two calls of SavePacket for the packets of a block. Each function touches its own block only, so that
-// any number of threads may work on different ones. Nothing here allocates.
+// passes.hpp: the two calls of SavePacket for the packets of a block. Each function touches its own block and its
+// worker's room only, so that any number of threads may work on different ones. Nothing here allocates, but for the
+// guarded buffers of level 2.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <new>
 #include <vector>
 
+#include "base/check.hpp"
 #include "base/prefetch.hpp"
 #include "image/chunk_writer.hpp"
 #include "packet/channel.hpp"
@@ -47,7 +49,7 @@ template <class Channel>
 PassResult size_block(const Channel& channel, Block& block, const BlockPackets& packets, std::uint32_t sized,
                       std::uint32_t* sizes) {
   PassResult result;
-  std::uint64_t bytes = block.body_bytes;
+  std::uint64_t bytes = sized == 0 ? 0 : block.body_bytes;
   std::uint32_t* size = sizes + sized;
   for (packet::Packet* const* packet = packets.begin() + sized; packet != packets.end(); ++packet) {
     result.status = size_packet(channel.config(), *packet, *size);
@@ -86,8 +88,8 @@ inline Status save_guarded(const packet::ChannelConfig& config, packet::Packet* 
 // Zeroes the 16 bytes behind a state, of which the record's padding is the first part: what comes behind them is not
 // written yet. Without a look at how many they are, and without reading what the VSP has just written: a load that
 // spans several of its stores waits for them all.
-inline void zero_padding(std::byte* behind, const std::byte* chunk_end) noexcept {
-  const auto left = static_cast<std::size_t>(chunk_end - behind);
+inline void zero_padding(std::byte* behind, const std::byte* room_end) noexcept {
+  const auto left = static_cast<std::size_t>(room_end - behind);
   if (left >= image::kRecordAlignment) [[likely]] {
     std::memset(behind, 0, image::kRecordAlignment);
   } else {
@@ -95,10 +97,11 @@ inline void zero_padding(std::byte* behind, const std::byte* chunk_end) noexcept
   }
 }
 
-// Second call into `buffer`, which is zeroed and has room for `size` bytes, and ends before `chunk_end`. `used`: what
+// Second call into `buffer`, which is zeroed and has room for `size` bytes, and ends before `room_end`: all up to there is
+// the worker's, and not written yet. `used`: what
 // the VSP has written of them, or, if it fails, what it says that it needs.
 inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* packet, std::byte* buffer,
-                         std::uint32_t size, const std::byte* chunk_end, std::uint32_t& used) {
+                         std::uint32_t size, const std::byte* room_end, std::uint32_t& used) {
   std::uint32_t needed = kUnwritten;
 #if VMBSAVE_CHECK >= 2
   const Status status = save_guarded(config, packet, buffer, size, needed);
@@ -114,7 +117,7 @@ inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* pa
   used = std::min(needed, size);  // not written, or a claim that the buffer cannot bear out: all of it
   if (used != size) [[unlikely]]
     std::memset(buffer + used, 0, size - used);  // of what the VSP did not use, nothing stays
-  zero_padding(buffer + size, chunk_end);        // if the VSP has written behind its buffer
+  zero_padding(buffer + size, room_end);         // if the VSP has written behind its buffer
   return Status::kSuccess;
 }
 
@@ -140,7 +143,7 @@ inline void write_lib_buf(const packet::Packet& packet, std::uint32_t record_byt
 
 // How far the memory behind a worker's last record is zeroed. In strides of several records, which cost a call of memset
 // and are there when it is made: a loop over the lines of each record ends after another number of rounds each time,
-// which the processor guesses wrong.
+// which the processor guesses wrong. Between two chunks, what lies between left_ and end_ is zero and the worker's.
 class Zeroed {
  public:
   // Lines from `line` on are written next, until `limit`; `behind_chunk`: what was left() before lies right in front.
@@ -156,6 +159,7 @@ class Zeroed {
   // Up to `record_end`, at least, which is no farther than the limit.
   void extend(const std::byte* record_end) noexcept {
     static_assert(image::kChunkAlignment == base::kCacheLine && sizeof(image::ChunkHeader) == base::kCacheLine);
+    VMBSAVE_ASSERT(end_ <= record_end && record_end <= limit_);
     const auto bytes = static_cast<std::size_t>(record_end - end_);
     const std::size_t most = std::max<std::size_t>(base::align_up(bytes, base::kCacheLine), kStride);
     const std::size_t zeroes = std::min(most, static_cast<std::size_t>(limit_ - end_));

@@ -71,7 +71,7 @@ struct Plan {
   std::vector<Block> blocks;
   std::vector<Stream> streams;  // by channel number
   std::vector<Unit> units;
-  std::vector<std::uint32_t> sizes;
+  std::vector<std::uint32_t> sizes;  // of the fused plan: only of blocks that are still due after the pass
   std::vector<std::uint64_t> sequences;
   std::vector<std::uint32_t> offsets;        // of the record in its chunk
   std::vector<std::uint64_t> order_scratch;  // two for each packet

@@ -43,7 +43,7 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   if (!settled) return abandon(Status::kIoTimeout, SavePhase::kTransitWait);
   Status status = plan_.build(vm_, cut_);
   if (status == Status::kSuccess) status = check_callbacks();
-  if (status != Status::kSuccess) return abandon(status, SavePhase::kCut);
+  if (status != Status::kSuccess) return abandon(status, SavePhase::kPlace);
   last_packets_ = report_.packets = plan_.packets();
   choose();
   lap(SavePhase::kPlace);
@@ -252,8 +252,8 @@ Status BasicSaveSession<Atom>::run_exact() noexcept {
   return Status::kSuccess;
 }
 
-// What the arena has no room for, as in a first save, is sized in the pass and saved in a second one, when there is
-// room.
+// What the arena has no room for, as in a first save, is only sized in the pass, and saved in a second one when there
+// is room.
 template <template <class> class Atom>
 Status BasicSaveSession<Atom>::run_fused() noexcept {
   phase_ = SavePhase::kPlace;

@@ -46,7 +46,7 @@ class Workers {
   // A save begins. executor: nullptr for this thread alone. deadline and now: on the clock of now_ns; deadline 0: none.
   void start(const SaveOptions& options, Executor* executor, std::uint64_t deadline, std::uint64_t now) noexcept {
     executor_ = executor;
-    threads_ = executor == nullptr ? 1 : executor->concurrency();
+    threads_ = executor == nullptr ? 1 : std::min(executor->concurrency(), lanes_.room());
     in_budget_ = options.memory_budget != 0;
     checksum_ = options.checksum;
     deadline_ = deadline;
@@ -75,6 +75,7 @@ class Workers {
     const auto workers = static_cast<unsigned>(std::min<std::size_t>(threads_, plan_.units.size()));
     if (workers == 0) return;
     lanes_.deal(plan_.units.size(), workers);
+    dealer_ = std::this_thread::get_id();
     if (executor_ == nullptr) return work();
     executor_->for_each(
         workers, 1,
@@ -126,11 +127,11 @@ class Workers {
     }
 
     // The same while there is still one in work, so that the packets of the one behind it come into the cache. nullptr
-    // also where to claim a unit so early could keep it from a thread that is idle.
+    // also where only a unit is left that another thread should begin: it may be a whole channel.
     Block* next_ahead() noexcept {
       if (Block* const block = next_of_unit()) return block;
-      if (!concurrent_ || !take(workers_.lanes_.claim_here(lane_))) return nullptr;
-      return next_of_unit();
+      const auto is_small = [this](std::size_t unit) { return workers_.plan_.units[unit].concurrent; };
+      return take(workers_.lanes_.claim_ahead(lane_, is_small)) ? next_of_unit() : nullptr;
     }
 
    private:
@@ -144,10 +145,8 @@ class Workers {
 
     bool take(std::size_t unit) noexcept {
       if (unit == exec::Lanes<Atom>::kNone) return false;
-      const Unit& taken = workers_.plan_.units[unit];
-      at_ = taken.first_block;
-      end_ = taken.last_block;
-      concurrent_ = taken.concurrent;
+      at_ = workers_.plan_.units[unit].first_block;
+      end_ = workers_.plan_.units[unit].last_block;
       return true;
     }
 
@@ -155,7 +154,6 @@ class Workers {
     unsigned lane_;
     std::uint32_t at_ = 0;
     std::uint32_t end_ = 0;
-    bool concurrent_ = false;
   };
 
   // What a worker has of the arena.
@@ -168,20 +166,20 @@ class Workers {
   void work() noexcept {
     const InsideCallbacks inside(session_);
     Ground ground{make_stretch(), {}};
-    Course course(*this, lanes_.enter(std::this_thread::get_id() == saver_));
+    Course course(*this, lanes_.enter(std::this_thread::get_id() == dealer_));
     run_blocks(course, ground);
     if (const std::uint64_t unused = ground.stretch.close(); unused != 0) lost_bytes_.fetch_add_relaxed(unused);
   }
 
   // What a worker takes of the arena at a time. One alone takes all, and gives back what it does not need. What several
-  // leave unused at the end is a sixteenth of it at most. A block at a time within a memory budget, which is for the
-  // image.
+  // leave unused is a sixteenth of it at most at the end, and a 32nd behind the last blocks of stretches: together less
+  // than what Arena::ensure has in reserve. A block at a time within a memory budget, which is for the image.
   mem::Stretch<Atom> make_stretch() const noexcept {
     if (in_budget_) return {arena_, 0, 0};
     if (threads_ == 1) return {arena_, arena_.ready() - arena_.used(), UINT64_MAX};
-    constexpr std::uint64_t kMost = 256u << 10;
+    constexpr std::uint64_t kMost = 512u << 10;
     const std::uint64_t bytes = std::min(kMost, arena_.ready() / (std::uint64_t{16} * threads_));
-    return {arena_, bytes, bytes / 8};
+    return {arena_, bytes, bytes / 32};
   }
 
   void run_blocks(Course& course, Ground& ground) noexcept {
@@ -271,7 +269,7 @@ class Workers {
     }
     const std::uint64_t place = ground.stretch.allocate(image::chunk_bytes(block.body_bytes));
     if (place == mem::Arena<Atom>::kNoRoom) {
-      ground.stretch.keep(offset, block.saved_bytes);
+      if (block.saved != 0) ground.stretch.keep(offset, block.saved_bytes);
       unplaced_.fetch_add_relaxed(1);
       return sized;
     }
@@ -336,7 +334,8 @@ class Workers {
   std::uint64_t deadline_ = 0;
   std::uint64_t started_ns_ = 0;
   std::byte* memory_ = nullptr;
-  std::thread::id saver_;  // the thread that called start
+  std::thread::id saver_;   // the thread that called start
+  std::thread::id dealer_;  // the one that called pass: an executor may run it on another
   SaveFailure failure_;
   exec::Lanes<Atom> lanes_;                                  // of units
   alignas(base::kCacheLine) Atom<std::uint32_t> failed_{};   // not 0: the others start no further block

@@ -4,7 +4,9 @@
 #include <xxhash.h>
 
 #include <cstring>
+#include <vector>
 
+#include "image/checksum.hpp"
 #include "unit/vsp_fixture.hpp"
 
 namespace vmbsave::test {
@@ -61,6 +63,15 @@ TEST(Format, ChunksFollowEachOther) {
     const std::uint64_t seed = XXH3_64bits(image.data() + c.offset, 56);
     EXPECT_EQ(image.u64(c.offset + 56),
               XXH3_64bits_withSeed(image.data() + c.offset + 64, c.next - c.offset - 64, seed));
+  }
+}
+
+// Which one a processor takes is no matter of the image.
+TEST(Format, ChecksumsAreTheSameByAnyInstructions) {
+  std::vector<std::byte> chunk(64 << 10);
+  for (std::size_t i = 0; i < chunk.size(); ++i) chunk[i] = std::byte(i * 37 + (i >> 8));
+  for (std::uint64_t bytes = 64; bytes <= chunk.size(); bytes += bytes < 4096 ? 16 : 4096) {
+    EXPECT_EQ(image::chunk_checksum(chunk.data(), bytes), image::chunk_checksum_portable(chunk.data(), bytes)) << bytes;
   }
 }
 

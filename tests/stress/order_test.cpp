@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstring>
 #include <thread>
 
+#include "mem/arena.hpp"
 #include "packet/packet_table.hpp"
 #include "unit/vsp_fixture.hpp"
 
@@ -127,6 +129,25 @@ TEST(Order, WhoSealsAChannelSeesEveryBlock) {
     ASSERT_EQ(vm.session.save(), Status::kSuccess);
     vm.session.end(EndMode::kResume);
   }
+}
+
+// [room]: what a worker gives back of its stretch it has written to.
+TEST(Order, WhoGetsWhatWasGivenBackHasItAlone) {
+  constexpr std::uint64_t kStretch = 4096;
+  mem::Arena<base::Atomic> arena;
+  ASSERT_TRUE(arena.ensure(kStretch));
+  const auto work = [&] {
+    for (int round = 0; round < 2000; ++round) {
+      mem::Stretch<base::Atomic> stretch(arena, kStretch, kStretch);
+      const auto [offset, bytes] = stretch.room();
+      std::memset(arena.data() + offset, round, bytes);
+      stretch.close();
+    }
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  EXPECT_EQ(arena.used(), 0u);
 }
 
 // Of failures at the same time one is reported, and it is whole.

@@ -119,6 +119,9 @@ class HookedAtomic {
   bool compare_exchange_acquire(T& expected, T desired) noexcept {
     return here(value_).compare_exchange_acquire(expected, desired);
   }
+  bool compare_exchange_release(T& expected, T desired) noexcept {
+    return here(value_).compare_exchange_release(expected, desired);
+  }
   bool compare_exchange_relaxed(T& expected, T desired) noexcept {
     return here(value_).compare_exchange_relaxed(expected, desired);
   }

@@ -144,6 +144,26 @@ TEST(FusedPlanSave, MemoryReservedForSeveralWorkersIsEnough) {
   other.session.end(EndMode::kResume);
 }
 
+// Nor do blocks of which few fit into a stretch: what is left behind the last one is within the arena's reserve.
+TEST(FusedPlanSave, MemoryReservedIsEnoughWhateverTheSizeOfBlocks) {
+  for (const std::uint32_t state : {700u, 1350u, 2600u, 6000u}) {
+    TestVm vm(2, {.capacity = 4000, .concurrent_callbacks = true});
+    for (std::uint64_t id = 0; id < 8000; ++id) vm[id % 2].receive(id, state);
+    const std::uint64_t image_bytes = saved_bytes(vm, kExact).size();
+    TestVm other(2, {.capacity = 4000, .concurrent_callbacks = true});
+    for (std::uint64_t id = 0; id < 8000; ++id) other[id % 2].receive(id, state);
+    ASSERT_TRUE(other.session.reserve(image_bytes));
+    const auto executor = make_thread_executor(2);
+    SaveOptions options = kFused;
+    options.executor = executor.get();
+    options.serial_below = 0;
+    save_packets(other, options);
+    EXPECT_EQ(phase_ns(other, SavePhase::kSave), 0u) << "a second pass, states of " << state;
+    EXPECT_LE(other.session.report().memory_used, image_bytes + image_bytes / 10);
+    other.session.end(EndMode::kResume);
+  }
+}
+
 // What fits is saved in the pass, the rest when there is room.
 TEST(FusedPlanSave, AnArenaThatIsTooSmallLosesNothing) {
   TestVm vm(3, {.concurrent_callbacks = true});

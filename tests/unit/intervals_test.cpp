@@ -52,6 +52,22 @@ TEST(MedianRanks, HoldForManySamples) {
   EXPECT_NEAR(static_cast<double>(ranks.low), 500'000.5 - 1.96 * 500, 3);
 }
 
+// Samples of one repetition lie close together, and repetitions apart: as if there were one sample a repetition.
+TEST(Median, OfRepetitionsCountsEachOnce) {
+  std::vector<double> samples;
+  for (int repetition = 0; repetition < 7; ++repetition) {
+    for (int sample = 0; sample < 3; ++sample) samples.push_back(10.0 * ((repetition * 3) % 7) + sample);
+  }
+  const Median m = median(samples, 7);
+  EXPECT_EQ(m.p50, 31.0);
+  EXPECT_EQ(m.low, 1.0);
+  EXPECT_EQ(m.high, 61.0);
+  EXPECT_EQ(median(samples, 5).low, median(samples).low) << "not as many each";
+  EXPECT_EQ(median(samples, 3).low, median(samples).low) << "too few for an interval";
+  EXPECT_EQ(median(samples, 0).p50, median(samples).p50);
+  EXPECT_EQ(median({}, 7).p50, std::nullopt);
+}
+
 TEST(Median, IsTheSampleAtItsRank) {
   std::vector<double> samples(20);
   std::iota(samples.begin(), samples.end(), 1);

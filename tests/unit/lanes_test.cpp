@@ -51,6 +51,20 @@ TEST(Lanes, NeighboursStayWithOneThread) {
   EXPECT_EQ(lanes.claim(dealer), Lanes::kNone);
 }
 
+TEST(Lanes, AheadOnlyOfTheLaneAndOnlyWhatMayBe) {
+  Lanes lanes;
+  lanes.prepare(2);
+  lanes.deal(4, 2);
+  const auto all = [](std::size_t) { return true; };
+  EXPECT_EQ(lanes.claim_ahead(0, [](std::size_t item) { return item != 0; }), Lanes::kNone);
+  EXPECT_EQ(lanes.claim_ahead(0, all), 0u);
+  EXPECT_EQ(lanes.claim_ahead(0, all), 1u);
+  EXPECT_EQ(lanes.claim_ahead(0, all), Lanes::kNone) << "what is left is of the other lane";
+  unsigned lane = 0;
+  EXPECT_EQ(lanes.claim(lane), 2u);
+  EXPECT_EQ(lane, 1u);
+}
+
 // More threads than were foreseen, as when an executor calls one twice: there are lanes for them all the same.
 TEST(Lanes, WhoeverComesHasALane) {
   Lanes lanes;

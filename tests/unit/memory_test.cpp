@@ -219,6 +219,14 @@ TEST(Stretch, WhatDoesNotFitOpensAnother) {
   EXPECT_EQ(stretch.close(), 64u + 1024 - 384);
 }
 
+TEST(Stretch, ABlockThatIsLargerThanAStretch) {
+  mem::Arena<base::Atomic> arena;
+  ASSERT_TRUE(arena.ensure(4096));
+  mem::Stretch<base::Atomic> stretch(arena, 128, UINT64_MAX);
+  EXPECT_EQ(stretch.allocate(1000), 128u) << "behind a stretch that it does not fit into";
+  EXPECT_EQ(stretch.allocate(100), 0u);
+}
+
 TEST(Stretch, GrowsWhereNobodyElseHasTakenAny) {
   Arena arena;
   ASSERT_TRUE(arena.ensure(1 << 20));

@@ -49,17 +49,19 @@ class Atom {
     return update(true, true, [=](T old) { return static_cast<T>(old - value); });
   }
 
-  bool compare_exchange_acquire(T& expected, T desired) { return compare_exchange(expected, desired, true); }
-  bool compare_exchange_relaxed(T& expected, T desired) { return compare_exchange(expected, desired, false); }
+  bool compare_exchange_acquire(T& expected, T desired) { return compare_exchange(expected, desired, true, false); }
+  bool compare_exchange_release(T& expected, T desired) { return compare_exchange(expected, desired, false, true); }
+  bool compare_exchange_relaxed(T& expected, T desired) { return compare_exchange(expected, desired, false, false); }
 
   static void wait_round(unsigned) { world().wait_round(); }
 
  private:
   static World& world() { return World::get(); }
 
-  bool compare_exchange(T& expected, T desired, bool acquire) {
+  bool compare_exchange(T& expected, T desired, bool acquire, bool release) {
     std::uint64_t found = static_cast<std::uint64_t>(expected);
-    const bool exchanged = world().compare_exchange(location_, found, static_cast<std::uint64_t>(desired), acquire);
+    const bool exchanged =
+        world().compare_exchange(location_, found, static_cast<std::uint64_t>(desired), acquire, release);
     expected = static_cast<T>(found);
     return exchanged;
   }

@@ -249,7 +249,8 @@ void World::store(Location& location, std::uint64_t value, bool release) {
   if (release) ++self.view.thread(running_);
 }
 
-bool World::compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t desired, bool acquire) {
+bool World::compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t desired, bool acquire,
+                             bool release) {
   std::size_t number = location.messages.size() - 1;
   if (inside()) {
     point();
@@ -259,7 +260,7 @@ bool World::compare_exchange(Location& location, std::uint64_t& expected, std::u
   }
   const std::uint64_t found = location.messages[number].value;
   if (found == expected) {
-    append(location, desired, acquire, false);
+    append(location, desired, acquire, release);
     return true;
   }
   expected = found;

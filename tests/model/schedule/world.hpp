@@ -61,7 +61,7 @@ class World {
 
   std::uint64_t load(Location& location, bool acquire);
   void store(Location& location, std::uint64_t value, bool release);
-  bool compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t desired, bool acquire);
+  bool compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t desired, bool acquire, bool release);
 
   template <class F>
   std::uint64_t read_modify_write(Location& location, bool acquire, bool release, F&& next) {
