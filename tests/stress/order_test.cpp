@@ -136,16 +136,21 @@ TEST(Order, WhoGetsWhatWasGivenBackHasItAlone) {
   constexpr std::uint64_t kStretch = 4096;
   mem::Arena<base::Atomic> arena;
   ASSERT_TRUE(arena.ensure(kStretch));
-  const auto work = [&] {
-    for (int round = 0; round < 2000; ++round) {
+  // By turns, which nothing but the arena orders: who had it last leaves it alone until the other has had it.
+  std::atomic<int> turn{0};
+  const auto work = [&](int self) {
+    for (int round = 0; round < 100; ++round) {
+      while (turn.load(std::memory_order_relaxed) != self) std::this_thread::yield();
       mem::Stretch<base::Atomic> stretch(arena, kStretch, kStretch);
       const auto [offset, bytes] = stretch.room();
+      EXPECT_EQ(bytes, kStretch);
       std::memset(arena.data() + offset, round, bytes);
       stretch.close();
+      turn.store(1 - self, std::memory_order_relaxed);
     }
   };
-  std::thread other(work);
-  work();
+  std::thread other(work, 1);
+  work(0);
   other.join();
   EXPECT_EQ(arena.used(), 0u);
 }

@@ -264,7 +264,7 @@ TEST(SaveSession, AChannelIsNotKeptFromAnIdleThread) {
 // chunk's, which another thread may have finished by then.
 TEST(SaveSession, AFullChunkEndsWhereTheNextOneBegins) {
   constexpr std::uint64_t kFirstUnit = 16 * sync::kSlotsPerWord;
-  constexpr std::uint64_t kPackets = kFirstUnit + sync::kSlotsPerWord;
+  constexpr std::uint64_t kPackets = kFirstUnit + 2 * sync::kSlotsPerWord;
   const auto executor = make_thread_executor(2);
   TestVm vm(1, {.capacity = kPackets, .result_bytes = 8, .concurrent_callbacks = true});
   for (std::uint64_t i = 0; i < kPackets; ++i) vm[0].receive(i, 32);
@@ -278,9 +278,8 @@ TEST(SaveSession, AFullChunkEndsWhereTheNextOneBegins) {
   std::atomic<bool> next_is_there = false;
   vm[0].save_hook = [&](std::uint64_t id, void*, std::uint32_t size, std::uint32_t*) {
     if (size == 0) return TestChannel::kPassOn;
-    if (id == kPackets - 1) next_is_there = true;
-    const bool waits = id == kFirstUnit - 1 - sync::kSlotsPerWord || id == kFirstUnit - 1;  // before a block and in it
-    while (waits && !next_is_there) std::this_thread::yield();
+    if (id == kFirstUnit + sync::kSlotsPerWord) next_is_there = true;  // the block before it is whole
+    while (id == 0 && !next_is_there) std::this_thread::yield();
     return TestChannel::kPassOn;
   };
   EXPECT_EQ(save(), expected);
