@@ -10,6 +10,7 @@
 #include "harness/allocation_counter.hpp"
 #include "harness/cache.hpp"
 #include "harness/hiccup.hpp"
+#include "harness/huge_pages.hpp"
 #include "harness/page_faults.hpp"
 
 namespace vmbsave::bench {
@@ -153,6 +154,7 @@ report::RowSamples LatencyRun::finish() {
     const std::uint64_t window_ns = middle(samples_.save_ns);
     samples_.hiccup_ns = largest_gaps(window_ns, hiccup_windows(samples_.save_ns.size(), window_ns));
   }
+  samples_.huge_page_bytes = huge_page_bytes(contestants_.subject->image_memory());
   return std::move(samples_);
 }
 

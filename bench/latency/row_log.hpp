@@ -23,6 +23,8 @@ class RowLog {
   // The numbers of a row that failed once are not kept.
   void fail(const RowSpec& spec, const std::string& error);
 
+  std::size_t repetitions() const noexcept { return repetitions_; }  // that were asked for
+
   // In the order in which they were first called.
   std::vector<report::BenchRow> rows() const;
 

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 #include <string>
 
@@ -57,12 +58,22 @@ void run_row(benchmark::State& state, const RowSpec& spec, const MakeContestants
   }
 }
 
+// Google Benchmark says nothing of repetitions before the last one is over, which may be a quarter of an hour.
+void show_progress(std::size_t begun, std::size_t most, const RowSpec& spec) {
+  std::fputs(fmt::format("vmbsave-bench: {} of at most {}: {}\n", begun, most, row_name(spec)).c_str(), stderr);
+}
+
 }  // namespace
 
 void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log) {
+  const auto begun = std::make_shared<std::size_t>(0);
+  const std::size_t most = rows.size() * log.repetitions();
   for (const RowSpec& spec : rows) {
-    auto* const row = benchmark::RegisterBenchmark(
-        row_name(spec).c_str(), [spec, &make, &log](benchmark::State& state) { run_row(state, spec, make, log); });
+    auto* const row =
+        benchmark::RegisterBenchmark(row_name(spec).c_str(), [spec, begun, most, &make, &log](benchmark::State& state) {
+          if (log.repetitions() > 1) show_progress(++*begun, most, spec);
+          run_row(state, spec, make, log);
+        });
     row->UseManualTime();
     if (fixed_saves) row->Iterations(spec.saves);
   }

@@ -82,6 +82,7 @@ Json row_json(const BenchRow& row) {
   json["image_bytes"] = samples.image_bytes;
   json["memory_used"] = or_null(samples.memory_used);
   json["memory_mapped"] = or_null(samples.memory_mapped);
+  json["huge_page_bytes"] = or_null(samples.huge_page_bytes);
   json["first_save_ns"] = samples.first_save_ns;
   json["save_ns"] = percentiles_json(samples.save_ns);
   json["hiccup_windows"] = samples.hiccup_ns.size();

@@ -6,11 +6,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "harness/huge_pages.hpp"
 #include "harness/page_faults.hpp"
 
 namespace vmbsave::bench {
@@ -73,30 +72,14 @@ TEST(Stage, HandsOnPlanThreadsAndChecksum) {
   EXPECT_EQ(report({.point = {.packets = 16'384}, .threads = 2}).packets, 16'384u);
 }
 
-// Bytes in huge pages of the area that holds an address.
-std::uint64_t huge_bytes_at(const std::byte* address) {
-  std::ifstream areas("/proc/self/smaps");
-  bool found = false;
-  for (std::string line; std::getline(areas, line);) {
-    unsigned long long first = 0, last = 0, kib = 0;
-    if (std::sscanf(line.c_str(), "%llx-%llx ", &first, &last) == 2) {
-      const auto at = reinterpret_cast<std::uintptr_t>(address);
-      found = first <= at && at < last;
-    } else if (found && std::sscanf(line.c_str(), "AnonHugePages: %llu kB", &kib) == 1) {
-      return kib << 10;
-    }
-  }
-  return 0;
-}
-
-// Of a row's packets and of each image of it.
+// Bytes in huge pages, of a row's packets and of each image of it.
 std::vector<std::uint64_t> huge_bytes_of(const Contestants& row) {
   std::vector<std::uint64_t> bytes;
-  for (const auto& packets : row.packet_memory) bytes.push_back(huge_bytes_at(packets.data()));
+  for (const auto& packets : row.packet_memory) bytes.push_back(huge_page_bytes({packets}).value_or(0));
   for (Implementation* const implementation : {row.subject.get(), row.floor.get(), row.sequential.get()}) {
     implementation->save();
     EXPECT_EQ(implementation->difference(), "");
-    bytes.push_back(huge_bytes_at(implementation->image_memory().back().data()));
+    bytes.push_back(huge_page_bytes(implementation->image_memory()).value_or(0));
   }
   return bytes;
 }
