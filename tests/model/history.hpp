@@ -62,7 +62,7 @@ class History {
   }
 
  private:
-  enum Place : std::uint64_t { kRing, kInUse, kCompleted, kDelivered, kGone };
+  enum Place : std::uint64_t { kRing, kInUse, kCompleted, kDelivered, kGone, kLeaving };
   using State = std::uint64_t;  // 3 bits a packet, and whether a save runs
   static constexpr State kSaving = State{1} << 63;
 
@@ -126,12 +126,12 @@ class History {
       case Operation::kWithdrawn:
         return at == kGone;
       case Operation::kSeen:
-        if (saving || at != kCompleted) return false;
+        if (at != kLeaving && (saving || at != kCompleted)) return false;
         state = put(state, op.id, kDelivered);
         return true;
       case Operation::kBegin:
         if (saving || (op.image != Operation::kUnknown && op.image != set_of(state, kInUse))) return false;
-        if (set_of(state, kCompleted) != 0) return false;
+        if (!lets_leave(i, set_of(state, kCompleted), state)) return false;
         state |= kSaving;
         return true;
       case Operation::kNoBegin:
@@ -147,6 +147,19 @@ class History {
         return !saving;
     }
     return false;
+  }
+
+  // What was completed before a cut, and is being delivered, is waited for by the begin: the guest sees it before the
+  // begin is over, even if others have completed packets meanwhile that it does not see.
+  bool lets_leave(std::size_t begin, std::uint64_t completed, State& state) const {
+    for (std::size_t seen = 0; seen < operations_.size(); ++seen) {
+      const Operation& op = operations_[seen];
+      if (op.kind != Operation::kSeen || (completed >> op.id & 1) == 0) continue;
+      if (is_before(begin, seen)) return false;
+      completed &= ~(std::uint64_t{1} << op.id);
+      state = put(state, op.id, kLeaving);
+    }
+    return completed == 0;
   }
 
   static std::uint64_t set_of(State state, Place wanted) {
@@ -165,7 +178,7 @@ class History {
   bool full(State state) const {
     unsigned used = 0;
     for (Promise::Id id = 0; id < kMostPackets; ++id) {
-      if (place(state, id) == kInUse || place(state, id) == kCompleted) ++used;
+      if (place(state, id) == kInUse || place(state, id) == kCompleted || place(state, id) == kLeaving) ++used;
     }
     return used >= capacity_;
   }

@@ -197,6 +197,27 @@ TEST(LinearizabilityJudge, FindsACompletionThatIsLeftToSomebodyElse) {
   EXPECT_NE(verdict_of(late), "");
 }
 
+// A begin waits for a packet that was completed before the cut and is being delivered. Another that is completed
+// meanwhile, after the cut, is over before the guest sees the first.
+TEST(LinearizabilityJudge, KnowsThatABeginWaitsForWhatIsBeingDelivered) {
+  std::vector<Operation> waited = {op(Kind::kAcquire, 0),  op(Kind::kAcquire, 1), cut(2),         op(Kind::kComplete, 0),
+                                   op(Kind::kComplete, 1), seen(0, 3),            op(Kind::kEnd), seen(1, 6)};
+  constexpr std::uint64_t kBegin = 1 << 2;
+  waited[1].before = 1;
+  for (const std::size_t i : {2u, 3u, 4u}) waited[i].before = 3;
+  waited[5].before = 3 | 1 << 4;
+  waited[6].before = 0b111111;
+  waited[7].before = 0b1111111;
+  EXPECT_EQ(History(waited, 2).verdict(), "");
+  waited[5].before |= kBegin;
+  EXPECT_NE(History(waited, 2).verdict(), "") << "the begin was over before the guest saw it";
+  waited[5] = seen(1, 4);
+  waited[7] = seen(0, 6);
+  waited[5].before = 3;
+  waited[7].before = 0b1111111;
+  EXPECT_NE(History(waited, 2).verdict(), "") << "the guest saw the other one, which is in the image";
+}
+
 TEST(LinearizabilityJudge, LetsWhatIsBesideBeInAnyOrder) {
   std::vector<Operation> beside = {op(Kind::kAcquire), cut(0), op(Kind::kEnd)};
   beside[2].before = 2;
