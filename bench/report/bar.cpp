@@ -176,8 +176,7 @@ class Bar {
       found = true;
       lines_.push_back(
           {.name = fmt::format("{}, {} thread{}{}: times engine", row.at("implementation").get<std::string>(),
-                               row.at("threads").get<unsigned>(), row.at("threads") == 1 ? "" : "s",
-                               point_suffix(row)),
+                               row.at("threads").get<unsigned>(), row.at("threads") == 1 ? "" : "s", point_suffix(row)),
            .value = median_of(row.at("ratio_to_engine")),
            .least = 1});
     }

@@ -89,9 +89,8 @@ Json row_json(const BenchRow& row) {
   json["hiccup_ns"] = percentiles_json(samples.hiccup_ns);
   json["ns_per_packet"] = ns_per_packet(row);
   json["ratio_to_floor"] = median_json(samples.ratio_to_floor, samples.repetitions);
-  json["ratio_to_engine"] = samples.ratio_to_engine.empty()
-                                ? Json(nullptr)
-                                : median_json(samples.ratio_to_engine, samples.repetitions);
+  json["ratio_to_engine"] =
+      samples.ratio_to_engine.empty() ? Json(nullptr) : median_json(samples.ratio_to_engine, samples.repetitions);
   json["times_faster_than_documented_sequential"] =
       median_json(samples.times_faster_than_documented_sequential, samples.repetitions);
   json["saves_without_page_faults"] = zeroes(samples.page_faults);

@@ -22,9 +22,9 @@ struct RowSamples {
   std::optional<std::uint64_t> memory_used;    // by the last save's image in the engine's memory; absent without engine
   std::optional<std::uint64_t> memory_mapped;  // likewise, that the engine keeps
   std::optional<std::uint64_t> huge_page_bytes;  // of the mappings that the last image lies in
-  std::uint64_t repetitions = 1;               // of the row, with as many saves each
-  std::optional<SavePlan> plan;                // that was taken; absent for what has no plans
-  std::optional<unsigned> threads_taken;       // 1 below the crossover; absent likewise
+  std::uint64_t repetitions = 1;                 // of the row, with as many saves each
+  std::optional<SavePlan> plan;                  // that was taken; absent for what has no plans
+  std::optional<unsigned> threads_taken;         // 1 below the crossover; absent likewise
   std::vector<std::uint64_t> save_ns;
   std::vector<std::uint64_t> page_faults;
   std::vector<std::uint64_t> allocator_calls;  // of saves that were not timed; empty where nothing counts them

@@ -1,6 +1,6 @@
-// lanes.hpp: the items of a loop, dealt to its threads as runs of neighbours. A thread takes those of its own lane first
-// and then what is left of the others', so that it meets the memory that it wrote in the loop before, and threads write
-// beside each other only where one helps out.
+// lanes.hpp: the items of a loop, dealt to its threads as runs of neighbours. A thread takes those of its own lane
+// first and then what is left of the others', so that it meets the memory that it wrote in the loop before, and threads
+// write beside each other only where one helps out.
 #pragma once
 
 #include <cstddef>

@@ -45,7 +45,8 @@ class Cut {
       for (std::uint32_t w = 0; w < table.words(); ++w) {
         const std::uint64_t frozen = table.freeze(w);
         if (frozen == 0) continue;
-        if (sync::slots_in_transit(frozen) != 0) [[unlikely]] moving_.push_back(static_cast<std::uint32_t>(words_.size()));
+        if (sync::slots_in_transit(frozen) != 0) [[unlikely]]
+          moving_.push_back(static_cast<std::uint32_t>(words_.size()));
         words_.push_back({c, w, frozen, sync::slots_at_rest(frozen)});
       }
     }

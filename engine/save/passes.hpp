@@ -43,8 +43,8 @@ inline std::uint32_t payload_bytes(bool is_send, const packet::Packet& packet) n
 
 inline std::uint32_t room_for(std::uint32_t size) noexcept { return size == kStateless ? 0 : size; }
 
-// Sizes the packets of a block from the one numbered `sized` on; adds their bytes to block.body_bytes. sizes: of all the
-// block's packets.
+// Sizes the packets of a block from the one numbered `sized` on; adds their bytes to block.body_bytes. sizes: of all
+// the block's packets.
 template <class Channel>
 PassResult size_block(const Channel& channel, Block& block, const BlockPackets& packets, std::uint32_t sized,
                       std::uint32_t* sizes) {
@@ -97,9 +97,9 @@ inline void zero_padding(std::byte* behind, const std::byte* room_end) noexcept 
   }
 }
 
-// Second call into `buffer`, which is zeroed and has room for `size` bytes, and ends before `room_end`: all up to there is
-// the worker's, and not written yet. `used`: what
-// the VSP has written of them, or, if it fails, what it says that it needs.
+// Second call into `buffer`, which is zeroed and has room for `size` bytes, and ends before `room_end`: all up to there
+// is the worker's, and not written yet. `used`: what the VSP has written of them, or, if it fails, what it says that it
+// needs.
 inline Status fill_state(const packet::ChannelConfig& config, packet::Packet* packet, std::byte* buffer,
                          std::uint32_t size, const std::byte* room_end, std::uint32_t& used) {
   std::uint32_t needed = kUnwritten;
@@ -141,9 +141,10 @@ inline void write_lib_buf(const packet::Packet& packet, std::uint32_t record_byt
                                                    .reserved = 0};
 }
 
-// How far the memory behind a worker's last record is zeroed. In strides of several records, which cost a call of memset
-// and are there when it is made: a loop over the lines of each record ends after another number of rounds each time,
-// which the processor guesses wrong. Between two chunks, what lies between left_ and end_ is zero and the worker's.
+// How far the memory behind a worker's last record is zeroed. In strides of several records, which cost a call of
+// memset and are there when it is made: a loop over the lines of each record ends after another number of rounds each
+// time, which the processor guesses wrong. Between two chunks, what lies between left_ and end_ is zero and the
+// worker's.
 class Zeroed {
  public:
   // Lines from `line` on are written next, until `limit`; `behind_chunk`: what was left() before lies right in front.
@@ -190,7 +191,7 @@ struct BlockSave {
   const packet::ChannelConfig& config;
   Block& block;
   const BlockPackets& packets;
-  BlockPackets& next;        // fetched meanwhile
+  BlockPackets& next;  // fetched meanwhile
   Zeroed& zeroed;
   std::uint32_t* sizes;      // of the block's packets
   std::uint64_t* sequences;  // likewise
@@ -285,8 +286,8 @@ PassResult save_block(const BlockSave& save) {
     return result;
   }
   std::byte* const first = save.chunk + (block.saved == 0 ? sizeof(image::ChunkHeader) : block.saved_bytes);
-  const std::byte* const end =
-      block.is_send ? save_records<true, kSizes>(save, first, result) : save_records<false, kSizes>(save, first, result);
+  const std::byte* const end = block.is_send ? save_records<true, kSizes>(save, first, result)
+                                             : save_records<false, kSizes>(save, first, result);
   if (kSizes) block.body_bytes += static_cast<std::uint64_t>(end - first);
   save.zeroed.forget();
   if (result.status != Status::kSuccess) return result;

@@ -80,7 +80,8 @@ struct Plan {
 
   std::uint32_t packets() const noexcept { return static_cast<std::uint32_t>(sizes.size()); }
 
-  // Room for the blocks of `table_words` words and for `packets` packets. May throw std::bad_alloc; build() then does not allocate.
+  // Room for the blocks of `table_words` words and for `packets` packets. May throw std::bad_alloc; build() then does
+  // not allocate.
   void prepare(std::size_t channels, std::size_t table_words, std::size_t packets) {
     blocks.reserve(table_words);
     units.reserve(table_words);

@@ -215,8 +215,7 @@ class Workers {
     }
   }
 
-  PassResult try_block(Block& block, const BlockPackets& packets, BlockPackets& next,
-                       Ground& ground) noexcept {
+  PassResult try_block(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground) noexcept {
     if (deadline_ != 0 && base::now_ns() >= deadline_) return {.status = Status::kIoTimeout};
     try {
       return run_block(block, packets, next, ground);
@@ -337,8 +336,8 @@ class Workers {
   std::thread::id saver_;   // the thread that called start
   std::thread::id dealer_;  // the one that called pass: an executor may run it on another
   SaveFailure failure_;
-  exec::Lanes<Atom> lanes_;                                  // of units
-  alignas(base::kCacheLine) Atom<std::uint32_t> failed_{};   // not 0: the others start no further block
+  exec::Lanes<Atom> lanes_;                                 // of units
+  alignas(base::kCacheLine) Atom<std::uint32_t> failed_{};  // not 0: the others start no further block
   Atom<std::uint32_t> grown_{};
   Atom<std::uint32_t> unplaced_{};
   Atom<std::uint64_t> lost_bytes_{};

@@ -200,8 +200,14 @@ TEST(LinearizabilityJudge, FindsACompletionThatIsLeftToSomebodyElse) {
 // A begin waits for a packet that was completed before the cut and is being delivered. Another that is completed
 // meanwhile, after the cut, is over before the guest sees the first.
 TEST(LinearizabilityJudge, KnowsThatABeginWaitsForWhatIsBeingDelivered) {
-  std::vector<Operation> waited = {op(Kind::kAcquire, 0),  op(Kind::kAcquire, 1), cut(2),         op(Kind::kComplete, 0),
-                                   op(Kind::kComplete, 1), seen(0, 3),            op(Kind::kEnd), seen(1, 6)};
+  std::vector<Operation> waited = {op(Kind::kAcquire, 0),
+                                   op(Kind::kAcquire, 1),
+                                   cut(2),
+                                   op(Kind::kComplete, 0),
+                                   op(Kind::kComplete, 1),
+                                   seen(0, 3),
+                                   op(Kind::kEnd),
+                                   seen(1, 6)};
   constexpr std::uint64_t kBegin = 1 << 2;
   waited[1].before = 1;
   for (const std::size_t i : {2u, 3u, 4u}) waited[i].before = 3;

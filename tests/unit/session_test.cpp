@@ -236,8 +236,8 @@ TEST(SaveSession, AFailureElsewhereEndsAWorkersUnit) {
   vm.session.end(EndMode::kResume);
 }
 
-// A channel whose callbacks run one after another is nobody's before its first one: who is busy with another channel does
-// not keep it from a thread that is idle, also if that channel's callbacks are concurrent.
+// A channel whose callbacks run one after another is nobody's before its first one: who is busy with another channel
+// does not keep it from a thread that is idle, also if that channel's callbacks are concurrent.
 TEST(SaveSession, AChannelIsNotKeptFromAnIdleThread) {
   const auto executor = make_thread_executor(2);
   TestVm vm(0);

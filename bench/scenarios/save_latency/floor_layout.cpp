@@ -24,9 +24,7 @@ std::vector<std::uint32_t> by_slot(std::span<const VMBPACKET> packets) {
 // Behind the last packet in `order` that is in one word with the one at `first`.
 std::size_t end_of_word(std::span<const VMBPACKET> packets, const std::vector<std::uint32_t>& order,
                         std::size_t first) {
-  const auto word = [&](std::size_t at) {
-    return packet::from_handle(packets[order[at]])->slot / sync::kSlotsPerWord;
-  };
+  const auto word = [&](std::size_t at) { return packet::from_handle(packets[order[at]])->slot / sync::kSlotsPerWord; };
   std::size_t end = first + 1;
   while (end < order.size() && word(end) == word(first)) ++end;
   return end;

@@ -12,8 +12,8 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
-  /// @return threads that take part, the caller included; at least 1. A save asks when it begins, and takes no more than
-  ///         that if it becomes more meanwhile.
+  /// @return threads that take part, the caller included; at least 1. A save asks when it begins, and takes no more if
+  ///         there are more later.
   virtual unsigned concurrency() const noexcept = 0;
 
   /// Work follows within microseconds: threads that sleep may as well get up now. Returns at once.
