@@ -126,6 +126,17 @@ TEST(FusedPlanSave, MemoryReservedBeforehandMakesTheFirstSaveAWarmOne) {
   vm.session.end(EndMode::kResume);
 }
 
+// A first save, by several workers: all of it fits.
+void save_in_reserved_memory(TestVm& vm, std::uint64_t image_bytes, unsigned threads) {
+  ASSERT_TRUE(vm.session.reserve(image_bytes));
+  const auto executor = make_thread_executor(threads);
+  SaveOptions options = kFused;
+  options.executor = executor.get();
+  options.serial_below = 0;
+  save_packets(vm, options);
+  EXPECT_EQ(phase_ns(vm, SavePhase::kSave), 0u) << "a second pass";
+}
+
 // With several workers as well, who take stretches of it.
 TEST(FusedPlanSave, MemoryReservedForSeveralWorkersIsEnough) {
   TestVm vm(2, {.capacity = 20'000, .concurrent_callbacks = true});
@@ -133,13 +144,7 @@ TEST(FusedPlanSave, MemoryReservedForSeveralWorkersIsEnough) {
   const std::uint64_t image_bytes = saved_bytes(vm, kExact).size();
   TestVm other(2, {.capacity = 20'000, .concurrent_callbacks = true});
   churn(other, 20'000);
-  ASSERT_TRUE(other.session.reserve(image_bytes));
-  const auto executor = make_thread_executor(3);
-  SaveOptions options = kFused;
-  options.executor = executor.get();
-  options.serial_below = 0;
-  save_packets(other, options);
-  EXPECT_EQ(phase_ns(other, SavePhase::kSave), 0u) << "a second pass";
+  save_in_reserved_memory(other, image_bytes, 3);
   EXPECT_EQ(other.session.report().image_bytes, image_bytes) << "what stays unused is no image";
   other.session.end(EndMode::kResume);
 }
@@ -152,13 +157,8 @@ TEST(FusedPlanSave, MemoryReservedIsEnoughWhateverTheSizeOfBlocks) {
     const std::uint64_t image_bytes = saved_bytes(vm, kExact).size();
     TestVm other(2, {.capacity = 4000, .concurrent_callbacks = true});
     for (std::uint64_t id = 0; id < 8000; ++id) other[id % 2].receive(id, state);
-    ASSERT_TRUE(other.session.reserve(image_bytes));
-    const auto executor = make_thread_executor(2);
-    SaveOptions options = kFused;
-    options.executor = executor.get();
-    options.serial_below = 0;
-    save_packets(other, options);
-    EXPECT_EQ(phase_ns(other, SavePhase::kSave), 0u) << "a second pass, states of " << state;
+    SCOPED_TRACE(state);
+    save_in_reserved_memory(other, image_bytes, 2);
     EXPECT_LE(other.session.report().memory_used, image_bytes + image_bytes / 10);
     other.session.end(EndMode::kResume);
   }
