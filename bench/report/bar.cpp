@@ -208,17 +208,7 @@ class Bar {
 
   // The median save of each repetition.
   static Values medians(const Json& row) {
-    const auto repetitions = row.value("repetitions", std::size_t{1});
-    const Json& samples = row.at("samples_ns");
-    const std::size_t each = samples.size() / std::max<std::size_t>(repetitions, 1);
-    Values result;
-    for (std::size_t r = 0; each != 0 && r < repetitions; ++r) {
-      Values save;
-      for (std::size_t i = r * each; i < (r + 1) * each; ++i) save.push_back(samples[i].get<double>());
-      std::sort(save.begin(), save.end());
-      result.push_back((save[(save.size() - 1) / 2] + save[save.size() / 2]) / 2);
-    }
-    return result;
+    return medians_of_repetitions(row.at("samples_ns").get<Values>(), row.value("repetitions", std::size_t{1}));
   }
 
   // Each repetition has a slope of its own, from a save of each size within minutes.

@@ -49,23 +49,25 @@ Median median(std::vector<double> samples) {
   return result;
 }
 
-Median median(const std::vector<double>& samples, std::size_t repetitions) {
+std::vector<double> medians_of_repetitions(const std::vector<double>& samples, std::size_t repetitions) {
   const std::size_t each = repetitions == 0 ? 0 : samples.size() / repetitions;
-  Median result = median(samples);
-  if (each == 0 || samples.size() % repetitions != 0 || !median_ranks(repetitions)) return result;
   std::vector<double> medians;
-  for (std::size_t first = 0; first < samples.size(); first += each) {
-    std::vector<double> of_one(samples.begin() + static_cast<std::ptrdiff_t>(first),
-                               samples.begin() + static_cast<std::ptrdiff_t>(first + each));
+  for (std::size_t r = 0; each != 0 && r < repetitions; ++r) {
+    const auto first = samples.begin() + static_cast<std::ptrdiff_t>(r * each);
+    std::vector<double> of_one(first, first + static_cast<std::ptrdiff_t>(each));
     std::sort(of_one.begin(), of_one.end());
     medians.push_back((of_one[(each - 1) / 2] + of_one[each / 2]) / 2);
   }
+  return medians;
+}
+
+Median median(const std::vector<double>& samples, std::size_t repetitions) {
+  const auto ranks = median_ranks(repetitions);
+  if (!ranks || samples.empty() || samples.size() % repetitions != 0) return median(samples);
+  std::vector<double> medians = medians_of_repetitions(samples, repetitions);
   std::sort(medians.begin(), medians.end());
-  const Ranks ranks = *median_ranks(repetitions);
-  result.p50 = (medians[(repetitions - 1) / 2] + medians[repetitions / 2]) / 2;
-  result.low = medians[ranks.low - 1];
-  result.high = medians[ranks.high - 1];
-  return result;
+  return {(medians[(repetitions - 1) / 2] + medians[repetitions / 2]) / 2, medians[ranks->low - 1],
+          medians[ranks->high - 1]};
 }
 
 }  // namespace vmbsave::report

@@ -25,6 +25,9 @@ struct Median {
 };
 Median median(std::vector<double> samples);
 
+// Of samples of so many repetitions, one behind the other and as many each: the middle one of each repetition.
+std::vector<double> medians_of_repetitions(const std::vector<double>& samples, std::size_t repetitions);
+
 // Of samples of so many repetitions, one behind the other and as many each: what lies between two repetitions (the
 // machine's load, addresses) is the same for all samples of one, so that each counts once, by its median. With too few
 // repetitions for an interval, or of other sizes: as above.
