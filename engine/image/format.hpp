@@ -20,6 +20,7 @@ inline constexpr std::uint32_t kDirectoryEntries = 1024;  // most in one directo
 inline constexpr std::uint64_t kMaxChunkBytes = 0xFFFFFFFFu;
 inline constexpr std::uint32_t kMaxPackets = 1u << 20;      // in one save
 inline constexpr std::uint32_t kMaxStateBytes = 64u << 20;  // of one packet's SaveBuf
+inline constexpr std::uint32_t kBlockPackets = 63;  // most in one block: of the largest states, a chunk holds them
 
 enum class ChunkKind : std::uint16_t { kImage = 1, kChannel = 2, kBlock = 3, kDirectory = 4, kEnd = 5 };
 
@@ -113,6 +114,7 @@ constexpr std::uint64_t directory_bytes(std::uint32_t packets) noexcept {
 
 inline constexpr std::uint64_t kImageChunkBytes = chunk_bytes(sizeof(ImageBody));
 inline constexpr std::uint64_t kChannelChunkBytes = chunk_bytes(sizeof(ChannelBody));
+static_assert(chunk_bytes(kBlockPackets * record_bytes(0, kMaxStateBytes)) <= kMaxChunkBytes);
 inline constexpr std::uint64_t kEndChunkBytes = chunk_bytes(0);
 
 }  // namespace vmbsave::image

@@ -264,7 +264,8 @@ Status Vm::set_options(const VMBS_SAVE_OPTIONS& options) {
   const std::lock_guard lock(mutex_);
   if (phase_ != Phase::kIdle) return Status::kDeviceBusy;
   std::unique_ptr<Executor> executor = executor_for(options);
-  if (!session_.reserve(options.ReserveBytes)) return Status::kInsufficientResources;
+  const unsigned threads = executor == nullptr ? 1 : executor->concurrency();
+  if (!session_.reserve(options.ReserveBytes, threads)) return Status::kInsufficientResources;
   executor_ = std::move(executor);
   options_ = {.executor = executor_.get(),
               .deadline_ns = options.DeadlineNs,

@@ -21,12 +21,13 @@ class Arena {
   // Forgets every block; the pages stay. One thread, no allocation at the same time.
   void reset() noexcept { used_.store_relaxed(0); }
 
-  // Makes room for `bytes` in all and takes their page faults; reserves addresses for some growth, within `budget` (0:
-  // no limit). What was allocated stays, perhaps at another address. One thread. False: no memory, nothing has changed.
-  bool ensure(std::uint64_t bytes, std::uint64_t budget = 0) noexcept {
-    if (bytes <= ready_) return true;
-    if (bytes > mapping_.size()) {
-      const std::uint64_t roomy = bytes + std::min(bytes / 10, UINT64_MAX - bytes);
+  // Makes room for `bytes` in all and takes their page faults; reserves addresses for `spare` more and for some growth,
+  // within `budget` (0: no limit). What was allocated stays, perhaps at another address. One thread. False: no memory,
+  // nothing has changed.
+  bool ensure(std::uint64_t bytes, std::uint64_t spare = 0, std::uint64_t budget = 0) noexcept {
+    if (bytes > mapping_.size() || spare > mapping_.size() - bytes) {
+      const std::uint64_t more = bytes / 10 + spare;
+      const std::uint64_t roomy = bytes + std::min(more, UINT64_MAX - bytes);
       const std::uint64_t most = budget == 0 ? roomy : std::max(bytes, std::min(roomy, budget));
       if (!mapping_.grow(most) && !mapping_.grow(bytes)) return false;
     }

@@ -179,7 +179,7 @@ Status ChannelRestore::read_block(const Chunk& block) {
   std::uint64_t offset = sizeof(image::ChunkHeader);
   std::uint32_t count = 0;
   for (; offset < end; ++count) {
-    if (count == sync::kSlotsPerWord) return Status::kDataError;
+    if (count == image::kBlockPackets) return Status::kDataError;
     image::Record record;
     if (const Status status = image::read_record(block, offset, record); status != Status::kSuccess) return status;
     if (!is_consistent(record.lib) || !is_numbered(record.lib, body_)) return Status::kDataError;

@@ -14,6 +14,7 @@
 #include "packet/channel.hpp"
 #include "save/plan.hpp"
 #include "save/prefetch.hpp"
+#include "save/zeroed.hpp"
 
 namespace vmbsave::save {
 
@@ -46,12 +47,13 @@ inline std::uint32_t room_for(std::uint32_t size) noexcept { return size == kSta
 // Sizes the packets of a block from the one numbered `sized` on; adds their bytes to block.body_bytes. sizes: of all
 // the block's packets.
 template <class Channel>
-PassResult size_block(const Channel& channel, Block& block, const BlockPackets& packets, std::uint32_t sized,
-                      std::uint32_t* sizes) {
+PassResult size_block(const Channel& channel, Block& block, BlockPackets& packets, BlockPackets& next,
+                      std::uint32_t sized, std::uint32_t* sizes) {
   PassResult result;
   std::uint64_t bytes = sized == 0 ? 0 : block.body_bytes;
   std::uint32_t* size = sizes + sized;
   for (packet::Packet* const* packet = packets.begin() + sized; packet != packets.end(); ++packet) {
+    prefetch_ahead(packets, next);
     result.status = size_packet(channel.config(), *packet, *size);
     if (result.status != Status::kSuccess) {
       result.transaction_id = (*packet)->transaction_id;
@@ -141,57 +143,12 @@ inline void write_lib_buf(const packet::Packet& packet, std::uint32_t record_byt
                                                    .reserved = 0};
 }
 
-// How far the memory behind a worker's last record is zeroed. In strides of several records, which cost a call of
-// memset and are there when it is made: a loop over the lines of each record ends after another number of rounds each
-// time, which the processor guesses wrong. Between two chunks, what lies between left_ and end_ is zero and the
-// worker's.
-class Zeroed {
- public:
-  // Lines from `line` on are written next, until `limit`; `behind_chunk`: what was left() before lies right in front.
-  void begin(std::byte* line, std::byte* limit, bool behind_chunk) noexcept {
-    if (!behind_chunk || end_ < line) end_ = line;
-    limit_ = limit;
-  }
-
-  bool covers(const std::byte* record, std::uint64_t bytes) const noexcept {
-    return bytes <= static_cast<std::uint64_t>(end_ - record);
-  }
-
-  // Up to `record_end`, at least, which is no farther than the limit.
-  void extend(const std::byte* record_end) noexcept {
-    static_assert(image::kChunkAlignment == base::kCacheLine && sizeof(image::ChunkHeader) == base::kCacheLine);
-    VMBSAVE_ASSERT(end_ <= record_end && record_end <= limit_);
-    const auto bytes = static_cast<std::size_t>(record_end - end_);
-    const std::size_t most = std::max<std::size_t>(base::align_up(bytes, base::kCacheLine), kStride);
-    const std::size_t zeroes = std::min(most, static_cast<std::size_t>(limit_ - end_));
-    std::memset(end_, 0, zeroes);
-    end_ += zeroes;
-    const std::size_t fetched = std::min(kStride, static_cast<std::size_t>(limit_ - end_));
-    constexpr std::size_t kAtOnce = 4;  // some lines too few are no loss
-    for (std::size_t at = 0; at + kAtOnce * base::kCacheLine <= fetched; at += kAtOnce * base::kCacheLine) {
-      for (std::size_t line = 0; line < kAtOnce; ++line) base::prefetch_for_write(end_ + at + line * base::kCacheLine);
-    }
-  }
-
-  // A chunk ends there, and the next one may begin.
-  void leave(const std::byte* chunk_end) noexcept { left_ = chunk_end; }
-  void forget() noexcept { left_ = nullptr; }
-  bool was_left_at(const std::byte* chunk) const noexcept { return chunk == left_; }
-
- private:
-  static constexpr std::size_t kStride = 2048;
-
-  std::byte* end_ = nullptr;
-  std::byte* limit_ = nullptr;
-  const std::byte* left_ = nullptr;
-};
-
 // Where the records of one block come from and go to.
 struct BlockSave {
   const packet::ChannelConfig& config;
   Block& block;
-  const BlockPackets& packets;
-  BlockPackets& next;  // fetched meanwhile
+  BlockPackets& packets;
+  BlockPackets& next;  // whose first packets are fetched meanwhile
   Zeroed& zeroed;
   std::uint32_t* sizes;      // of the block's packets
   std::uint64_t* sequences;  // likewise
@@ -232,7 +189,7 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
                first == 0 && zeroed.was_left_at(save.chunk));
   for (auto at = save.packets.begin() + first; at != save.packets.end(); ++at) {
     packet::Packet* const packet = *at;
-    save.next.prefetch_one();
+    prefetch_ahead(save.packets, save.next);
     if constexpr (kSizes) {
       const Status status = size_packet(save.config, packet, *size);
       if (status != Status::kSuccess) [[unlikely]] {

@@ -1,4 +1,4 @@
-// plan.hpp: what a save works on: blocks of at most 21 packets, in image order.
+// plan.hpp: what a save works on: blocks of packets, in image order.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,8 @@
 
 namespace vmbsave::save {
 
-// The packets of one word of a channel's table, or of several neighbours that hold few: a table is rarely full.
+// The packets of neighbouring words of a channel's table, kBlockPackets at most: three full ones, or more that hold
+// few.
 struct Block {
   std::uint32_t first_word;  // in Plan::words
   std::uint32_t words;
@@ -48,8 +49,8 @@ struct Unit {
   bool concurrent;
 };
 
-// Most blocks of a unit of channels with concurrent callbacks: up to 336 packets.
-inline constexpr std::uint32_t kBlocksAtOnce = 16;
+// Most blocks of a unit of channels with concurrent callbacks: up to 315 packets.
+inline constexpr std::uint32_t kBlocksAtOnce = 5;
 
 // Blocks are written by the saver, and were last by the workers.
 inline constexpr std::size_t kBlocksAhead = 8;
@@ -109,7 +110,7 @@ struct Plan {
       const auto& channel = *vm.channels()[word.channel];
       const bool is_send = channel.table().is_send_word(word.index);
       if (stream.blocks != 0 && blocks.back().is_send == is_send &&
-          blocks.back().count + count <= sync::kSlotsPerWord) {
+          blocks.back().count + count <= image::kBlockPackets) {
         blocks.back().words = w + 1 - blocks.back().first_word;
         blocks.back().count += count;
       } else {

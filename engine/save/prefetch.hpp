@@ -1,8 +1,9 @@
-// prefetch.hpp: the packets of a block, fetched into the cache while those of the block before are saved. Their objects
-// lie all over the memory of their channels; waiting for each would be most of a save's time.
+// prefetch.hpp: the packets of a block, fetched into the cache a few ahead of the one in work. Their objects lie all
+// over the memory of their channels; waiting for each would be most of a save's time.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "base/prefetch.hpp"
@@ -25,7 +26,7 @@ class BlockPackets {
     plan.for_each_word(block, [&](const CutWord& word) {
       packet::Packet* const* const slots = channel.slots() + word.index * sync::kSlotsPerWord;
       if (word.members == sync::kAllSlots) {
-        std::copy_n(slots, sync::kSlotsPerWord, at);  // the only word
+        at = std::copy_n(slots, sync::kSlotsPerWord, at);
       } else {
         sync::for_each_slot(word.members, [&](unsigned slot) { *at++ = slots[slot]; });
       }
@@ -35,8 +36,9 @@ class BlockPackets {
   }
   void clear() noexcept { fetched_ = end_ = packets_; }
 
-  void prefetch_one() noexcept {
-    if (fetched_ == end_) return;
+  // The next one that is not fetched; false: all are.
+  bool prefetch_one() noexcept {
+    if (fetched_ == end_) return false;
     const auto* const packet = reinterpret_cast<const std::byte*>(*fetched_++);
     base::prefetch(packet);
     if (context_lines_ == kMostContextLines) [[likely]] {
@@ -44,9 +46,12 @@ class BlockPackets {
     } else {
       for (std::uint64_t line = 1; line <= context_lines_; ++line) base::prefetch(packet + line * kLine);
     }
+    return true;
   }
-  void prefetch_rest() noexcept {
-    while (fetched_ != end_) prefetch_one();
+  // As many as are fetched ahead of the packet in work. The block before has done so, unless it was shorter.
+  void prefetch_first() noexcept {
+    while (fetched_ < packets_ + kPacketsAhead && prefetch_one()) {
+    }
   }
 
   packet::Packet* const* begin() const noexcept { return packets_; }
@@ -54,6 +59,7 @@ class BlockPackets {
 
  private:
   static constexpr std::uint64_t kLine = base::kCacheLine;
+  static constexpr std::ptrdiff_t kPacketsAhead = 12;
   // Of the VSP's context: what lies behind them is fetched by the hardware, which sees a stream.
   static constexpr std::uint64_t kMostContextLines = 5;
 
@@ -65,10 +71,15 @@ class BlockPackets {
     (std::make_index_sequence<kLines>());
   }
 
-  packet::Packet* packets_[sync::kSlotsPerWord];
+  packet::Packet* packets_[image::kBlockPackets];
   packet::Packet* const* end_ = packets_;
   packet::Packet* const* fetched_ = packets_;  // the first that is not
   std::uint64_t context_lines_ = 0;
 };
+
+// For each packet in work one more is fetched: of its own block, then of the next.
+inline void prefetch_ahead(BlockPackets& packets, BlockPackets& next) noexcept {
+  if (!packets.prefetch_one()) next.prefetch_one();
+}
 
 }  // namespace vmbsave::save

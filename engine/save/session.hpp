@@ -38,10 +38,11 @@ class BasicSaveSession {
   //   kInsufficientResources  no memory
   Status begin(const SaveOptions& options) noexcept;
 
-  // Maps memory for an image of so many bytes, and for what workers leave unused beside it, and takes the page faults,
-  // so that the first save need not. Not between begin and end. False: no memory.
-  bool reserve(std::uint64_t image_bytes) noexcept {
-    if (!arena_.ensure(image_bytes)) return false;
+  // Maps memory for an image of so many bytes, and for what so many threads leave unused beside it, and takes the page
+  // faults, so that the first save need not. Not between begin and end. False: no memory.
+  bool reserve(std::uint64_t image_bytes, unsigned threads = 1) noexcept {
+    if (image_bytes == 0) return true;
+    if (!arena_.ensure(image_bytes, Workers<Atom>::room_for_stretches(threads))) return false;
     arena_.prefault_reserve();
     return true;
   }
@@ -109,7 +110,7 @@ class BasicSaveSession {
   Status pass(SavePhase phase, std::byte* memory = nullptr) noexcept;
   Status place() noexcept;
   Status place_due() noexcept;
-  Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept;
+  Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes, std::uint64_t spare = 0) noexcept;
   void seal() noexcept;
   void lap(SavePhase phase) noexcept { report_.phase_ns[static_cast<unsigned>(phase)] += lap_.next(); }
 

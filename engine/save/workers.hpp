@@ -14,6 +14,7 @@
 #include "exec/lanes.hpp"
 #include "mem/arena.hpp"
 #include "packet/vm.hpp"
+#include "save/course.hpp"
 #include "save/inside_callbacks.hpp"
 #include "save/passes.hpp"
 #include "save/plan.hpp"
@@ -104,6 +105,12 @@ class Workers {
   // Of the arena, in this save: what holds no chunk, or one of a block that was saved again.
   std::uint64_t lost_bytes() const noexcept { return lost_bytes_.load_relaxed(); }
 
+  // Of the arena, beyond the image: what the last stretches of so many threads leave unused at most.
+  static constexpr std::uint64_t room_for_stretches(unsigned threads) noexcept {
+    return threads == 1 ? 0 : threads * kStretchBytes;
+  }
+  std::uint64_t room_for_stretches() const noexcept { return in_budget_ ? 0 : room_for_stretches(threads_); }
+
   // From start until a second thread joined the work; UINT64_MAX: none did.
   std::uint64_t arrival_ns() const noexcept {
     const std::uint64_t arrived = arrived_ns_.load_relaxed();
@@ -111,50 +118,9 @@ class Workers {
   }
 
  private:
+  static constexpr std::uint64_t kStretchBytes = 1u << 20;
+
   const Channel& channel_of(const Block& block) const noexcept { return *vm_.channels()[block.channel]; }
-
-  // The blocks that one worker takes, one after the other.
-  class Course {
-   public:
-    Course(Workers& workers, unsigned lane) noexcept : workers_(workers), lane_(lane) {}
-
-    // The next one that is due; nullptr: none is left.
-    Block* next() noexcept {
-      for (;;) {
-        if (Block* const block = next_of_unit()) return block;
-        if (!take(workers_.lanes_.claim(lane_))) return nullptr;
-      }
-    }
-
-    // The same while there is still one in work, so that the packets of the one behind it come into the cache. nullptr
-    // also where only a unit is left that another thread should begin: it may be a whole channel.
-    Block* next_ahead() noexcept {
-      if (Block* const block = next_of_unit()) return block;
-      const auto is_small = [this](std::size_t unit) { return workers_.plan_.units[unit].concurrent; };
-      return take(workers_.lanes_.claim_ahead(lane_, is_small)) ? next_of_unit() : nullptr;
-    }
-
-   private:
-    Block* next_of_unit() noexcept {
-      while (at_ != end_) {
-        Block& block = workers_.plan_.blocks[at_++];
-        if (block.due) return &block;  // else left out, or saved already
-      }
-      return nullptr;
-    }
-
-    bool take(std::size_t unit) noexcept {
-      if (unit == exec::Lanes<Atom>::kNone) return false;
-      at_ = workers_.plan_.units[unit].first_block;
-      end_ = workers_.plan_.units[unit].last_block;
-      return true;
-    }
-
-    Workers& workers_;
-    unsigned lane_;
-    std::uint32_t at_ = 0;
-    std::uint32_t end_ = 0;
-  };
 
   // What a worker has of the arena.
   struct Ground {
@@ -166,23 +132,21 @@ class Workers {
   void work() noexcept {
     const InsideCallbacks inside(session_);
     Ground ground{make_stretch(), {}};
-    Course course(*this, lanes_.enter(std::this_thread::get_id() == dealer_));
+    Course<Atom> course(plan_, lanes_, lanes_.enter(std::this_thread::get_id() == dealer_));
     run_blocks(course, ground);
     if (const std::uint64_t unused = ground.stretch.close(); unused != 0) lost_bytes_.fetch_add_relaxed(unused);
   }
 
   // What a worker takes of the arena at a time. One alone takes all, and gives back what it does not need. What several
-  // leave unused is a sixteenth of it at most at the end, and a 32nd behind the last blocks of stretches: together less
-  // than what Arena::ensure has in reserve. A block at a time within a memory budget, which is for the image.
+  // leave unused behind their last blocks is in the arena's reserve (room_for_stretches), what lies behind the last
+  // blocks of earlier stretches in its tenth. A block at a time within a memory budget, which is for the image.
   mem::Stretch<Atom> make_stretch() const noexcept {
     if (in_budget_) return {arena_, 0, 0};
     if (threads_ == 1) return {arena_, arena_.ready() - arena_.used(), UINT64_MAX};
-    constexpr std::uint64_t kMost = 512u << 10;
-    const std::uint64_t bytes = std::min(kMost, arena_.ready() / (std::uint64_t{16} * threads_));
-    return {arena_, bytes, bytes / 32};
+    return {arena_, kStretchBytes, kStretchBytes / 16};
   }
 
-  void run_blocks(Course& course, Ground& ground) noexcept {
+  void run_blocks(Course<Atom>& course, Ground& ground) noexcept {
     BlockPackets packets[2];  // of this block and the next one, by turns
     unsigned turn = 0;
     std::uint32_t saved = 0;
@@ -198,7 +162,7 @@ class Workers {
       BlockPackets& ahead = packets[turn ^ 1];
       ahead.clear();
       if (next != nullptr) ahead.find(channel_of(*next), plan_, *next);
-      packets[turn].prefetch_rest();
+      packets[turn].prefetch_first();
       const PassResult result = try_block(*block, packets[turn], ahead, ground);
       if (result.status != Status::kSuccess) {
         fail({result.status, phase_, block->channel, result.transaction_id});
@@ -215,7 +179,7 @@ class Workers {
     }
   }
 
-  PassResult try_block(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground) noexcept {
+  PassResult try_block(Block& block, BlockPackets& packets, BlockPackets& next, Ground& ground) noexcept {
     if (deadline_ != 0 && base::now_ns() >= deadline_) return {.status = Status::kIoTimeout};
     try {
       return run_block(block, packets, next, ground);
@@ -232,13 +196,10 @@ class Workers {
     if (due_[channel].blocks.fetch_sub_acq_rel(saved) == saved) seal_channel(channel);
   }
 
-  PassResult run_block(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground) {
+  PassResult run_block(Block& block, BlockPackets& packets, BlockPackets& next, Ground& ground) {
     switch (phase_) {
-      case SavePhase::kSize: {
-        const PassResult result = size_block(channel_of(block), block, packets, 0, sizes_of(block));
-        next.prefetch_rest();
-        return result;
-      }
+      case SavePhase::kSize:
+        return size_block(channel_of(block), block, packets, next, 0, sizes_of(block));
       case SavePhase::kSave:
         return fill(block, packets, next, ground);
       default:
@@ -248,8 +209,8 @@ class Workers {
 
   // Each packet is sized and saved at once, into the room that the worker has; if that ends within the block, the other
   // packets are sized, and the block gets a place of its own.
-  PassResult size_and_fill(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground) {
-    std::uint32_t sizes[sync::kSlotsPerWord];  // in the cache, and nobody else's; the plan's are for what stays due
+  PassResult size_and_fill(Block& block, BlockPackets& packets, BlockPackets& next, Ground& ground) {
+    std::uint32_t sizes[image::kBlockPackets];  // in the cache, and nobody else's; the plan's are for what stays due
     const auto [offset, room] = ground.stretch.room();
     block.offset = offset;
     PassResult result = save<true>(block, packets, next, ground, room, sizes);
@@ -260,7 +221,7 @@ class Workers {
     }
     std::copy_n(sizes, result.ran_out ? result.sized : block.count, sizes_of(block));
     if (!result.ran_out) return result;
-    const PassResult sized = size_block(channel_of(block), block, packets, result.sized, sizes_of(block));
+    const PassResult sized = size_block(channel_of(block), block, packets, next, result.sized, sizes_of(block));
     if (sized.status != Status::kSuccess) return sized;
     if (result.grew) {
       block.saved = 0;
@@ -276,7 +237,7 @@ class Workers {
     return fill(block, packets, next, ground);
   }
 
-  PassResult fill(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground) {
+  PassResult fill(Block& block, BlockPackets& packets, BlockPackets& next, Ground& ground) {
     const std::uint64_t bytes = image::chunk_bytes(block.body_bytes);
     const PassResult result = save<false>(block, packets, next, ground, bytes, sizes_of(block));
     if (result.grew) lost_bytes_.fetch_add_relaxed(bytes);
@@ -287,7 +248,7 @@ class Workers {
 
   // kSizes: of save_block. room: bytes from the block's offset on. sizes: of the block's packets.
   template <bool kSizes>
-  PassResult save(Block& block, const BlockPackets& packets, BlockPackets& next, Ground& ground, std::uint64_t room,
+  PassResult save(Block& block, BlockPackets& packets, BlockPackets& next, Ground& ground, std::uint64_t room,
                   std::uint32_t* sizes) {
     return save_block<kSizes>({.config = channel_of(block).config(),
                                .block = block,

@@ -84,7 +84,7 @@ TEST(EdgeCase, N20_BufferSmallerThanTheNextChunk) {
 // do.
 TEST(EdgeCase, N21_SomeOfTheChunksFit) {
   Endpoint source;
-  source.fill(60);
+  source.fill(150);
   const Bytes whole = save_and_end(source.channel);
   const std::vector<std::size_t> sizes = chunk_sizes(whole);
   ASSERT_EQ(sizes.size(), 5u) << "the channel's own, three blocks, the directory";
@@ -134,7 +134,7 @@ TEST(EdgeCase, N22_StateGrowsBetweenContinues) {
 // vmbsave: a buffer that the last chunk fills to the last byte is enough: there is no chunk behind it that says so.
 TEST(EdgeCase, N23_LastChunkFitsExactly) {
   Endpoint source;
-  source.fill(60);
+  source.fill(150);
   const Bytes whole = save_and_end(source.channel);
   const std::vector<std::size_t> sizes = chunk_sizes(whole);
   for (const std::size_t first : {std::size_t{0}, whole.size() - sizes.back()}) {

@@ -32,10 +32,10 @@ TEST(SaveContinue, ExactFitIsSuccess) {
 
 TEST(SaveContinue, ReplayedCallByCallTheImageRestores) {
   Endpoint source;
-  source.fill(60);
+  source.fill(200);
   Endpoint destination({.start = false});
   ASSERT_EQ(VmbChannelSaveBegin(source.channel), STATUS_SUCCESS);
-  Bytes buffer(4096);
+  Bytes buffer(16384);
   for (NTSTATUS saved = STATUS_BUFFER_OVERFLOW; saved == STATUS_BUFFER_OVERFLOW;) {
     ULONG filled = 0;
     ULONG required = 0;

@@ -155,8 +155,13 @@ TEST(Arena, ReservesAddressesForSomeGrowthWithinTheBudget) {
   EXPECT_EQ(arena.ready(), arena.capacity());
   EXPECT_EQ(arena.data(), before) << "an image in it stays where it is";
   Arena tight;
-  ASSERT_TRUE(tight.ensure(40 << 20, 42 << 20));
+  ASSERT_TRUE(tight.ensure(40 << 20, 0, 42 << 20));
   EXPECT_EQ(tight.capacity(), 42u << 20);
+  EXPECT_TRUE(tight.ensure(40 << 20, 2 << 20));
+  EXPECT_EQ(tight.capacity(), 42u << 20) << "there is as much to spare";
+  EXPECT_TRUE(tight.ensure(40 << 20, 8 << 20));
+  EXPECT_EQ(tight.capacity(), 52u << 20);
+  EXPECT_EQ(tight.ready(), 40u << 20);
 }
 
 // bytes + a part of them, modulo 2^64, is next to nothing.
@@ -165,6 +170,7 @@ TEST(Arena, RefusesWhatCannotBe) {
     Arena arena;
     ASSERT_TRUE(arena.ensure(4096));
     EXPECT_FALSE(arena.ensure(bytes)) << bytes;
+    EXPECT_FALSE(arena.ensure(bytes, 0, UINT64_MAX)) << bytes;
     EXPECT_FALSE(arena.ensure(bytes, UINT64_MAX)) << bytes;
     EXPECT_EQ(arena.ready(), 4096u) << "nothing has changed";
     EXPECT_TRUE(arena.valid());

@@ -45,19 +45,21 @@ struct Planned {
   save::Plan plan;
 };
 
-TEST(Plan, OneBlockForEachFullWord) {
-  const Planned p({0, 1, 21, 22, 64});
+TEST(Plan, OneBlockForEachThreeFullWords) {
+  const Planned p({0, 1, 21, 64, 190});
   ASSERT_EQ(p.plan.streams.size(), 5u);
   EXPECT_EQ(p.plan.blocks.size(), 0u + 1 + 1 + 2 + 4);
-  EXPECT_EQ(p.plan.packets(), 108u);
+  EXPECT_EQ(p.plan.packets(), 276u);
   std::uint32_t first = 0;
   for (const save::Block& block : p.plan.blocks) {
     EXPECT_EQ(block.first, first);
-    EXPECT_EQ(block.words, 1u);
-    EXPECT_EQ(block.count, sync::count_slots(p.plan.words[block.first_word].members));
+    unsigned members = 0;
+    p.plan.for_each_word(block, [&](const save::CutWord& word) { members += sync::count_slots(word.members); });
+    EXPECT_EQ(block.count, members);
+    EXPECT_LE(block.count, image::kBlockPackets);
     first += block.count;
   }
-  EXPECT_EQ(p.plan.streams[3].packets, 22u);
+  EXPECT_EQ(p.plan.streams[3].packets, 64u);
   EXPECT_EQ(p.plan.streams[3].blocks, 2u);
   EXPECT_EQ(p.plan.streams[3].first_packet, 22u);
   EXPECT_EQ(p.plan.blocks[p.plan.streams[3].first_block].ordinal, 1u);
@@ -66,11 +68,11 @@ TEST(Plan, OneBlockForEachFullWord) {
 // Words that hold few packets share a block, as long as it holds them all; channels do not, and what the VSP sends
 // has blocks of its own.
 TEST(Plan, SparseWordsShareABlock) {
-  TestVm vm(2, {.capacity = 21 * 8, .sends = 21 * 2});
+  TestVm vm(2, {.capacity = 21 * 12, .sends = 21 * 2});
   std::vector<packet::Packet*> packets;
-  for (unsigned i = 0; i < 21 * 8; ++i) packets.push_back(vm[0].receive(i, 1));
-  const unsigned kept[8] = {10, 11, 1, 0, 20, 2, 15, 0};
-  for (unsigned i = 0; i < 21 * 8; ++i) {
+  for (unsigned i = 0; i < 21 * 12; ++i) packets.push_back(vm[0].receive(i, 1));
+  const unsigned kept[12] = {10, 11, 21, 21, 1, 0, 20, 21, 21, 2, 15, 0};
+  for (unsigned i = 0; i < 21 * 12; ++i) {
     if (i % 21 < kept[i / 21]) continue;
     ASSERT_EQ(vm[0].complete(packets[i]), Status::kSuccess);
   }
@@ -90,9 +92,9 @@ TEST(Plan, SparseWordsShareABlock) {
   EXPECT_EQ(plan.build(vm.vm, cut), Status::kSuccess);
   std::vector<std::pair<std::uint32_t, std::uint32_t>> blocks;  // words and packets
   for (const save::Block& block : plan.blocks) blocks.emplace_back(block.words, block.count);
-  EXPECT_EQ(blocks, (decltype(blocks){{2, 21}, {2, 21}, {2, 17}, {1, 2}, {1, 1}}));
+  EXPECT_EQ(blocks, (decltype(blocks){{4, 63}, {4, 63}, {2, 17}, {1, 2}, {1, 1}}));
   EXPECT_TRUE(plan.blocks[3].is_send);
-  EXPECT_EQ(plan.packets(), 10u + 11 + 1 + 20 + 2 + 15 + 2 + 1);
+  EXPECT_EQ(plan.packets(), 63u + 63 + 17 + 2 + 1);
   plan.place();
   for (save::Block& block : plan.blocks) block.due = false;
   EXPECT_TRUE(plan.valid());
@@ -117,16 +119,16 @@ std::vector<std::uint32_t> unit_sizes(const save::Plan& plan) {
 TEST(Plan, AUnitIsAFewBlocksOrAWholeChannel) {
   using Sizes = std::vector<std::uint32_t>;
   const unsigned most = save::kBlocksAtOnce;
-  EXPECT_EQ(unit_sizes(Planned({64, 0, 30}, true).plan), (Sizes{4 + 2}));
-  EXPECT_EQ(unit_sizes(Planned({30, 21 * 2 * most}, true).plan), (Sizes{most, most, 2}));
-  EXPECT_EQ(unit_sizes(Planned({64, 0, 30, 21 * 2 * most}, false).plan), (Sizes{4, 2, 2 * most}));
+  EXPECT_EQ(unit_sizes(Planned({64, 0, 30}, true).plan), (Sizes{2 + 1}));
+  EXPECT_EQ(unit_sizes(Planned({30, image::kBlockPackets * 2 * most}, true).plan), (Sizes{most, most, 1}));
+  EXPECT_EQ(unit_sizes(Planned({64, 0, 30, image::kBlockPackets * 2 * most}, false).plan), (Sizes{2, 1, 2 * most}));
 }
 
 // A channel with serial callbacks does not make the units of the others smaller, and shares none with them.
 TEST(Plan, UnitsOfBothKindsOfChannels) {
   using Sizes = std::vector<std::uint32_t>;
   const unsigned most = save::kBlocksAtOnce;
-  EXPECT_EQ(unit_sizes(Planned(21 * 3, {21 * 2, 21 * most}).plan), (Sizes{3, most, 2}));
+  EXPECT_EQ(unit_sizes(Planned(63 * 3, {63 * 2, 63 * most}).plan), (Sizes{3, most, 2}));
 }
 
 TEST(Plan, PlacesAreContiguousAndAligned) {

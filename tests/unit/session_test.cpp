@@ -84,10 +84,10 @@ TEST_P(SaveRestore, RoundTrip) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, SaveRestore,
                          testing::Values(Shape{1, 0, false, false, 1}, Shape{1, 1, false, false, 1},
-                                         Shape{1, 21, false, false, 1}, Shape{1, 22, false, false, 1},
+                                         Shape{1, 63, false, false, 1}, Shape{1, 64, false, false, 1},
                                          Shape{1, 4096, false, false, 1}, Shape{1, 4096, false, true, 2},
                                          Shape{1, 4096, true, false, 1}, Shape{200, 3, false, false, 1},
-                                         Shape{200, 22, false, true, 2}, Shape{200, 0, false, false, 2},
+                                         Shape{200, 64, false, true, 2}, Shape{200, 0, false, false, 2},
                                          Shape{7, 100, false, false, 3}));
 
 TEST(SaveSession, SameBytesWithAnyThreads) {
@@ -214,7 +214,7 @@ TEST(SaveSession, AFailureElsewhereEndsAWorkersUnit) {
   const auto executor = make_thread_executor(2);
   TestVm vm(2);
   vm[0].receive(0, 8);
-  for (std::uint64_t i = 0; i < 10 * sync::kSlotsPerWord; ++i) vm[1].receive(i, 8);
+  for (std::uint64_t i = 0; i < 10 * image::kBlockPackets; ++i) vm[1].receive(i, 8);
   std::atomic<bool> both = false;
   std::atomic<bool> failing = false;
   vm[0].save_hook = [&](std::uint64_t, void*, std::uint32_t, std::uint32_t*) {
@@ -226,13 +226,13 @@ TEST(SaveSession, AFailureElsewhereEndsAWorkersUnit) {
   vm[1].save_hook = [&](std::uint64_t, void*, std::uint32_t, std::uint32_t*) {
     both = true;
     while (!failing) std::this_thread::yield();
-    if (calls++ % sync::kSlotsPerWord == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (calls++ % image::kBlockPackets == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return TestChannel::kPassOn;
   };
   ASSERT_EQ(vm.session.begin({.executor = executor.get(), .plan = SavePlan::kExact, .serial_below = 0}),
             Status::kSuccess);
   EXPECT_EQ(vm.session.save(), Status::kInsufficientResources);
-  EXPECT_LT(calls, 10 * sync::kSlotsPerWord);
+  EXPECT_LT(calls, 10 * image::kBlockPackets);
   vm.session.end(EndMode::kResume);
 }
 
@@ -260,11 +260,11 @@ TEST(SaveSession, AChannelIsNotKeptFromAnIdleThread) {
   vm.session.end(EndMode::kResume);
 }
 
-// 21 packets with 32 bytes each fill their chunk to its last byte: what is written behind the last of them is the next
-// chunk's, which another thread may have finished by then.
+// Blocks of packets with 32 bytes each fill their chunk to its last byte: what is written behind the last of them is
+// the next chunk's, which another thread may have finished by then.
 TEST(SaveSession, AFullChunkEndsWhereTheNextOneBegins) {
-  constexpr std::uint64_t kFirstUnit = 16 * sync::kSlotsPerWord;
-  constexpr std::uint64_t kPackets = kFirstUnit + 2 * sync::kSlotsPerWord;
+  constexpr std::uint64_t kFirstUnit = save::kBlocksAtOnce * image::kBlockPackets;
+  constexpr std::uint64_t kPackets = kFirstUnit + 2 * image::kBlockPackets;
   const auto executor = make_thread_executor(2);
   TestVm vm(1, {.capacity = kPackets, .result_bytes = 8, .concurrent_callbacks = true});
   for (std::uint64_t i = 0; i < kPackets; ++i) vm[0].receive(i, 32);
@@ -278,7 +278,7 @@ TEST(SaveSession, AFullChunkEndsWhereTheNextOneBegins) {
   std::atomic<bool> next_is_there = false;
   vm[0].save_hook = [&](std::uint64_t id, void*, std::uint32_t size, std::uint32_t*) {
     if (size == 0) return TestChannel::kPassOn;
-    if (id == kFirstUnit + sync::kSlotsPerWord) next_is_there = true;  // the block before it is whole
+    if (id == kFirstUnit + image::kBlockPackets) next_is_there = true;  // the block before it is whole
     while (id == 0 && !next_is_there) std::this_thread::yield();
     return TestChannel::kPassOn;
   };

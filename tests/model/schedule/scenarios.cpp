@@ -341,7 +341,7 @@ struct Passes {
 
 // Two workers save what one has saved before.
 void passes(Strategy& strategy, const Passes& how) {
-  constexpr std::uint32_t kTwoUnits = 16 * 21 + 1;
+  constexpr std::uint32_t kTwoUnits = save::kBlocksAtOnce * image::kBlockPackets + 1;
   const std::uint32_t packets = how.shared ? kTwoUnits : 4;
   Device device(how.shared ? 1 : 2, {.capacity = packets, .concurrent_callbacks = how.shared}, 0, packets);
   for (Promise::Id id = 0; id < packets; ++id) require(ring_of(device, id).receive(id), "a packet is not taken");
@@ -349,7 +349,7 @@ void passes(Strategy& strategy, const Passes& how) {
   Session session(device.vm);
   ForkedExecutor executor(2);
   const SaveOptions options{.executor = &executor, .growth_retries = 1, .plan = how.plan, .serial_below = 0};
-  if (how.warm) require(session.reserve(2 * expected.size()), "no memory");
+  if (how.warm) require(session.reserve(2 * expected.size(), how.shared ? 2 : 1), "no memory");
   if (how.grows) device.growing = 2;
   World::get().run(strategy, {[&] {
                      require(session.begin(options) == Status::kSuccess, "begin fails");
