@@ -18,6 +18,7 @@ constexpr auto kExact = SavePlan::kExact;
 constexpr auto kFused = SavePlan::kFused;
 constexpr unsigned kSaves = 1000;
 constexpr unsigned kSavesForAMedian = 150;  // of what is slow: peers, slow callbacks, the largest states
+constexpr unsigned kSavesOfAPeer = 50;      // at the middle point, where one takes 3 to 30 times the engine's time
 constexpr unsigned kSavesAtTheLimits = 20;  // of a second or so each
 
 // Every implementation at one point, warm and cold, with and without the checksum, with `many` threads and with one.
@@ -88,7 +89,7 @@ void add_c_face(Rows& rows, unsigned threads) {
 
 void add_quick(Rows& rows, unsigned many) {
   add_all(rows, {}, many, kSaves);
-  add_peers(rows, {}, many, kSavesForAMedian);
+  add_peers(rows, {}, many, kSavesOfAPeer);
   add_skew(rows, {}, many, kSaves);
 }
 
@@ -175,8 +176,8 @@ void add_bar(Rows& rows, unsigned many) {
   }
   constexpr Point kSmall{.channels = 1, .packets = 64};
   rows.push_back({.point = kSmall, .threads = many, .saves = kSavesARepetition});
-  constexpr unsigned kSavesOfAPeer = 8;
-  add_peers(rows, {}, many, kSavesOfAPeer);
+  constexpr unsigned kFewSaves = 8;
+  add_peers(rows, {}, many, kFewSaves);
   for (const std::uint32_t packets : {64u, 1024u}) add_peers(rows, {.packets = packets}, many, kSavesARepetition);
   constexpr unsigned kShortSaves = 200;
   for (const std::uint32_t packets : {1024u, 2048u, 4096u, 8192u}) {
