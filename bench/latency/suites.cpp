@@ -17,7 +17,7 @@ using Rows = std::vector<RowSpec>;
 constexpr auto kExact = SavePlan::kExact;
 constexpr auto kFused = SavePlan::kFused;
 constexpr unsigned kSaves = 1000;
-constexpr unsigned kSavesForAMedian = 150;  // of what is slow: peers, slow callbacks, the largest states
+constexpr unsigned kSavesForAMedian = 150;  // of what is slow: slow callbacks, the largest states, peers elsewhere
 constexpr unsigned kSavesOfAPeer = 50;      // at the middle point, where one takes 3 to 30 times the engine's time
 constexpr unsigned kSavesAtTheLimits = 20;  // of a second or so each
 

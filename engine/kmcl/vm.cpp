@@ -264,7 +264,8 @@ Status Vm::set_options(const VMBS_SAVE_OPTIONS& options) {
   const std::lock_guard lock(mutex_);
   if (phase_ != Phase::kIdle) return Status::kDeviceBusy;
   std::unique_ptr<Executor> executor = executor_for(options);
-  const unsigned threads = executor == nullptr ? 1 : executor->concurrency();
+  const bool has_stretches = executor != nullptr && options.MemoryBudget == 0;
+  const unsigned threads = has_stretches ? executor->concurrency() : 1;
   if (!session_.reserve(options.ReserveBytes, threads)) return Status::kInsufficientResources;
   executor_ = std::move(executor);
   options_ = {.executor = executor_.get(),

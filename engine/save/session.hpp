@@ -38,11 +38,11 @@ class BasicSaveSession {
   //   kInsufficientResources  no memory
   Status begin(const SaveOptions& options) noexcept;
 
-  // Maps memory for an image of so many bytes, and for what so many threads leave unused beside it, and takes the page
-  // faults, so that the first save need not. Not between begin and end. False: no memory.
+  // Maps memory for an image of so many bytes, and for what so many threads leave unused beside it, as much again at
+  // most, and takes the page faults, so that the first save need not. Not between begin and end. False: no memory.
   bool reserve(std::uint64_t image_bytes, unsigned threads = 1) noexcept {
     if (image_bytes == 0) return true;
-    if (!arena_.ensure(image_bytes, Workers<Atom>::room_for_stretches(threads))) return false;
+    if (!arena_.ensure(image_bytes, std::min(Workers<Atom>::room_for_stretches(threads), image_bytes))) return false;
     arena_.prefault_reserve();
     return true;
   }

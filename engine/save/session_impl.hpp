@@ -231,7 +231,7 @@ std::uint64_t BasicSaveSession<Atom>::pass_ns() const noexcept {
 // From what was done since pass_ns() was `before`.
 template <template <class> class Atom>
 void BasicSaveSession<Atom>::learn(std::uint64_t packets, std::uint64_t before) noexcept {
-  crossover_.learn(packets, pass_ns() - before, report_.threads, workers_.arrival_ns());
+  crossover_.learn(packets, pass_ns() - before, workers_.workers(), workers_.arrival_ns());
 }
 
 template <template <class> class Atom>
@@ -239,6 +239,8 @@ void BasicSaveSession<Atom>::run() noexcept {
   if ((report_.plan == SavePlan::kExact ? run_exact() : run_fused()) != Status::kSuccess) return;
   learn(report_.packets, 0);
   seal();
+  // For the next save. Last, because the image may move; without memory, stretches are not had.
+  if (report_.plan == SavePlan::kFused) (void)arena_.ensure(plan_.image_bytes, workers_.room_for_stretches());
 }
 
 template <template <class> class Atom>

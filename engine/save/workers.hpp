@@ -73,13 +73,12 @@ class Workers {
     may_grow_ = may_grow;
     grown_.store_relaxed(0);
     unplaced_.store_relaxed(0);
-    const auto workers = static_cast<unsigned>(std::min<std::size_t>(threads_, plan_.units.size()));
-    if (workers == 0) return;
-    lanes_.deal(plan_.units.size(), workers);
+    if (plan_.units.empty()) return;
+    lanes_.deal(plan_.units.size(), workers());
     dealer_ = std::this_thread::get_id();
     if (executor_ == nullptr) return work();
     executor_->for_each(
-        workers, 1,
+        workers(), 1,
         [](void* self, std::size_t first, std::size_t last) noexcept {
           for (; first != last; ++first) static_cast<Workers*>(self)->work();
         },
@@ -109,7 +108,12 @@ class Workers {
   static constexpr std::uint64_t room_for_stretches(unsigned threads) noexcept {
     return threads == 1 ? 0 : threads * kStretchBytes;
   }
-  std::uint64_t room_for_stretches() const noexcept { return in_budget_ ? 0 : room_for_stretches(threads_); }
+  std::uint64_t room_for_stretches() const noexcept { return in_budget_ ? 0 : room_for_stretches(workers()); }
+
+  // Threads that have work in a pass: no unit is divided.
+  unsigned workers() const noexcept {
+    return static_cast<unsigned>(std::min<std::size_t>(threads_, std::max<std::size_t>(plan_.units.size(), 1)));
+  }
 
   // From start until a second thread joined the work; UINT64_MAX: none did.
   std::uint64_t arrival_ns() const noexcept {
@@ -142,7 +146,7 @@ class Workers {
   // blocks of earlier stretches in its tenth. A block at a time within a memory budget, which is for the image.
   mem::Stretch<Atom> make_stretch() const noexcept {
     if (in_budget_) return {arena_, 0, 0};
-    if (threads_ == 1) return {arena_, arena_.ready() - arena_.used(), UINT64_MAX};
+    if (workers() == 1) return {arena_, arena_.ready() - arena_.used(), UINT64_MAX};
     return {arena_, kStretchBytes, kStretchBytes / 16};
   }
 

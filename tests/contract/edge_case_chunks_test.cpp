@@ -54,7 +54,7 @@ TEST(EdgeCase, N19_EveryPacketIsStateless) {
 // the call may be repeated as often as the caller likes: no packet is lost, saved twice or asked again.
 TEST(EdgeCase, N20_BufferSmallerThanTheNextChunk) {
   Endpoint source;
-  source.fill(60);
+  source.fill(150);
   unsigned callbacks = 0;
   source.on_save = [&](VMBPACKET packet, PVOID buf, UINT32 size, PUINT32 needed) {
     ++callbacks;
@@ -111,7 +111,7 @@ TEST(EdgeCase, N21_SomeOfTheChunksFit) {
 // VSP's state between the calls.
 TEST(EdgeCase, N22_StateGrowsBetweenContinues) {
   Endpoint source;
-  source.fill(60);
+  source.fill(150);
   const Bytes whole = save_and_end(source.channel);
   ASSERT_EQ(VmbChannelSaveBegin(source.channel), STATUS_SUCCESS);
   Continued c = continue_save(source.channel, 0);
@@ -175,7 +175,7 @@ TEST(EdgeCase, N24_NoBuffer) {
 // the channel goes on, and the next save starts afresh.
 TEST(EdgeCase, N25_EndBeforeSuccess) {
   Endpoint source;
-  source.fill(60);
+  source.fill(150);
   const Bytes whole = save_and_end(source.channel);
   for (const std::size_t size : {std::size_t{0}, whole.size() / 2}) {
     for (const bool continued : {false, true}) {
@@ -185,12 +185,12 @@ TEST(EdgeCase, N25_EndBeforeSuccess) {
       }
       EXPECT_FALSE(source.receive(99, 8)) << "stays in the ring";
       VmbChannelSaveEnd(source.channel);
-      EXPECT_EQ(source.statistics().IncomingInUse, 60u);
+      EXPECT_EQ(source.statistics().IncomingInUse, 150u);
       EXPECT_EQ(source.guest->signal(), STATUS_SUCCESS);
-      ASSERT_EQ(source.packets.size(), 61u);
+      ASSERT_EQ(source.packets.size(), 151u);
       source.complete(source.packets.back());
       EXPECT_EQ(source.completions(), std::vector<UINT64>{99});
-      EXPECT_EQ(saved_states(save_and_end(source.channel)).size(), 60u);
+      EXPECT_EQ(saved_states(save_and_end(source.channel)).size(), 150u);
     }
   }
 }

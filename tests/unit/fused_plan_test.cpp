@@ -117,6 +117,33 @@ TEST(FusedPlanSave, AWarmSaveTakesOnePassAndLiesInPieces) {
   vm.session.end(EndMode::kResume);
 }
 
+// What one thread has mapped is too little for the stretches of several, who make room for those of the next save.
+TEST(FusedPlanSave, AfterASerialSaveSeveralWorkersMakeRoomForTheirStretches) {
+  TestVm vm(2, {.capacity = 1000, .concurrent_callbacks = true});
+  churn(vm, 1000);
+  const auto executor = make_thread_executor(2);
+  SaveOptions options = kFused;
+  options.serial_below = 0;
+  const auto save = [&] {
+    save_packets(vm, options);
+    vm.session.end(EndMode::kResume);
+    vm.session.prepare_next();
+  };
+  save();
+  EXPECT_LT(vm.session.report().memory_mapped, 1u << 20);
+  options.executor = executor.get();
+  save();
+  save();
+  EXPECT_GE(vm.session.report().memory_mapped, vm.session.report().image_bytes + (2u << 20));
+  EXPECT_EQ(phase_ns(vm, SavePhase::kSave), 0u) << "a second pass";
+  options.memory_budget = 1u << 30;
+  TestVm tight(2, {.capacity = 1000, .concurrent_callbacks = true});
+  churn(tight, 1000);
+  save_packets(tight, options);
+  EXPECT_LT(tight.session.report().memory_mapped, 1u << 20) << "a budget is for the image";
+  tight.session.end(EndMode::kResume);
+}
+
 // Each worker takes a stretch of the arena, also where the image is smaller than that: the first save makes room for
 // it.
 TEST(FusedPlanSave, ASmallSaveOfSeveralWorkersIsWarmAfterTheFirst) {

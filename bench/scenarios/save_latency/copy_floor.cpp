@@ -96,7 +96,7 @@ class CopyFloor final : public Implementation {
  private:
   // Of a thread's turn, so that each thread has some.
   static std::size_t blocks_at_once(std::size_t blocks, const Executor* executor) noexcept {
-    constexpr std::size_t kMost = 64;
+    constexpr std::size_t kMost = 21;
     const std::size_t threads = executor == nullptr ? 1 : executor->concurrency();
     return std::clamp<std::size_t>(blocks / (8 * threads), 1, kMost);
   }

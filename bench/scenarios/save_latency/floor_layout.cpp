@@ -60,7 +60,7 @@ std::vector<image::DirectoryEntry> FloorLayout::add_blocks(Rig& rig, std::uint32
   std::uint32_t ordinal = 0;
   for (std::size_t at = 0; at < order.size();) {
     const std::size_t end = end_of_word(packets, order, at);
-    if (ordinal == 0 || blocks.back().label.count + (end - at) > sync::kSlotsPerWord) {
+    if (ordinal == 0 || blocks.back().label.count + (end - at) > image::kBlockPackets) {
       if (ordinal != 0) image_bytes += image::chunk_bytes(blocks.back().body_bytes);
       const image::ChunkLabel label{.channel = channel, .ordinal = ++ordinal};
       blocks.push_back({image_bytes, 0, static_cast<std::uint32_t>(sources.size()), label});

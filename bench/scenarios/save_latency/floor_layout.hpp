@@ -19,7 +19,7 @@ struct FloorLayout {
     packet::Packet* packet;
     std::uint32_t state_bytes;
   };
-  // A block chunk: the sources of one word, or of a few neighbours.
+  // A block chunk: the sources of neighbouring words.
   struct Block {
     std::uint64_t offset;  // in the image
     std::uint64_t body_bytes;

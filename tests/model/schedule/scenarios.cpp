@@ -349,7 +349,7 @@ void passes(Strategy& strategy, const Passes& how) {
   Session session(device.vm);
   ForkedExecutor executor(2);
   const SaveOptions options{.executor = &executor, .growth_retries = 1, .plan = how.plan, .serial_below = 0};
-  if (how.warm) require(session.reserve(2 * expected.size(), how.shared ? 2 : 1), "no memory");
+  if (how.warm) require(session.reserve(how.shared ? 2u << 20 : 2 * expected.size(), 2), "no memory");
   if (how.grows) device.growing = 2;
   World::get().run(strategy, {[&] {
                      require(session.begin(options) == Status::kSuccess, "begin fails");
