@@ -110,7 +110,7 @@ class BasicSaveSession {
   Status pass(SavePhase phase, std::byte* memory = nullptr) noexcept;
   Status place() noexcept;
   Status place_due() noexcept;
-  Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes, std::uint64_t spare = 0) noexcept;
+  Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept;
   void seal() noexcept;
   void lap(SavePhase phase) noexcept { report_.phase_ns[static_cast<unsigned>(phase)] += lap_.next(); }
 

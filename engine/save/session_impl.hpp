@@ -318,7 +318,7 @@ Status BasicSaveSession<Atom>::place_due() noexcept {
     if (block.due) bytes += image::chunk_bytes(block.body_bytes);
   }
   const std::uint64_t used = arena_.used();
-  const Status status = make_room(used - workers_.lost_bytes() + bytes, used + bytes, workers_.room_for_stretches());
+  const Status status = make_room(used - workers_.lost_bytes() + bytes, used + bytes);
   if (status != Status::kSuccess) return status;
   for (Block& block : plan_.blocks) {
     if (block.due) move_block(block, arena_.allocate(image::chunk_bytes(block.body_bytes)), arena_.data());
@@ -328,14 +328,13 @@ Status BasicSaveSession<Atom>::place_due() noexcept {
   return Status::kSuccess;
 }
 
-// Of an image within the budget, so many bytes of arena. spare: as of Arena::ensure.
+// Of an image within the budget, so many bytes of arena.
 template <template <class> class Atom>
-Status BasicSaveSession<Atom>::make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes,
-                                         std::uint64_t spare) noexcept {
+Status BasicSaveSession<Atom>::make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept {
   Status status = Status::kSuccess;
   if (options_.memory_budget != 0 && image_bytes > options_.memory_budget) {
     status = Status::kQuotaExceeded;
-  } else if (!arena_.ensure(arena_bytes, spare, options_.memory_budget)) {
+  } else if (!arena_.ensure(arena_bytes, 0, options_.memory_budget)) {
     status = Status::kInsufficientResources;
   }
   if (status != Status::kSuccess) report_.failure = {.status = status, .phase = SavePhase::kPlace};

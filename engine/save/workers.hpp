@@ -106,7 +106,7 @@ class Workers {
 
   // Of the arena, beyond the image: what the last stretches of so many threads leave unused at most.
   static constexpr std::uint64_t room_for_stretches(unsigned threads) noexcept {
-    return threads == 1 ? 0 : threads * kStretchBytes;
+    return threads == 1 ? 0 : threads * kLargestStretch;
   }
   std::uint64_t room_for_stretches() const noexcept { return in_budget_ ? 0 : room_for_stretches(workers()); }
 
@@ -122,7 +122,8 @@ class Workers {
   }
 
  private:
-  static constexpr std::uint64_t kStretchBytes = 1u << 20;
+  static constexpr std::uint64_t kSmallestStretch = 256u << 10;
+  static constexpr std::uint64_t kLargestStretch = 1u << 20;
 
   const Channel& channel_of(const Block& block) const noexcept { return *vm_.channels()[block.channel]; }
 
@@ -142,12 +143,15 @@ class Workers {
   }
 
   // What a worker takes of the arena at a time. One alone takes all, and gives back what it does not need. What several
-  // leave unused behind their last blocks is in the arena's reserve (room_for_stretches), what lies behind the last
-  // blocks of earlier stretches in its tenth. A block at a time within a memory budget, which is for the image.
+  // leave unused behind their last blocks is in the arena's reserve (room_for_stretches); what lies behind the last
+  // blocks of earlier stretches, some half a block each, in its tenth. A block at a time within a memory budget, which
+  // is for the image.
   mem::Stretch<Atom> make_stretch() const noexcept {
     if (in_budget_) return {arena_, 0, 0};
     if (workers() == 1) return {arena_, arena_.ready() - arena_.used(), UINT64_MAX};
-    return {arena_, kStretchBytes, kStretchBytes / 16};
+    const std::uint64_t bytes =
+        std::clamp(arena_.ready() / (std::uint64_t{24} * workers()), kSmallestStretch, kLargestStretch);
+    return {arena_, bytes, bytes / 6};
   }
 
   void run_blocks(Course<Atom>& course, Ground& ground) noexcept {
