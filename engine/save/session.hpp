@@ -42,7 +42,8 @@ class BasicSaveSession {
   // most, and takes the page faults, so that the first save need not. Not between begin and end. False: no memory.
   bool reserve(std::uint64_t image_bytes, unsigned threads = 1) noexcept {
     if (image_bytes == 0) return true;
-    if (!arena_.ensure(image_bytes, std::min(Workers<Atom>::room_for_stretches(threads), image_bytes))) return false;
+    if (!arena_.ensure(image_bytes, std::min(Workers<Atom>::room_for_stretches(image_bytes, threads), image_bytes)))
+      return false;
     arena_.prefault_reserve();
     return true;
   }

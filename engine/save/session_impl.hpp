@@ -240,7 +240,8 @@ void BasicSaveSession<Atom>::run() noexcept {
   learn(report_.packets, 0);
   seal();
   // For the next save. Last, because the image may move; without memory, stretches are not had.
-  if (report_.plan == SavePlan::kFused) (void)arena_.ensure(plan_.image_bytes, workers_.room_for_stretches());
+  if (report_.plan == SavePlan::kFused)
+    (void)arena_.ensure(plan_.image_bytes, workers_.room_for_stretches(plan_.image_bytes));
 }
 
 template <template <class> class Atom>

@@ -104,11 +104,13 @@ class Workers {
   // Of the arena, in this save: what holds no chunk, or one of a block that was saved again.
   std::uint64_t lost_bytes() const noexcept { return lost_bytes_.load_relaxed(); }
 
-  // Of the arena, beyond the image: what the last stretches of so many threads leave unused at most.
-  static constexpr std::uint64_t room_for_stretches(unsigned threads) noexcept {
-    return threads == 1 ? 0 : threads * kLargestStretch;
+  // Of the arena, beyond an image of so many bytes: what the last stretches of so many threads leave unused at most.
+  static constexpr std::uint64_t room_for_stretches(std::uint64_t image_bytes, unsigned threads) noexcept {
+    return threads == 1 ? 0 : threads * stretch_bytes(image_bytes, threads);
   }
-  std::uint64_t room_for_stretches() const noexcept { return in_budget_ ? 0 : room_for_stretches(workers()); }
+  std::uint64_t room_for_stretches(std::uint64_t image_bytes) const noexcept {
+    return in_budget_ ? 0 : room_for_stretches(image_bytes, workers());
+  }
 
   // Threads that have work in a pass: no unit is divided.
   unsigned workers() const noexcept {
@@ -122,8 +124,11 @@ class Workers {
   }
 
  private:
-  static constexpr std::uint64_t kSmallestStretch = 256u << 10;
-  static constexpr std::uint64_t kLargestStretch = 1u << 20;
+  static constexpr std::uint64_t stretch_bytes(std::uint64_t arena_bytes, unsigned workers) noexcept {
+    constexpr std::uint64_t kSmallest = 256u << 10;
+    constexpr std::uint64_t kLargest = 1u << 20;
+    return std::clamp(arena_bytes / (std::uint64_t{24} * workers), kSmallest, kLargest);
+  }
 
   const Channel& channel_of(const Block& block) const noexcept { return *vm_.channels()[block.channel]; }
 
@@ -149,8 +154,7 @@ class Workers {
   mem::Stretch<Atom> make_stretch() const noexcept {
     if (in_budget_) return {arena_, 0, 0};
     if (workers() == 1) return {arena_, arena_.ready() - arena_.used(), UINT64_MAX};
-    const std::uint64_t bytes =
-        std::clamp(arena_.ready() / (std::uint64_t{24} * workers()), kSmallestStretch, kLargestStretch);
+    const std::uint64_t bytes = stretch_bytes(arena_.ready(), workers());
     return {arena_, bytes, bytes / 6};
   }
 

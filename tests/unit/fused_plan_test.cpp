@@ -134,7 +134,7 @@ TEST(FusedPlanSave, AfterASerialSaveSeveralWorkersMakeRoomForTheirStretches) {
   options.executor = executor.get();
   save();
   save();
-  EXPECT_GE(vm.session.report().memory_mapped, vm.session.report().image_bytes + (2u << 20));
+  EXPECT_GE(vm.session.report().memory_mapped, vm.session.report().image_bytes + (512u << 10));
   EXPECT_EQ(phase_ns(vm, SavePhase::kSave), 0u) << "a second pass";
   options.memory_budget = 1u << 30;
   TestVm tight(2, {.capacity = 1000, .concurrent_callbacks = true});
@@ -163,7 +163,7 @@ TEST(FusedPlanSave, ASmallSaveOfSeveralWorkersIsWarmAfterTheFirst) {
     EXPECT_EQ(vm.session.image().bytes(), image_of(vm).size());
     const std::uint64_t now = vm.session.report().memory_mapped;
     if (save == 0) mapped = now;
-    EXPECT_GE(now, vm.session.image().bytes() + (3u << 20));
+    EXPECT_GE(now, vm.session.image().bytes() + (768u << 10));
     EXPECT_EQ(now, mapped) << "no save makes it larger";
     vm.session.end(EndMode::kResume);
   }
