@@ -114,7 +114,7 @@ constexpr std::uint64_t directory_bytes(std::uint32_t packets) noexcept {
 
 inline constexpr std::uint64_t kImageChunkBytes = chunk_bytes(sizeof(ImageBody));
 inline constexpr std::uint64_t kChannelChunkBytes = chunk_bytes(sizeof(ChannelBody));
-static_assert(chunk_bytes(kBlockPackets * record_bytes(0, kMaxStateBytes)) <= kMaxChunkBytes);
+static_assert(chunk_bytes(kBlockPackets * record_bytes(512u << 10, kMaxStateBytes)) <= kMaxChunkBytes, "with payloads");
 inline constexpr std::uint64_t kEndChunkBytes = chunk_bytes(0);
 
 }  // namespace vmbsave::image

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/check.hpp"
-#include "base/prefetch.hpp"
 #include "image/chunk_writer.hpp"
 #include "packet/channel.hpp"
 #include "save/plan.hpp"
@@ -53,7 +52,7 @@ PassResult size_block(const Channel& channel, Block& block, BlockPackets& packet
   std::uint64_t bytes = sized == 0 ? 0 : block.body_bytes;
   std::uint32_t* size = sizes + sized;
   for (packet::Packet* const* packet = packets.begin() + sized; packet != packets.end(); ++packet) {
-    prefetch_ahead(packets, next);
+    packets.prefetch_ahead(next);
     result.status = size_packet(channel.config(), *packet, *size);
     if (result.status != Status::kSuccess) {
       result.transaction_id = (*packet)->transaction_id;
@@ -189,7 +188,7 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
                first == 0 && zeroed.was_left_at(save.chunk));
   for (auto at = save.packets.begin() + first; at != save.packets.end(); ++at) {
     packet::Packet* const packet = *at;
-    prefetch_ahead(save.packets, save.next);
+    save.packets.prefetch_ahead(save.next);
     if constexpr (kSizes) {
       const Status status = size_packet(save.config, packet, *size);
       if (status != Status::kSuccess) [[unlikely]] {

@@ -54,6 +54,11 @@ class BlockPackets {
     }
   }
 
+  // For each packet in work one more is fetched: of its own block, then the first ones of the next.
+  void prefetch_ahead(BlockPackets& next) noexcept {
+    if (!prefetch_one() && next.fetched_ < next.packets_ + kPacketsAhead) next.prefetch_one();
+  }
+
   packet::Packet* const* begin() const noexcept { return packets_; }
   packet::Packet* const* end() const noexcept { return end_; }
 
@@ -76,10 +81,5 @@ class BlockPackets {
   packet::Packet* const* fetched_ = packets_;  // the first that is not
   std::uint64_t context_lines_ = 0;
 };
-
-// For each packet in work one more is fetched: of its own block, then of the next.
-inline void prefetch_ahead(BlockPackets& packets, BlockPackets& next) noexcept {
-  if (!packets.prefetch_one()) next.prefetch_one();
-}
 
 }  // namespace vmbsave::save

@@ -36,6 +36,21 @@ std::vector<std::byte> saved_bytes(TestVm& vm, const SaveOptions& options) {
   return bytes;
 }
 
+// The fused plan on all threads, however small the save is.
+SaveOptions fused_on(Executor& executor) {
+  SaveOptions options = kFused;
+  options.executor = &executor;
+  options.serial_below = 0;
+  return options;
+}
+
+// A save, after which memory is made ready for the next one.
+void save_before(TestVm& vm, const SaveOptions& options) {
+  save_packets(vm, options);
+  vm.session.end(EndMode::kResume);
+  vm.session.prepare_next();
+}
+
 std::uint64_t phase_ns(const TestVm& vm, SavePhase phase) {
   return vm.session.report().phase_ns[static_cast<unsigned>(phase)];
 }
@@ -122,26 +137,18 @@ TEST(FusedPlanSave, AfterASerialSaveSeveralWorkersMakeRoomForTheirStretches) {
   TestVm vm(2, {.capacity = 1000, .concurrent_callbacks = true});
   churn(vm, 1000);
   const auto executor = make_thread_executor(2);
-  SaveOptions options = kFused;
-  options.serial_below = 0;
-  const auto save = [&] {
-    save_packets(vm, options);
-    vm.session.end(EndMode::kResume);
-    vm.session.prepare_next();
-  };
-  save();
+  SaveOptions options = fused_on(*executor);
+  save_before(vm, kFused);
   EXPECT_LT(vm.session.report().memory_mapped, 1u << 20);
-  options.executor = executor.get();
-  save();
-  save();
+  save_before(vm, options);
+  save_before(vm, options);
   EXPECT_GE(vm.session.report().memory_mapped, vm.session.report().image_bytes + (512u << 10));
   EXPECT_EQ(phase_ns(vm, SavePhase::kSave), 0u) << "a second pass";
   options.memory_budget = 1u << 30;
   TestVm tight(2, {.capacity = 1000, .concurrent_callbacks = true});
   churn(tight, 1000);
-  save_packets(tight, options);
+  save_before(tight, options);
   EXPECT_LT(tight.session.report().memory_mapped, 1u << 20) << "a budget is for the image";
-  tight.session.end(EndMode::kResume);
 }
 
 // Each worker takes a stretch of the arena, also where the image is smaller than that: the first save makes room for
@@ -150,15 +157,10 @@ TEST(FusedPlanSave, ASmallSaveOfSeveralWorkersIsWarmAfterTheFirst) {
   TestVm vm(2, {.capacity = 1000, .concurrent_callbacks = true});
   churn(vm, 1000);
   const auto executor = make_thread_executor(3);
-  SaveOptions options = kFused;
-  options.executor = executor.get();
-  options.serial_below = 0;
-  save_packets(vm, options);
-  vm.session.end(EndMode::kResume);
-  vm.session.prepare_next();
+  save_before(vm, fused_on(*executor));
   std::uint64_t mapped = 0;
   for (int save = 0; save < 20; ++save) {
-    save_packets(vm, options);
+    save_packets(vm, fused_on(*executor));
     EXPECT_EQ(phase_ns(vm, SavePhase::kSave), 0u) << "a second pass";
     EXPECT_EQ(vm.session.image().bytes(), image_of(vm).size());
     const std::uint64_t now = vm.session.report().memory_mapped;
@@ -182,10 +184,7 @@ TEST(FusedPlanSave, MemoryReservedBeforehandMakesTheFirstSaveAWarmOne) {
 void save_in_reserved_memory(TestVm& vm, std::uint64_t image_bytes, unsigned threads) {
   ASSERT_TRUE(vm.session.reserve(image_bytes, threads));
   const auto executor = make_thread_executor(threads);
-  SaveOptions options = kFused;
-  options.executor = executor.get();
-  options.serial_below = 0;
-  save_packets(vm, options);
+  save_packets(vm, fused_on(*executor));
   EXPECT_EQ(phase_ns(vm, SavePhase::kSave), 0u) << "a second pass";
 }
 
@@ -487,24 +486,6 @@ TEST(FusedPlanSave, BelowTheCrossoverTheExecutorIsLeftAlone) {
   options.plan = SavePlan::kExact;
   saved_bytes(vm, options);
   EXPECT_EQ(executor.runs, 2) << "both passes inside one";
-}
-
-TEST(Crossover, LearnsWhatAPacketCostsAndWhenThreadsCome) {
-  save::Crossover crossover;
-  EXPECT_FALSE(crossover.pays(0));
-  EXPECT_FALSE(crossover.pays(1000));
-  EXPECT_TRUE(crossover.pays(65'536));
-  for (int i = 0; i < 50; ++i) crossover.learn(1000, 10'000'000, 1, 0);  // 10 us each
-  EXPECT_TRUE(crossover.pays(100));
-  for (int i = 0; i < 50; ++i) crossover.learn(100'000, 1'000'000, 1, 0);  // 10 ns each
-  EXPECT_FALSE(crossover.pays(1000));
-  // Threads that are there at once: 10 ns each still, half of the time.
-  for (int i = 0; i < 50; ++i) crossover.learn(100'000, 500'000, 2, 0);
-  EXPECT_TRUE(crossover.pays(1500));
-  EXPECT_FALSE(crossover.pays(500)) << "they are waited for at the end";
-  // One hiccup of a second does not send every later save to one thread.
-  crossover.learn(100'000, 1'000'000'000, 2, 1'000'000'000);
-  EXPECT_TRUE(crossover.pays(65'536));
 }
 
 }  // namespace

@@ -165,6 +165,44 @@ TEST(HostileImage, ChannelsOutOfOrderAreRefused) {
   EXPECT_EQ(restore(image, 2), Status::kDataError);
 }
 
+// Two blocks put together, with all that must agree: as many as a block may hold, and one more.
+TEST(HostileImage, ABlockHoldsNoMoreThanItMay) {
+  const std::size_t body = sizeof(image::ChunkHeader);
+  for (const std::uint32_t second : {0u, 1u}) {
+    TestVm vm(1, {.capacity = 100});
+    for (std::uint64_t id = 1; id <= image::kBlockPackets + second; ++id) vm[0].receive(id, 0);
+    Bytes image = save(vm);
+    const std::vector<std::size_t> chunks = chunk_offsets(image);
+    if (second == 1) {
+      ASSERT_EQ(chunks.size(), 7u) << "image, channel, two blocks, directory, end";
+      const std::size_t first = chunks[2], next = chunks[3], directory = chunks[4];
+      const std::uint32_t records = at<image::ChunkHeader>(image, first).body;
+      const std::uint32_t more = at<image::ChunkHeader>(image, next).body;
+      std::memcpy(image.data() + first + body + records, image.data() + next + body, more);
+      const std::size_t end = base::align_up(first + body + records + more, image::kChunkAlignment);
+      for (std::size_t i = 0; i < chunks[5] - directory; i += image::kChunkAlignment) {
+        std::memmove(image.data() + end + i, image.data() + directory + i, image::kChunkAlignment);
+      }
+      std::memmove(image.data() + end + (chunks[5] - directory), image.data() + chunks[5], image.size() - chunks[5]);
+      const std::size_t gone = directory - end;
+      image.resize(image.size() - gone);
+      auto& block = at<image::ChunkHeader>(image, first);
+      block.count = image::kBlockPackets + 1;
+      block.body = records + more;
+      block.bytes = static_cast<std::uint32_t>(end - first);
+      at<image::ChunkHeader>(image, end).ordinal = 2;
+      at<image::DirectoryEntry>(image, end + body + image::kBlockPackets * sizeof(image::DirectoryEntry)) = {
+          1, static_cast<std::uint32_t>(body + records)};
+      at<image::ChannelBody>(image, chunks[1] + body).blocks = 1;
+      at<image::ChannelBody>(image, chunks[1] + body).stream_bytes -= gone;
+      at<image::ImageBody>(image, body).bytes -= gone;
+      for (const std::size_t chunk : {std::size_t{0}, chunks[1], first, end}) reseal(image, chunk);
+    }
+    TestVm destination(1, {.capacity = 100});
+    EXPECT_EQ(restore(image, destination), second == 0 ? Status::kSuccess : Status::kDataError);
+  }
+}
+
 // Of a stream that comes in pieces, the first says that there is no room: before memory is taken for the rest.
 TEST(HostileImage, TooManyPacketsAreRefusedWithTheFirstChunk) {
   const Bytes image = small_image(1, 5);
