@@ -24,6 +24,10 @@ const char* status_name(Status status) noexcept {
       return "STATUS_MORE_PROCESSING_REQUIRED";
     case Status::kBufferTooSmall:
       return "STATUS_BUFFER_TOO_SMALL";
+    case Status::kAccessDenied:
+      return "STATUS_ACCESS_DENIED";
+    case Status::kObjectNameNotFound:
+      return "STATUS_OBJECT_NAME_NOT_FOUND";
     case Status::kObjectNameCollision:
       return "STATUS_OBJECT_NAME_COLLISION";
     case Status::kDataError:
@@ -50,6 +54,10 @@ const char* status_name(Status status) noexcept {
       return "STATUS_INVALID_IMAGE_FORMAT";
     case Status::kInvalidDeviceState:
       return "STATUS_INVALID_DEVICE_STATE";
+    case Status::kUnexpectedIoError:
+      return "STATUS_UNEXPECTED_IO_ERROR";
+    case Status::kConnectionDisconnected:
+      return "STATUS_CONNECTION_DISCONNECTED";
     case Status::kInvalidBufferSize:
       return "STATUS_INVALID_BUFFER_SIZE";
   }

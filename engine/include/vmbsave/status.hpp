@@ -19,6 +19,8 @@ enum class [[nodiscard]] Status : std::int32_t{
     kInvalidDeviceRequest = static_cast<std::int32_t>(0xC0000010u),    ///< a callback broke its contract
     kMoreProcessingRequired = static_cast<std::int32_t>(0xC0000016u),  ///< taken, more chunks were saved
     kBufferTooSmall = static_cast<std::int32_t>(0xC0000023u),          ///< nothing was written
+    kAccessDenied = static_cast<std::int32_t>(0xC0000022u),            ///< a file may not be used
+    kObjectNameNotFound = static_cast<std::int32_t>(0xC0000034u),      ///< no such file
     kObjectNameCollision = static_cast<std::int32_t>(0xC0000035u),     ///< a transaction id twice in one image
     kDataError = static_cast<std::int32_t>(0xC000003Eu),               ///< an image contradicts itself
     kCrcError = static_cast<std::int32_t>(0xC000003Fu),                ///< a chunk's checksum does not match
@@ -32,7 +34,9 @@ enum class [[nodiscard]] Status : std::int32_t{
     kUnhandledException = static_cast<std::int32_t>(0xC0000144u),     ///< a C++ callback threw
     kInvalidImageFormat = static_cast<std::int32_t>(0xC000007Bu),     ///< not an image
     kInvalidDeviceState = static_cast<std::int32_t>(0xC0000184u),     ///< calls out of order
+    kUnexpectedIoError = static_cast<std::int32_t>(0xC00000E9u),      ///< a disk, a socket or a pipe failed
     kInvalidBufferSize = static_cast<std::int32_t>(0xC0000206u),      ///< a packet's state is larger than the limit
+    kConnectionDisconnected = static_cast<std::int32_t>(0xC000020Cu),  ///< the other end is gone
 };
 
 /// NT_SUCCESS: informational codes succeed, warnings and errors do not.

@@ -1,0 +1,171 @@
+/// @file io.hpp
+/// Where an image goes to and comes from: memory, a file, a socket or a pipe, behind one interface.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "vmbsave/status.hpp"
+
+/// Sinks and sources of images.
+namespace vmbsave::io {
+
+/// What was being done when input or output failed.
+enum class IoStep : std::uint8_t {
+  kNone,           ///< nothing failed
+  kOpen,           ///< opening or creating the file
+  kRead,           ///< reading
+  kWrite,          ///< writing
+  kSync,           ///< making the bytes durable
+  kRename,         ///< giving the finished file its name
+  kSyncDirectory,  ///< making the name durable
+  kWait,           ///< waiting for the other end of a socket or pipe
+};
+
+/// The name of a step.
+///
+/// @param step  the step
+/// @return such as "sync directory"
+const char* io_step_name(IoStep step) noexcept;
+
+/// Why a sink or source failed, for its first failure.
+///
+///   kInsufficientResources  no memory, ENOSPC, EDQUOT, EFBIG
+///   kQuotaExceeded          more bytes than the sink may hold
+///   kIoTimeout              the other end took or gave nothing for the time allowed
+///   kConnectionDisconnected the other end is gone
+///   kObjectNameNotFound     no such file or folder
+///   kAccessDenied           not allowed
+///   kUnexpectedIoError      any other
+///   kInvalidDeviceState     calls out of order
+struct IoError {
+  Status status = Status::kSuccess;  ///< kSuccess: nothing failed
+  IoStep step = IoStep::kNone;       ///< what was being done
+  int error = 0;                     ///< errno; 0: none was given
+  std::uint64_t offset = 0;          ///< bytes that were written or read before
+};
+
+/// Takes the bytes of an image, in order. Used by one thread at a time. After a failure every call fails with the same
+/// status, and nothing is left behind where the sink can see to it.
+class Sink {
+ public:
+  /// Without finish() before: as abandon().
+  virtual ~Sink() = default;
+
+  /// Appends. The bytes are the caller's again when it returns. May wait for a disk or for the other end.
+  ///
+  /// @param bytes  any number
+  /// @return kSuccess, or as IoError::status
+  virtual Status write(std::span<const std::byte> bytes) noexcept = 0;
+
+  /// @return how many of the first bytes may be written again before finish(): 0 where bytes leave at once
+  virtual std::size_t rewritable() const noexcept { return 0; }
+
+  /// Writes the first bytes again.
+  ///
+  /// @param bytes  no more than rewritable(), and no more than were written
+  /// @return kSuccess, kInvalidParameter if that is not possible, or as IoError::status
+  virtual Status rewrite(std::span<const std::byte> bytes) noexcept = 0;
+
+  /// Ends the image: it is where it belongs, whole and as durable as the sink makes it, or this fails.
+  ///
+  /// @return kSuccess, or as IoError::status
+  virtual Status finish() noexcept = 0;
+
+  /// Gives up: what can be taken back is.
+  virtual void abandon() noexcept = 0;
+
+  /// @return the first failure
+  virtual const IoError& error() const noexcept = 0;
+
+  /// @return bytes of memory held at most at any time so far, beside the caller's own
+  virtual std::uint64_t peak_bytes() const noexcept = 0;
+};
+
+/// Gives the bytes of an image, in order. Used by one thread at a time.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  /// Reads as many bytes as `bytes` has room for; fewer only where the source ends.
+  ///
+  /// @param bytes  where to
+  /// @param got    how many it were
+  /// @return kSuccess, also at the end; or as IoError::status
+  virtual Status read(std::span<std::byte> bytes, std::size_t& got) noexcept = 0;
+
+  /// @return bytes in all, if that is known before they are read; else UINT64_MAX
+  virtual std::uint64_t size() const noexcept { return UINT64_MAX; }
+
+  /// @return the first failure
+  virtual const IoError& error() const noexcept = 0;
+
+  /// @return bytes of memory held at most at any time so far, beside the caller's own
+  virtual std::uint64_t peak_bytes() const noexcept = 0;
+};
+
+/// How a file is written or read.
+struct FileOptions {
+  bool direct = true;                   ///< past the page cache (O_DIRECT), where the file system takes it
+  bool uring = true;                    ///< through io_uring, where the kernel allows it; else pwrite and pread
+  bool durable = true;                  ///< finish() waits for the disk; off: only the name is given atomically
+  unsigned buffers = 4;                 ///< at least 1: how many writes or reads are under way at once
+  std::size_t buffer_bytes = 1u << 20;  ///< of each; a multiple of 4096
+};
+
+/// How a socket or pipe is used.
+struct StreamOptions {
+  std::uint64_t timeout_ns = 30'000'000'000;  ///< longest wait for the other end to take or give a byte; 0: for ever
+  std::size_t buffer_bytes = 256u << 10;      ///< gathered before they are sent, or fetched at once
+};
+
+/// A sink of memory.
+///
+/// @param bytes      gets the image; what it held is gone
+/// @param max_bytes  most that it may become; more is kQuotaExceeded
+/// @return the sink; nullptr: no memory
+std::unique_ptr<Sink> make_memory_sink(std::vector<std::byte>& bytes, std::uint64_t max_bytes = UINT64_MAX) noexcept;
+
+/// A source of memory.
+///
+/// @param bytes  the image, valid as long as the source
+/// @return the source; nullptr: no memory
+std::unique_ptr<Source> make_memory_source(std::span<const std::byte> bytes) noexcept;
+
+/// A sink of a file that appears under its name whole, or not at all: written under a temporary name in the same
+/// folder, synced, renamed, the folder synced. Whoever opens `path` meanwhile finds what was there before.
+///
+/// @param path     where the image belongs; what is there is replaced by finish(), unless it is no regular file
+/// @param options  how
+/// @param error    why there is no sink
+/// @return the sink, or nullptr
+std::unique_ptr<Sink> create_file(const char* path, const FileOptions& options, IoError& error) noexcept;
+
+/// A source of a file.
+///
+/// @param path     a regular file
+/// @param options  how
+/// @param error    why there is no source
+/// @return the source, or nullptr
+std::unique_ptr<Source> open_file(const char* path, const FileOptions& options, IoError& error) noexcept;
+
+/// A sink of a connected stream socket or the write end of a pipe. A receiver that is slow is waited for. finish()
+/// hands the last byte to the kernel; whether it arrived only the other end can say. No signal is raised if that is
+/// gone.
+///
+/// @param descriptor  stays the caller's, and open as long as the sink; its flags are as before when the sink is gone
+/// @param options     how
+/// @return the sink; nullptr: no memory
+std::unique_ptr<Sink> make_stream_sink(int descriptor, const StreamOptions& options) noexcept;
+
+/// A source of a connected stream socket or the read end of a pipe.
+///
+/// @param descriptor  stays the caller's, and open as long as the source
+/// @param options     how
+/// @return the source; nullptr: no memory
+std::unique_ptr<Source> make_stream_source(int descriptor, const StreamOptions& options) noexcept;
+
+}  // namespace vmbsave::io
