@@ -76,6 +76,7 @@ RestoreFault ChannelRestore::run_callbacks() {
   // Also what is abandoned keeps its ids: the guest may answer.
   channel_.reserve(reader_.body().next_sequence, reader_.body().next_send);
   if (channel_.config().abandon_on_restore) return RestoreFault::kNone;
+  channel_.reserve_packets(reader_.body().packets);
   RestoreFault fault = RestoreFault::kNone;
   channel_.restore_target = this;
   reader_.for_each_record([&](const StreamRecord& record) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/prefetch.hpp"
 #include "packet/packet.hpp"
 
 namespace vmbsave::restore {
@@ -172,8 +173,7 @@ RestoreFault StreamReader::check_directory() {
     const std::span<const std::byte> body = chunk.body();
     if (body.size() != chunk.header.count * sizeof(image::DirectoryEntry)) return RestoreFault::kDirectory;
     for (std::size_t at = 0; at < body.size(); at += sizeof(image::DirectoryEntry)) {
-      image::DirectoryEntry entry;
-      std::memcpy(&entry, body.data() + at, sizeof entry);
+      const image::DirectoryEntry entry = entry_of(chunk, at / sizeof(image::DirectoryEntry));
       if (!take_entry(entry)) return RestoreFault::kDirectory;
       const std::uint64_t sequence = record_at(entry).lib.sequence;
       if (named++ != 0 && sequence <= last) return RestoreFault::kDirectory;
@@ -202,6 +202,12 @@ StreamRecord StreamReader::record_at(const image::DirectoryEntry& entry) const n
   std::memcpy(&record.lib, record.lib_buf, sizeof record.lib);
   record.save_buf = record.lib_buf + image::save_buf_offset(record.lib.payload_bytes);
   return record;
+}
+
+void StreamReader::fetch(const image::DirectoryEntry& entry) const noexcept {
+  constexpr std::size_t kLines = 5;  // what lies behind them is fetched by the hardware, which sees a stream
+  const std::byte* const record = chunks_[entry.ordinal].bytes.data() + entry.offset;
+  for (std::size_t line = 0; line < kLines; ++line) base::prefetch(record + line * base::kCacheLine);
 }
 
 // The ids of each direction are chosen by its sender; an id means something only where a completion was asked for.

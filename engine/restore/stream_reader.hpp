@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
 
-#include "base/prefetch.hpp"
 #include "image/chunk_reader.hpp"
 
 namespace vmbsave::restore {
@@ -70,6 +70,12 @@ class StreamReader {
     return std::span(chunks_).subspan(std::size_t{1} + body_.blocks);
   }
   StreamRecord record_at(const image::DirectoryEntry& entry) const noexcept;
+  void fetch(const image::DirectoryEntry& entry) const noexcept;
+  static image::DirectoryEntry entry_of(const image::Chunk& directory, std::size_t number) noexcept {
+    image::DirectoryEntry entry;
+    std::memcpy(&entry, directory.body().data() + number * sizeof entry, sizeof entry);
+    return entry;
+  }
 
   image::ChannelBody body_{};
   std::uint32_t number_ = 0;       // of the channel, as its chunks say
@@ -85,19 +91,11 @@ class StreamReader {
 template <class Function>
 void StreamReader::for_each_record(Function&& f) const {
   constexpr std::size_t kAhead = 8;  // they lie in order of the packet table, all over the stream
-  const auto entry_at = [](const image::Chunk& chunk, std::size_t i) {
-    image::DirectoryEntry entry;
-    std::memcpy(&entry, chunk.body().data() + i * sizeof entry, sizeof entry);
-    return entry;
-  };
   for (const image::Chunk& chunk : directory()) {
     const std::size_t entries = chunk.header.count;
     for (std::size_t i = 0; i < entries; ++i) {
-      if (i + kAhead < entries) {
-        const image::DirectoryEntry ahead = entry_at(chunk, i + kAhead);
-        base::prefetch(chunks_[ahead.ordinal].bytes.data() + ahead.offset);
-      }
-      if (!f(record_at(entry_at(chunk, i)))) return;
+      if (i + kAhead < entries) fetch(entry_of(chunk, i + kAhead));
+      if (!f(record_at(entry_of(chunk, i)))) return;
     }
   }
 }
