@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -302,26 +303,24 @@ TEST(IoFileRefusal, NoDescriptors) {
   EXPECT_EQ(bytes_of(folder / "image"), some_bytes(kBytes));
 }
 
+// No addresses for the buffers (4 MiB, as is usual), or no pages.
 TEST(IoFileRefusal, NoMemory) {
   const Folder folder;
   put_bytes(folder / "image", some_bytes(10));
-  EXPECT_IN_CHILD([&] {
-    rlimit old{};
-    getrlimit(RLIMIT_AS, &old);
-    const rlimit none{1 << 20, old.rlim_max};
-    if (setrlimit(RLIMIT_AS, &none) != 0) return false;
-    io::IoError error;
-    const auto sink = io::create_file((folder / "image").c_str(), {}, error);
-    io::IoError source_error;
-    const auto source = io::open_file((folder / "image").c_str(), {}, source_error);
-    setrlimit(RLIMIT_AS, &old);
-    EXPECT_EQ(sink, nullptr);
-    EXPECT_EQ(error.status, Status::kInsufficientResources);
-    EXPECT_EQ(source, nullptr);
-    EXPECT_EQ(source_error.status, Status::kInsufficientResources);
-    EXPECT_EQ(folder.names(), std::vector<std::string>{"image"});
-    return true;
-  });
+  for (const Refusal& refusal : {Refusal{SYS_mmap, ENOMEM, {{1, 0xFFC0'0000, true}}},
+                                 Refusal{SYS_madvise, ENOMEM, {{2, MADV_POPULATE_WRITE}}}}) {
+    EXPECT_IN_CHILD([&] {
+      if (!refuse(refusal)) return false;
+      io::IoError error;
+      EXPECT_EQ(io::create_file((folder / "image").c_str(), {}, error), nullptr);
+      EXPECT_EQ(error.status, Status::kInsufficientResources);
+      EXPECT_EQ(error.step, io::IoStep::kOpen);
+      EXPECT_EQ(folder.names(), std::vector<std::string>{"image"});
+      EXPECT_EQ(io::open_file((folder / "image").c_str(), {}, error), nullptr);
+      EXPECT_EQ(error.status, Status::kInsufficientResources);
+      return true;
+    });
+  }
 }
 
 TEST(IoFileRefusal, ReadErrorIsToldWithItsPlace) {

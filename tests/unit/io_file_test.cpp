@@ -183,6 +183,24 @@ TEST_P(IoFileWays, FileThatBecomesLongerEndsWhereItEnded) {
   }
 }
 
+TEST_P(IoFileWays, NothingIsLeftOpenForOtherPrograms) {
+  const auto without_flag = [] {
+    std::vector<std::string> names;
+    for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/fd")) {
+      const int flags = fcntl(std::stoi(entry.path().filename()), F_GETFD);
+      if (flags >= 0 && (flags & FD_CLOEXEC) == 0) names.push_back(fs::read_symlink(entry.path()));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  const std::vector<std::string> before = without_flag();
+  put_bytes(folder / "image", some_bytes(1));
+  const auto sink = create(folder / "image", options());
+  const auto source = open(folder / "image", options());
+  const auto device = create("/dev/null", options());
+  EXPECT_EQ(without_flag(), before);
+}
+
 // The kernel gives up what a thread has under way when it ends.
 TEST_P(IoFileWays, WrittenByThreadsThatEnd) {
   const Bytes bytes = some_bytes(40 * kBuffer + 5);
