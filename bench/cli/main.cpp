@@ -62,6 +62,8 @@ int main(int argc, char** argv) {
   add_bar(app, chosen);
   add_record(app, chosen);
   add_bench(app, chosen);
+  add_inspect(app, chosen);
+  add_verify(app, chosen);
   try {
     if (is_unknown_command(app, argc, argv)) {
       return fail(kBadInput, fmt::format("no command '{}'; see vmbsave --help", argv[1]));

@@ -7,7 +7,9 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -162,6 +164,14 @@ int expectations_in_child(F&& body) {
     const bool can = body();
     return testing::Test::HasFailure() ? 1 : can ? 0 : kCannot;
   });
+}
+
+// A device for a test that may replace it if the code is wrong: root has one made, others cannot replace the system's.
+inline std::string device(const Folder& folder, const char* name, unsigned minor) {
+  if (geteuid() != 0) return std::string("/dev/") + name;
+  const std::string path = folder / name;
+  EXPECT_EQ(mknod(path.c_str(), S_IFCHR | 0666, makedev(1, minor)), 0);
+  return path;
 }
 
 }  // namespace vmbsave::test

@@ -1,0 +1,383 @@
+// Images on their way: sent while the save runs, restored as they come.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "io/image_receiver.hpp"
+#include "io/image_sender.hpp"
+#include "unit/image_fixture.hpp"
+
+namespace vmbsave::test {
+namespace {
+
+// A sink that cannot go back, as a socket; counts, and fails on request.
+class OneWaySink final : public io::Sink {
+ public:
+  Status write(std::span<const std::byte> more) noexcept override {
+    if (bytes.size() + more.size() > room) return error_.status = Status::kConnectionDisconnected;
+    bytes.insert(bytes.end(), more.begin(), more.end());
+    written = bytes.size();
+    return Status::kSuccess;
+  }
+  Status rewrite(std::span<const std::byte>) noexcept override { return Status::kInvalidParameter; }
+  Status finish() noexcept override { return finished = true, Status::kSuccess; }
+  void abandon() noexcept override { abandoned = true; }
+  const io::IoError& error() const noexcept override { return error_; }
+  std::uint64_t peak_bytes() const noexcept override { return 7; }
+
+  Bytes bytes;
+  std::atomic<std::size_t> written{0};
+  std::size_t room = SIZE_MAX;
+  bool finished = false;
+  bool abandoned = false;
+
+ private:
+  io::IoError error_;
+};
+
+// Of a size that is not known before.
+class OneWaySource final : public io::Source {
+ public:
+  explicit OneWaySource(Bytes bytes, std::size_t fails_at = SIZE_MAX) : bytes_(std::move(bytes)), fails_at_(fails_at) {}
+  Status read(std::span<std::byte> to, std::size_t& got) noexcept override {
+    got = std::min(to.size(), bytes_.size() - at_);
+    if (at_ + got > fails_at_) return error_.status = Status::kIoTimeout;
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), got, to.begin());
+    at_ += got;
+    return Status::kSuccess;
+  }
+  const io::IoError& error() const noexcept override { return error_; }
+  std::uint64_t peak_bytes() const noexcept override { return 0; }
+
+ private:
+  Bytes bytes_;
+  std::size_t fails_at_;
+  std::size_t at_ = 0;
+  io::IoError error_;
+};
+
+constexpr unsigned kChannels = 6;
+constexpr unsigned kPackets = 2'000;  // on each channel but the third, which is empty
+
+void fill(TestVm& vm) {
+  for (unsigned c = 0; c < kChannels; ++c) {
+    for (unsigned i = 0; c != 2 && i < kPackets; ++i) vm[c].receive(c * 100'000 + i + 1, i % 90);
+  }
+}
+constexpr std::uint64_t kInAll = std::uint64_t{kChannels - 1} * kPackets;
+
+struct Fixture {
+  explicit Fixture(packet::ChannelConfig config = {}) : vm(kChannels, config) { fill(vm); }
+  TestVm vm;
+};
+
+TEST(ImageSend, ASinkThatCanGoBackGetsTheVeryImage) {
+  const auto threads = make_executor(2);
+  for (Executor* executor : {static_cast<Executor*>(nullptr), threads.get()}) {
+    for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
+      Fixture source({.concurrent_callbacks = true});
+      for (int save = 0; save < 3; ++save) {  // a first save has no room yet, and its image moves
+        Bytes bytes;
+        const auto sink = io::make_memory_sink(bytes);
+        ASSERT_EQ(source.vm.session.begin({.executor = executor, .plan = plan, .serial_below = 0}), Status::kSuccess);
+        const io::SendReport report = io::save_to(source.vm.session, *sink);
+        ASSERT_EQ(report.status, Status::kSuccess);
+        EXPECT_EQ(report.bytes, source.vm.session.image().bytes());
+        EXPECT_GE(report.peak_bytes, report.bytes);
+        EXPECT_TRUE(bytes == image_of(source.vm));
+        source.vm.session.end(EndMode::kResume);
+        EXPECT_EQ(source.vm.in_use(), kInAll);
+      }
+    }
+  }
+}
+
+TEST(ImageSend, AChannelLeavesAsSoonAsItIsSealed) {
+  Fixture source;
+  OneWaySink sink;
+  bool first_left = false;
+  bool waited = false;
+  source.vm[kChannels - 1].save_hook = [&](std::uint64_t, void*, std::uint32_t size, std::uint32_t*) {
+    if (size == 0 || waited) return TestChannel::kPassOn;
+    waited = true;
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!first_left && std::chrono::steady_clock::now() < limit) {
+      first_left = sink.written > image::kImageChunkBytes + kPackets * sizeof(image::LibBuf);
+      std::this_thread::yield();
+    }
+    return TestChannel::kPassOn;
+  };
+  ASSERT_EQ(source.vm.session.begin({}), Status::kSuccess);
+  const io::SendReport report = io::save_to(source.vm.session, sink);
+  EXPECT_EQ(report.status, Status::kSuccess);
+  EXPECT_TRUE(first_left) << "before the last channel was saved";
+  EXPECT_GE(report.channels_meanwhile, 1u);
+  EXPECT_TRUE(sink.finished);
+  source.vm.session.end(EndMode::kResume);
+  TestVm destination(kChannels);
+  EXPECT_EQ(restore::restore_image(destination.vm, sink.bytes, {}).packets, kInAll);
+}
+
+TEST(ImageSend, AllOfItAfterTheSaveIfAsked) {
+  Fixture source;
+  OneWaySink sink;
+  ASSERT_EQ(source.vm.session.begin({}), Status::kSuccess);
+  const io::SendReport report = io::save_to(source.vm.session, sink, {.meanwhile = false});
+  EXPECT_EQ(report.channels_meanwhile, 0u);
+  TestVm destination(kChannels);
+  EXPECT_EQ(restore::restore_image(destination.vm, sink.bytes, {}).packets, kInAll);
+  Bytes again;
+  EXPECT_EQ(io::send_image(source.vm.session, *io::make_memory_sink(again)).status, Status::kSuccess);
+  EXPECT_TRUE(again == image_of(source.vm));
+  source.vm.session.end(EndMode::kResume);
+}
+
+TEST(ImageSend, ASinkThatFailsDoesNotHurtTheSave) {
+  Fixture source;
+  for (const std::size_t room : {std::size_t{0}, std::size_t{128}, std::size_t{100'000}}) {
+    OneWaySink sink;
+    sink.room = room;
+    ASSERT_EQ(source.vm.session.begin({}), Status::kSuccess);
+    EXPECT_EQ(io::save_to(source.vm.session, sink).status, Status::kConnectionDisconnected);
+    EXPECT_TRUE(source.vm.session.complete());
+    EXPECT_TRUE(sink.abandoned);
+    EXPECT_FALSE(sink.finished);
+    source.vm.session.end(EndMode::kResume);
+    EXPECT_EQ(source.vm.in_use(), kInAll);
+  }
+}
+
+TEST(ImageSend, ASaveThatFailsAbandonsTheSink) {
+  Fixture source;
+  source.vm[4].save_hook = [](std::uint64_t id, void*, std::uint32_t, std::uint32_t*) {
+    return id % 1000 == 500 ? static_cast<std::int32_t>(Status::kUnsuccessful) : TestChannel::kPassOn;
+  };
+  OneWaySink sink;
+  ASSERT_EQ(source.vm.session.begin({}), Status::kSuccess);
+  EXPECT_EQ(io::save_to(source.vm.session, sink).status, Status::kUnsuccessful);
+  EXPECT_TRUE(sink.abandoned);
+  EXPECT_FALSE(sink.finished);
+  source.vm.session.end(EndMode::kResume);
+  EXPECT_EQ(source.vm.in_use(), kInAll);
+  TestVm destination(kChannels);
+  EXPECT_EQ(restore::restore_image(destination.vm, sink.bytes, {}).fault, RestoreFault::kMissingTail);
+}
+
+TEST(ImageSend, OfStatesThatGrowOnlyWhatStays) {
+  for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
+    Fixture source;
+    std::atomic<bool> grown{false};
+    source.vm[5].save_hook = [&](std::uint64_t id, void*, std::uint32_t size, std::uint32_t* needed) {
+      if (id != 500'042 || size == 0 || size >= 500) return TestChannel::kPassOn;
+      grown = true;
+      *needed = 500;
+      return static_cast<std::int32_t>(Status::kBufferTooSmall);
+    };
+    OneWaySink sink;
+    ASSERT_EQ(source.vm.session.begin({.growth_retries = 1, .plan = plan}), Status::kSuccess);
+    const io::SendReport report = io::save_to(source.vm.session, sink);
+    EXPECT_EQ(report.status, Status::kSuccess);
+    EXPECT_TRUE(grown);
+    source.vm.session.end(EndMode::kResume);
+    EXPECT_EQ(restore::check_image(sink.bytes, {}).packets, kInAll);
+  }
+}
+
+TEST(ImageSend, IsRefusedWithoutABegin) {
+  TestVm vm;
+  OneWaySink sink;
+  EXPECT_EQ(io::save_to(vm.session, sink).status, Status::kInvalidDeviceState);
+  EXPECT_EQ(io::send_image(vm.session, sink).status, Status::kInvalidDeviceState);
+  EXPECT_TRUE(sink.bytes.empty());
+}
+
+// ---- receiving
+// ---------------------------------------------------------------------------------------------------------------------
+
+Bytes image_of_all() {
+  Fixture source;
+  return save(source.vm);
+}
+
+std::uint64_t largest_stream(const Bytes& image) {
+  std::uint64_t largest = 0;
+  for (const std::size_t at : chunk_offsets(image)) {
+    image::Chunk chunk;
+    image::ChannelBody body;
+    if (image::read_chunk(std::span(image).subspan(at), chunk) == RestoreFault::kNone &&
+        chunk.kind() == image::ChunkKind::kChannel && image::read_body(chunk, body)) {
+      largest = std::max(largest, body.stream_bytes);
+    }
+  }
+  return largest;
+}
+
+TEST(ImageReceive, NeverHoldsMoreThanItsBudget) {
+  const Bytes image = image_of_all();
+  const std::uint64_t largest = largest_stream(image);
+  const auto threads = make_executor(2);
+  for (const std::uint64_t budget : {largest, 2 * largest, 3 * largest + 64, std::uint64_t{1} << 30}) {
+    TestVm vm(kChannels);
+    const auto source = io::make_memory_source(image);
+    const io::ReceiveReport report =
+        io::restore_from(vm.vm, *source, {.executor = threads.get(), .memory_budget = budget});
+    EXPECT_EQ(report.restore.fault, RestoreFault::kNone) << restore_fault_text(report.restore.fault);
+    EXPECT_EQ(report.restore.packets, kInAll);
+    EXPECT_EQ(report.bytes, image.size());
+    EXPECT_LE(report.peak_bytes, budget);
+    EXPECT_GE(report.peak_bytes, largest);
+    EXPECT_EQ(vm.in_use(), kInAll);
+    for (unsigned c = 0; c < kChannels; ++c) EXPECT_EQ(vm[c].restored_order.size(), c == 2 ? 0 : kPackets);
+  }
+}
+
+TEST(ImageReceive, AChannelOverTheBudgetIsNamedAndNothingStays) {
+  const Bytes image = image_of_all();
+  TestVm vm(kChannels);
+  const auto source = io::make_memory_source(image);
+  const io::ReceiveReport report = io::restore_from(vm.vm, *source, {.memory_budget = largest_stream(image) - 1});
+  EXPECT_EQ(report.restore.fault, RestoreFault::kBudget);
+  EXPECT_EQ(report.restore.status, Status::kQuotaExceeded);
+  EXPECT_LT(report.restore.channel, kChannels);
+  EXPECT_LT(report.peak_bytes, largest_stream(image));
+  EXPECT_EQ(vm.in_use(), 0u);
+}
+
+TEST(ImageReceive, AnyTruncationIsAMissingTail) {
+  const Bytes image = small_image(3);
+  for (const std::uint64_t budget : {std::uint64_t{1} << 20, largest_stream(image)}) {
+    TestVm vm(3);
+    for (std::size_t size = 0; size < image.size(); ++size) {
+      OneWaySource source(Bytes(image.begin(), image.begin() + static_cast<std::ptrdiff_t>(size)));
+      const io::ReceiveReport report = io::restore_from(vm.vm, source, {.memory_budget = budget});
+      ASSERT_EQ(report.restore.fault, RestoreFault::kMissingTail) << size;
+      ASSERT_EQ(vm.in_use(), 0u);
+    }
+    OneWaySource source(image);
+    EXPECT_EQ(io::restore_from(vm.vm, source).restore.packets, 15u);
+  }
+}
+
+TEST(ImageReceive, EveryFlippedBitIsNoticed) {
+  Bytes image = small_image(2, 3);
+  const std::uint64_t one_channel = largest_stream(image) + 64;
+  TestVm vm(2);
+  for (std::size_t bit = 0; bit < image.size() * 8; ++bit) {
+    image[bit / 8] ^= std::byte{1} << (bit % 8);
+    OneWaySource source(image);
+    const io::ReceiveReport report = io::restore_from(vm.vm, source, {.memory_budget = one_channel});
+    ASSERT_NE(report.restore.status, Status::kSuccess) << "bit " << bit;
+    ASSERT_EQ(vm.in_use(), 0u);
+    image[bit / 8] ^= std::byte{1} << (bit % 8);
+  }
+}
+
+TEST(ImageReceive, WhatFollowsIsLeftInASourceWithoutASize) {
+  Bytes both = small_image(1, 5);
+  const Bytes second = small_image(1, 9);
+  const std::size_t first_bytes = both.size();
+  both.insert(both.end(), second.begin(), second.end());
+  OneWaySource source(both);
+  for (const std::uint64_t packets : {5u, 9u}) {
+    TestVm vm;
+    EXPECT_EQ(io::restore_from(vm.vm, source).restore.packets, packets);
+  }
+  TestVm vm;
+  const auto whole = io::make_memory_source(both);
+  const io::ReceiveReport report = io::restore_from(vm.vm, *whole);
+  EXPECT_EQ(report.restore.fault, RestoreFault::kTrailingBytes);
+  EXPECT_EQ(report.bytes, first_bytes);
+  EXPECT_EQ(vm.in_use(), 0u) << "what was restored is given back";
+}
+
+TEST(ImageReceive, LimitsAndStatesAreRefused) {
+  const Bytes image = small_image(2);
+  {
+    TestVm vm(2);
+    const auto source = io::make_memory_source(image);
+    EXPECT_EQ(io::restore_from(vm.vm, *source, {.max_bytes = image.size() - 1}).restore.fault, RestoreFault::kTooLarge);
+    OneWaySource unknown(image);
+    EXPECT_EQ(io::restore_from(vm.vm, unknown, {.max_bytes = image.size() - 1}).restore.fault, RestoreFault::kTooLarge);
+    EXPECT_EQ(vm.in_use(), 0u);
+  }
+  {
+    TestVm vm(3);
+    OneWaySource source(image);
+    EXPECT_EQ(io::restore_from(vm.vm, source).restore.fault, RestoreFault::kChannels);
+  }
+  {
+    TestVm vm(2);
+    vm[1].receive(77, 0);
+    OneWaySource source(image);
+    const io::ReceiveReport report = io::restore_from(vm.vm, source, {.memory_budget = largest_stream(image)});
+    EXPECT_EQ(report.restore.fault, RestoreFault::kInUse);
+    EXPECT_EQ(report.restore.channel, 1u);
+    EXPECT_EQ(vm.in_use(), 1u) << "the packet that was there";
+  }
+  {
+    TestVm vm(2);
+    ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
+    OneWaySource source(image);
+    EXPECT_EQ(io::restore_from(vm.vm, source).restore.fault, RestoreFault::kBusy);
+    vm.session.end(EndMode::kResume);
+  }
+}
+
+TEST(ImageReceive, ASourceThatFailsSaysWhy) {
+  const Bytes image = small_image(3);
+  TestVm vm(3);
+  for (std::size_t at = 0; at < image.size(); at += 64) {
+    OneWaySource source(image, at);
+    const io::ReceiveReport report = io::restore_from(vm.vm, source, {.memory_budget = largest_stream(image)});
+    ASSERT_EQ(report.restore.fault, RestoreFault::kUnreadable);
+    ASSERT_EQ(report.restore.status, Status::kIoTimeout);
+    ASSERT_EQ(report.io.status, Status::kIoTimeout);
+    ASSERT_EQ(vm.in_use(), 0u);
+  }
+}
+
+// A length alone takes no memory.
+TEST(ImageReceive, AStreamThatOnlyClaimsToBeLongCostsNothing) {
+  Bytes image = small_image();
+  const std::size_t channel = chunk_offsets(image)[1];
+  at<image::ChannelBody>(image, channel + sizeof(image::ChunkHeader)).stream_bytes = std::uint64_t{1} << 40;
+  reseal(image, channel);
+  TestVm vm;
+  OneWaySource source(image);
+  const io::ReceiveReport report =
+      io::restore_from(vm.vm, source, {.max_bytes = UINT64_MAX, .memory_budget = UINT64_MAX});
+  EXPECT_EQ(report.restore.fault, RestoreFault::kMissingTail) << restore_fault_text(report.restore.fault);
+  EXPECT_EQ(vm.in_use(), 0u);
+}
+
+TEST(ImageReceive, ThroughASocketWhileTheSaveRuns) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  Fixture source;
+  TestVm destination(kChannels);
+  io::ReceiveReport received;
+  std::thread receiver([&] {
+    const auto from = io::make_stream_source(ends[1], {});
+    received = io::restore_from(destination.vm, *from, {.memory_budget = 1 << 20});
+  });
+  const auto sink = io::make_stream_sink(ends[0], {.buffer_bytes = 4096});
+  ASSERT_EQ(source.vm.session.begin({}), Status::kSuccess);
+  const io::SendReport sent = io::save_to(source.vm.session, *sink);
+  receiver.join();
+  EXPECT_EQ(sent.status, Status::kSuccess);
+  EXPECT_EQ(received.restore.fault, RestoreFault::kNone) << restore_fault_text(received.restore.fault);
+  EXPECT_EQ(received.restore.packets, kInAll);
+  EXPECT_EQ(received.bytes, sent.bytes);
+  source.vm.session.end(EndMode::kDiscard);
+  EXPECT_EQ(source.vm.in_use(), 0u);
+  EXPECT_EQ(destination.vm.control().epoch(), 0u);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+}  // namespace
+}  // namespace vmbsave::test
