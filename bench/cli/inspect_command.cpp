@@ -43,6 +43,9 @@ class Inspector {
     close_channel();
   }
 
+  // Where the last chunk that could be read ends.
+  std::uint64_t end() const noexcept { return at_; }
+
   // A save without checksums leaves all of them out; one that is missing alone is damage.
   bool is_unsealed() const noexcept { return unsealed_ != 0 && unsealed_ == chunks_; }
 
@@ -161,7 +164,7 @@ int run_inspect(const Inspect& inspect) {
     return kFailed;
   }
   if (report.status != Status::kSuccess) {
-    fmt::print("damaged: {}\n", bench::describe(report));
+    fmt::print("damaged: {}\nread up to byte {} of {}\n", bench::describe(report), inspector.end(), image.size());
     return kFailed;
   }
   fmt::print("checksums: all match; the image is good\n");

@@ -1,0 +1,137 @@
+// vmbsave inspect and verify, run as programs on files: good ones, damaged ones, and what is no image.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "e2e/program.hpp"
+
+namespace vmbsave::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kGolden = VMBSAVE_GOLDEN "/v1-blocks-of-63.img";
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class Inspect : public testing::Test {
+ protected:
+  Inspect() : folder_(fs::temp_directory_path() / ("inspect_" + std::to_string(getpid()))) {
+    fs::create_directory(folder_);
+  }
+  ~Inspect() override { fs::remove_all(folder_); }
+
+  std::string file(const std::string& bytes) const {
+    const fs::path path = folder_ / "image";
+    std::ofstream(path, std::ios::binary) << bytes;
+    return path;
+  }
+  static Outcome inspect(const std::string& arguments) { return run(VMBSAVE_TOOL, "inspect " + arguments); }
+  static Outcome verify(const std::string& arguments) { return run(VMBSAVE_TOOL, "verify " + arguments); }
+  static bool has(const Outcome& outcome, const std::string& text) {
+    return outcome.out.find(text) != std::string::npos;
+  }
+
+  const fs::path folder_;
+};
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+TEST_F(Inspect, AGoodImageIsShownWhole) {
+  const Outcome outcome = inspect(kGolden);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_TRUE(has(outcome, "version 1, 3 channels, 75 packets, 11968 bytes")) << outcome.out;
+  EXPECT_TRUE(has(outcome, "engine 0.1.0, page size 4096, producer \"vmbsave\"")) << outcome.out;
+  EXPECT_TRUE(has(outcome, "       2         9344        5        2         1920         2560        100\n"))
+      << outcome.out;
+  EXPECT_TRUE(has(outcome, "checksums: all match; the image is good")) << outcome.out;
+  EXPECT_EQ(count(outcome.out, "packet at byte"), 0u);
+
+  const Outcome packets = inspect(std::string("--packets ") + kGolden);
+  EXPECT_EQ(packets.exit_code, 0);
+  EXPECT_EQ(count(packets.out, "packet at byte"), 75u);
+  EXPECT_TRUE(has(packets, "outgoing, awaits a completion, queued, 24 bytes of state, 13 of payload")) << packets.out;
+
+  const Outcome verified = verify(kGolden);
+  EXPECT_EQ(verified.exit_code, 0);
+  EXPECT_TRUE(has(verified, "good, 75 packets, 11968 bytes")) << verified.out;
+}
+
+TEST_F(Inspect, OfADamagedImageWhatLiesBefore) {
+  std::string bytes = bytes_of(kGolden);
+  bytes[9'344 + 256] = static_cast<char>(bytes[9'344 + 256] ^ 1);  // in the last channel
+  const std::string path = file(bytes);
+  const Outcome outcome = inspect("--packets " + path);
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(count(outcome.out, "packet at byte"), 70u) << outcome.out;
+  EXPECT_TRUE(has(outcome, "not whole: 5 packets and 2432 bytes are missing")) << outcome.out;
+  EXPECT_TRUE(has(outcome, "damaged: the checksum of a chunk does not match: channel 2, the chunk at byte 9472"))
+      << outcome.out;
+  EXPECT_TRUE(has(outcome, "read up to byte 9472 of 11968")) << outcome.out;
+  const Outcome verified = verify(path);
+  EXPECT_EQ(verified.exit_code, 1);
+  EXPECT_TRUE(has(verified, "the checksum of a chunk does not match: channel 2")) << verified.out;
+}
+
+TEST_F(Inspect, OfEveryTruncationWithoutACrash) {
+  const std::string bytes = bytes_of(kGolden);
+  for (std::size_t size = 0; size < bytes.size(); size += 1'003) {
+    const std::string path = file(bytes.substr(0, size));
+    const Outcome outcome = inspect(path);
+    EXPECT_EQ(outcome.exit_code, 1) << size;
+    EXPECT_TRUE(has(outcome, "damaged: it ends before its last chunk")) << outcome.out;
+    EXPECT_EQ(verify(path).exit_code, 1);
+  }
+}
+
+TEST_F(Inspect, AnImageWithoutChecksumsIsNamed) {
+  std::string bytes = bytes_of(kGolden);
+  for (std::size_t at = 0; at < bytes.size();) {  // as a save that leaves them out
+    std::uint32_t length;
+    std::memcpy(&length, bytes.data() + at + 8, sizeof length);
+    std::memset(bytes.data() + at + 56, 0, 8);
+    at += length;
+  }
+  const Outcome outcome = inspect(file(bytes));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_TRUE(has(outcome, "checksums: left out by the save")) << outcome.out;
+}
+
+TEST_F(Inspect, WhatIsNoImageOrNoFileIsToldApart) {
+  const Outcome text = inspect(file(std::string(1'000, 'x')));
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_TRUE(has(text, "not an image")) << text.out;
+  for (const std::string& path : {folder_.string(), (folder_ / "none").string()}) {
+    for (const Outcome& outcome : {inspect(path), verify(path)}) {
+      EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+      EXPECT_EQ(count(outcome.out, "\n"), 1u) << outcome.out;
+      EXPECT_TRUE(has(outcome, path)) << outcome.out;
+    }
+  }
+  const Outcome large = verify(std::string("--max-bytes 100 ") + kGolden);
+  EXPECT_EQ(large.exit_code, 2);
+  EXPECT_TRUE(has(large, "11968 bytes, more than the 100 allowed")) << large.out;
+}
+
+// A producer's name comes from the file, and does not get at the terminal.
+TEST_F(Inspect, WhatAFileSaysDoesNotSteerTheTerminal) {
+  std::string bytes = bytes_of(kGolden);
+  bytes.replace(64 + 32, 6, "a\x1b[31m");
+  for (std::size_t i = 0; i < 8; ++i) bytes[56 + i] = 0;
+  const Outcome outcome = inspect(file(bytes));
+  EXPECT_EQ(outcome.out.find('\x1b'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace vmbsave::tests
