@@ -26,19 +26,32 @@ void fetch(const Packet* packet, std::size_t bytes) noexcept {
 Packet* PacketPool::allocate(bool to_restore) noexcept {
   const std::lock_guard lock(mutex_);
   if (!to_restore && sendable_.load_relaxed() >= sends_) return nullptr;
-  const std::size_t stride = packet_stride(context_bytes_, payload_bytes_);
-  if (free_ == nullptr && !grow(std::max(kSlabBytes / stride, kMinSlabPackets), false)) return nullptr;
-  Packet* const packet = free_;
-  free_ = packet->next;
-  --free_count_;
-  fetch(free_, stride);
+  Packet* const packet = take();
+  if (packet == nullptr) return nullptr;
   ++outstanding_;
   sendable_.fetch_add_relaxed(1);
-  new (packet) Packet{};
   packet->channel = channel_;
   packet->origin = Origin::kAllocated;
   packet->direction = Direction::kOutgoing;
-  std::memset(packet->context(), 0, context_bytes_);
+  return packet;
+}
+
+// With a zeroed context; the one after it is fetched.
+Packet* PacketPool::take() noexcept {
+  const std::size_t stride = packet_stride(context_bytes_, payload_bytes_);
+  if (free_ != nullptr) {
+    Packet* const packet = free_;
+    free_ = packet->next;
+    --free_count_;
+    fetch(free_, stride);
+    new (packet) Packet{};
+    std::memset(packet->context(), 0, context_bytes_);
+    return packet;
+  }
+  if (new_count_ == 0 && !grow(std::max(kSlabBytes / stride, kMinSlabPackets), false)) return nullptr;
+  auto* const packet = new (next_new_) Packet{};
+  next_new_ += stride;
+  --new_count_;
   return packet;
 }
 
@@ -68,7 +81,8 @@ std::uint64_t PacketPool::outstanding() const noexcept {
 
 void PacketPool::reserve(std::uint32_t packets) noexcept {
   const std::lock_guard lock(mutex_);
-  if (packets > free_count_) (void)grow(packets - free_count_, true);
+  const std::uint64_t ready = free_count_ + new_count_;
+  if (packets > ready) (void)grow(packets - ready, true);
 }
 
 bool PacketPool::grow(std::size_t packets, bool prefault) noexcept {
@@ -81,13 +95,15 @@ bool PacketPool::grow(std::size_t packets, bool prefault) noexcept {
   } catch (const std::bad_alloc&) {
     return false;
   }
-  for (std::size_t i = packets; i-- > 0;) {
-    Packet* const packet = new (base + i * stride) Packet{};
+  for (; new_count_ != 0; --new_count_, next_new_ += stride) {  // of the slab before
+    auto* const packet = new (next_new_) Packet{};
     packet->origin = Origin::kPooled;
     packet->next = free_;
     free_ = packet;
+    ++free_count_;
   }
-  free_count_ += packets;
+  next_new_ = base;
+  new_count_ = packets;
   return true;
 }
 

@@ -1,6 +1,7 @@
 // packet_pool.hpp: packets that the VSP allocates (to send, or to restore one). They use a slot only while in use.
-// Identity: every packet of every slab is either in the free list or handed out; outstanding() counts the latter. Those
-// that may be sent are at most `sends`, as many as the table has room for: what was allocated can be sent.
+// Identity: every packet of every slab is in the free list, or handed out, or never was; outstanding() counts the
+// latter. Those that may be sent are at most `sends`, as many as the table has room for: what was allocated can be
+// sent.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,7 @@ class PacketPool {
 
  private:
   bool grow(std::size_t packets, bool prefault) noexcept;
+  Packet* take() noexcept;
 
   void* const channel_;
   const std::uint32_t context_bytes_;
@@ -42,6 +44,8 @@ class PacketPool {
   std::vector<mem::Mapping> slabs_;
   Packet* free_ = nullptr;
   std::uint64_t free_count_ = 0;
+  std::byte* next_new_ = nullptr;  // of the last slab: what was never handed out, all zero
+  std::uint64_t new_count_ = 0;
   std::uint64_t outstanding_ = 0;
   // Of these, not restored as the guest's. Grows under the lock only, so that what is compared there is not too small.
   base::Atomic<std::uint32_t> sendable_{};
