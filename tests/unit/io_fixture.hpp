@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -118,6 +119,19 @@ class Folder {
  private:
   fs::path path_;
 };
+
+// The device /dev/NAME, of the test's own in `folder`: a sink that goes wrong would replace the machine's for
+// everybody. Who may not make one could not do that either. Empty: there is none to try.
+inline std::string device(const Folder& folder, const std::string& name) {
+  const std::string own = folder / name;
+  struct stat machines {};
+  if (stat(("/dev/" + name).c_str(), &machines) != 0 || !S_ISCHR(machines.st_mode)) return {};
+  if (mknod(own.c_str(), S_IFCHR | 0666, machines.st_rdev) != 0) return geteuid() == 0 ? "" : "/dev/" + name;
+  const int fd = ::open(own.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return {};  // a file system without devices
+  close(fd);
+  return own;
+}
 
 // A system call that fails from here on in this process: always, or where an argument is so.
 struct Refusal {
