@@ -303,11 +303,11 @@ TEST(IoFileRefusal, NoDescriptors) {
   EXPECT_EQ(bytes_of(folder / "image"), some_bytes(kBytes));
 }
 
-// No addresses for the buffers (4 MiB, as is usual), or no pages.
+// No addresses for the buffers (1 MiB each, as is usual), or no pages.
 TEST(IoFileRefusal, NoMemory) {
   const Folder folder;
   put_bytes(folder / "image", some_bytes(10));
-  for (const Refusal& refusal : {Refusal{SYS_mmap, ENOMEM, {{1, 0xFFC0'0000, true}}},
+  for (const Refusal& refusal : {Refusal{SYS_mmap, ENOMEM, {{1, 0xFFF0'0000, true}}},
                                  Refusal{SYS_madvise, ENOMEM, {{2, MADV_POPULATE_WRITE}}}}) {
     EXPECT_IN_CHILD([&] {
       if (!refuse(refusal)) return false;

@@ -197,7 +197,9 @@ TEST_P(IoFileWays, NothingIsLeftOpenForOtherPrograms) {
   put_bytes(folder / "image", some_bytes(1));
   const auto sink = create(folder / "image", options());
   const auto source = open(folder / "image", options());
-  const auto null = create(device(folder, "null", 3), options());
+  const std::string null = device(folder, "null");
+  if (null.empty()) GTEST_SKIP() << "no device of its own";
+  const auto in_place = create(null, options());
   EXPECT_EQ(without_flag(), before);
 }
 
@@ -319,7 +321,8 @@ TEST(IoFile, LinksStay) {
 
 TEST(IoFile, NullDeviceIsWrittenInPlace) {
   const Folder folder;
-  const std::string null = device(folder, "null", 3);
+  const std::string null = device(folder, "null");
+  if (null.empty()) GTEST_SKIP() << "no device of its own";
   EXPECT_EQ(save(null, some_bytes(100'001), {.buffer_bytes = kBuffer}), Status::kSuccess);
   EXPECT_TRUE(fs::is_character_file(null));
   const auto sink = create(null);
@@ -330,7 +333,8 @@ TEST(IoFile, NullDeviceIsWrittenInPlace) {
 
 TEST(IoFile, FullDevice) {
   const Folder folder;
-  const std::string full = device(folder, "full", 7);
+  const std::string full = device(folder, "full");
+  if (full.empty()) GTEST_SKIP() << "no device of its own";
   for (const bool uring : {false, true}) {
     const auto sink = create(full, small_buffers(uring));
     Random random(1);
