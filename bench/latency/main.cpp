@@ -23,6 +23,7 @@
 #include "latency/run_suite.hpp"
 #include "latency/stage.hpp"
 #include "latency/suites.hpp"
+#include "latency/transfer_suite.hpp"
 #include "report/bench_report.hpp"
 #include "report/build_info.hpp"
 #include "report/machine.hpp"
@@ -91,6 +92,9 @@ Run run_saves(const bench::Options& options, const std::string& started, const J
   bench::register_roofline(copies, executors);
   std::vector<report::OperationRow> operations = bench::operation_rows(options.suite);
   bench::register_operations(operations);
+  const std::vector<bench::TransferSpec> journeys = bench::transfer_specs(options.suite, available_cpus());
+  std::vector<report::TransferRow> transfers = bench::transfer_rows(journeys);
+  bench::register_transfers(journeys, transfers, executors);
   const std::uint64_t memory = report::available_memory().value_or(0);
   const std::vector<report::LeftOutRow> left_out = bench::left_out_rows(options.suite, available_cpus(), memory);
   for (const report::LeftOutRow& row : left_out) {
@@ -103,9 +107,12 @@ Run run_saves(const bench::Options& options, const std::string& started, const J
   for (const report::RooflineRow& row : roofline) outcomes.push_back({row.name, row.error});
   std::erase_if(operations, [](const report::OperationRow& row) { return row.ns.empty() && row.error.empty(); });
   for (const report::OperationRow& row : operations) outcomes.push_back({row.name, row.error});
+  std::erase_if(transfers, [](const report::TransferRow& row) { return row.ns.empty() && row.error.empty(); });
+  for (const report::TransferRow& row : transfers) outcomes.push_back({row.name, row.error});
   const int code = bench::exit_code(options.list_only, matched, outcomes);
   if (outcomes.empty()) return {code, Json()};
-  return {code, report::bench_json(options.suite, started, where, log.rows(), roofline, operations, left_out)};
+  return {code,
+          report::bench_json(options.suite, started, where, log.rows(), roofline, operations, left_out, transfers)};
 }
 
 // Its table is printed at once: Google Benchmark shows a group as one line.

@@ -32,7 +32,7 @@ constexpr const char* kHelp =
     "Measures the save latency at scale: how long a VM with many packets in use is saved, by the engine through C++\n"
     "and through C, beside the documented protocol, a plain copy of the same bytes, and what people would use\n"
     "instead. What was saved is compared with the packets before it is timed.\n\n"
-    "vmbsave-bench [--suite=smoke|quick|bar|full|long|load]   which rows; default: quick\n"
+    "vmbsave-bench [--suite=smoke|quick|bar|image|full|long|load]   which rows; default: quick\n"
     "              [--out=FILE]                          every save of every row as JSON; see 'vmbsave table FILE'\n"
     "              [flags of Google Benchmark]\n\n"
     "smoke: 64 packets and 20 saves a row, to see that it works. quick: 65536 packets on 16 channels, 1000 saves a\n"

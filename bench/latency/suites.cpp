@@ -223,6 +223,8 @@ Rows all_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes
     add_factors(rows, many, cpus, memory_bytes);
   } else if (name == "bar") {
     add_bar(rows, many);
+  } else if (name == "image") {
+    // Transfers only.
   } else if (name == "long") {
     add_limits(rows, many);
   } else {
@@ -240,7 +242,7 @@ bool is_left_out(const std::string& suite, const RowSpec& row) {
 
 }  // namespace
 
-std::vector<std::string> suite_names() { return {"smoke", "quick", "bar", "full", "long"}; }
+std::vector<std::string> suite_names() { return {"smoke", "quick", "bar", "image", "full", "long"}; }
 
 Rows suite_rows(const std::string& name, unsigned cpus, std::uint64_t memory_bytes) {
   Rows rows = all_rows(name, cpus, memory_bytes);

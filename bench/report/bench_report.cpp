@@ -108,7 +108,8 @@ Json row_json(const BenchRow& row) {
 
 Json bench_json(const std::string& suite, const std::string& started_utc, const Json& context,
                 const std::vector<BenchRow>& rows, const std::vector<RooflineRow>& roofline,
-                const std::vector<OperationRow>& operations, const std::vector<LeftOutRow>& left_out) {
+                const std::vector<OperationRow>& operations, const std::vector<LeftOutRow>& left_out,
+                const std::vector<TransferRow>& transfers) {
   Json json;
   json["schema"] = "vmbsave-bench-1";
   json["started_utc"] = started_utc;
@@ -116,6 +117,7 @@ Json bench_json(const std::string& suite, const std::string& started_utc, const 
   json.update(context);
   json["roofline"] = roofline_json(roofline);
   json["operations"] = operations_json(operations);
+  json["transfers"] = transfers_json(transfers);
   json["rows"] = Json::array();
   for (const BenchRow& row : rows) json["rows"].push_back(row_json(row));
   json["left_out"] = Json::array();

@@ -10,6 +10,7 @@
 
 #include "report/operation_report.hpp"
 #include "report/roofline_report.hpp"
+#include "report/transfer_report.hpp"
 #include "scenarios/save_latency/point.hpp"
 #include "vmbsave/save.hpp"
 
@@ -63,6 +64,7 @@ nlohmann::ordered_json bench_json(const std::string& suite, const std::string& s
                                   const nlohmann::ordered_json& context, const std::vector<BenchRow>& rows,
                                   const std::vector<RooflineRow>& roofline = {},
                                   const std::vector<OperationRow>& operations = {},
-                                  const std::vector<LeftOutRow>& left_out = {});
+                                  const std::vector<LeftOutRow>& left_out = {},
+                                  const std::vector<TransferRow>& transfers = {});
 
 }  // namespace vmbsave::report

@@ -130,9 +130,11 @@ std::string bench_table(const Json& run) {
   const std::string saves = tables(group(run.at("rows"), [](const std::string&) { return true; }));
   const std::string roofline = run.contains("roofline") ? roofline_table(run.at("roofline")) : "";
   const std::string operations = run.contains("operations") ? operations_table(run.at("operations")) : "";
+  const std::string transfers = run.contains("transfers") ? transfers_table(run.at("transfers")) : "";
   const std::string scaling = scaling_table(run.at("rows"));
   return context(run) + (saves.empty() ? "" : "\n") + saves + (scaling.empty() ? "" : "\n") + scaling +
-         (roofline.empty() ? "" : "\n") + roofline + (operations.empty() ? "" : "\n") + operations;
+         (roofline.empty() ? "" : "\n") + roofline + (operations.empty() ? "" : "\n") + operations +
+         (transfers.empty() ? "" : "\n") + transfers;
 }
 
 }  // namespace vmbsave::report

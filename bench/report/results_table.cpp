@@ -13,8 +13,8 @@ void ResultsTable::add(const nlohmann::ordered_json& result) {
   const bool load = result.at("schema") == "vmbsave-load-1";
   if (load || result.at("schema") == "vmbsave-bench-1") {
     if (!bench_tables_.empty()) bench_tables_ += "\n";
-    const bool only_roofline = result.contains("roofline") && !result.at("roofline").empty();
-    if (result.at("rows").empty() && !only_roofline) throw std::runtime_error("no row was measured");
+    const auto has = [&](const char* key) { return result.contains(key) && !result.at(key).empty(); };
+    if (!has("rows") && !has("roofline") && !has("transfers")) throw std::runtime_error("no row was measured");
     bench_tables_ += load ? load_table(result) : bench_table(result);
   } else {
     (void)replay_table({result});

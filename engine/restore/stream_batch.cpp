@@ -5,6 +5,7 @@
 #include <new>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "restore/channel_restore.hpp"
 #include "vmbsave/executor.hpp"
 
@@ -93,11 +94,15 @@ RestoreReport restore_streams(std::span<packet::Channel* const> channels, std::s
   restores.reserve(streams.size());
   for (packet::Channel* channel : channels) restores.push_back(std::make_unique<ChannelRestore>(*channel));
   StreamBatch batch(streams, executor);
+  const std::uint64_t start = base::now_ns();
   if (!batch.for_each([&](std::size_t i) { return check(*restores[i], streams[i].bytes); })) return batch.report();
+  const std::uint64_t check_ns = base::now_ns() - start;
   if (!batch.for_each([&](std::size_t i) { return fault_of(*restores[i], restores[i]->run()); })) {
     for (packet::Channel* channel : channels) channel->drop_all();
   }
-  return batch.report();
+  RestoreReport report = batch.report();
+  report.check_ns = check_ns;
+  return report;
 }
 
 RestoreReport check_streams(std::span<const StreamSpan> streams, Executor* executor) {

@@ -54,7 +54,8 @@ TEST_F(Bench, EveryRowOfTheSmallestSuiteIsMeasuredAndVerified) {
   const nlohmann::json json = read_out();
   vmbsave::tests::Schema(VMBSAVE_SCHEMAS "/bench.schema.json").expect_matches(json);
   const std::string list = smoke("--benchmark_list_tests").out;
-  EXPECT_EQ(static_cast<long>(json.at("rows").size() + json.at("roofline").size() + json.at("operations").size()),
+  EXPECT_EQ(static_cast<long>(json.at("rows").size() + json.at("roofline").size() + json.at("operations").size() +
+                              json.at("transfers").size()),
             lines(list));
   for (const nlohmann::json& row : json.at("roofline")) {
     EXPECT_TRUE(row.at("error").is_null()) << row.at("error");
