@@ -38,8 +38,25 @@ bool Program::is_saving(unsigned l) const {
   return lines_[l]->saving || (one_vm_ && (lines_[0]->saving || lines_[1]->saving));
 }
 
+namespace {
+
+// A VM that lives as long as the program: making one looks at what the machine allows, which takes longer than all the
+// calls. What one program leaves behind would show in a later one.
+PDEVICE_OBJECT parent_of(unsigned vm) {
+  struct Kept {
+    Kept() { require(VmbChannelAllocate(parent(), 1, &channel) == STATUS_SUCCESS, "a VM is made"); }
+    ~Kept() { VmbChannelCleanup(channel); }
+    PDEVICE_OBJECT parent() { return reinterpret_cast<PDEVICE_OBJECT>(this); }
+    VMBCHANNEL channel = nullptr;
+  };
+  static Kept kept[2];
+  return kept[vm].parent();
+}
+
+}  // namespace
+
 void Program::make_line(unsigned l) {
-  lines_[l] = std::make_unique<CallsLine>(one_vm_ ? reinterpret_cast<PDEVICE_OBJECT>(this) : nullptr);
+  lines_[l] = std::make_unique<CallsLine>(parent_of(one_vm_ ? 0 : l));
   set_options(l, 0);
   leaving_[l] = false;
 }

@@ -1,6 +1,7 @@
 // image_target.cpp: any bytes as an image. It is refused and leaves the VM empty and usable, or its packets are in use,
 // as many as it says, and a save of them restores the same ones. What is restored at once also is in pieces.
 #include <algorithm>
+#include <memory>
 
 #include "fuzz/image_pieces.hpp"
 #include "fuzz/image_vm.hpp"
@@ -26,9 +27,12 @@ struct Rig {
     good = vm.save_and_discard();
   }
 
+  // The same one again, unless an image has left numbers in it so high that soon no image could say them.
   static Rig& of(unsigned channels) {
-    static Rig rigs[ImageVm::kMostChannels] = {Rig(1), Rig(2), Rig(3)};
-    return rigs[channels - 1];
+    static std::unique_ptr<Rig> rigs[ImageVm::kMostChannels];
+    std::unique_ptr<Rig>& rig = rigs[channels - 1];
+    if (rig == nullptr || rig->vm.most_numbers() > UINT32_MAX) rig = std::make_unique<Rig>(channels);
+    return *rig;
   }
 
   ImageVm vm;
@@ -136,6 +140,19 @@ Input next_piece(Input rest, unsigned chunks) {
   return rest.first(bytes);
 }
 
+// A packet that was sent meanwhile may have the id of one in the stream: nothing is restored, and it stays.
+void require_spoiled(ImageChannel& channel, restore::ChannelRestore& restore, const Course& course, Input rest) {
+  channel.send({}, true, {});
+  Status status = Status::kMoreProcessingRequired;
+  while (status == Status::kMoreProcessingRequired && !rest.empty()) {
+    const Input piece = next_piece(rest, course.a_piece);
+    status = feed(restore, piece, course.misaligned);
+    rest = rest.subspan(piece.size());
+  }
+  require(status != Status::kSuccess && channel->table().count_used() == 1, "a packet that was sent spoils a restore");
+  channel.clear();
+}
+
 // One channel's stream from the start of `rest`, which moves behind it.
 bool restore_channel(ImageChannel& channel, Input& rest, const Course& course, Status& status) {
   restore::ChannelRestore restore(*channel);
@@ -147,6 +164,10 @@ bool restore_channel(ImageChannel& channel, Input& rest, const Course& course, S
     const bool more = status == Status::kMoreProcessingRequired;
     require(restore.underway() == more, "a restore is underway until its last chunk");
     require(!more || channel.is_empty(), "nothing runs before the last chunk");
+    if (more && course.sends && channel->config().sends != 0) {
+      require_spoiled(channel, restore, course, rest);
+      return false;
+    }
   }
   return status == Status::kSuccess;
 }
@@ -177,7 +198,7 @@ void image(Input image) {
   Restored in_pieces;
   const bool whole = restore_at_once(rig, image, course, at_once);
   const bool pieces = !image.empty() && restore_in_pieces(rig.vm, image, course, in_pieces);
-  require(!whole || (pieces && at_once == in_pieces), "an image restores the same in pieces");
+  require(!whole || course.sends || (pieces && at_once == in_pieces), "an image restores the same in pieces");
   if (!whole || !pieces) require_usable(rig);
 }
 

@@ -144,6 +144,12 @@ bool ImageVm::ran_out_of_memory() const noexcept {
                      [](const auto& channel) { return channel->ran_out_of_memory; });
 }
 
+std::uint64_t ImageVm::most_numbers() const noexcept {
+  std::uint64_t most = 0;
+  for (const auto& channel : channels_) most = std::max({most, (*channel)->next_sequence(), (*channel)->next_send()});
+  return most;
+}
+
 void ImageVm::clear() noexcept {
   for (const auto& channel : channels_) channel->clear();
 }

@@ -72,6 +72,7 @@ class ImageVm {
   std::size_t size() const noexcept { return channels_.size(); }
   bool is_empty() const noexcept;
   bool ran_out_of_memory() const noexcept;
+  std::uint64_t most_numbers() const noexcept;  // the highest that a channel gives next
   void clear() noexcept;
   std::vector<std::vector<std::uint64_t>> restored() const;
 
