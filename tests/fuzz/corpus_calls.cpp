@@ -205,6 +205,13 @@ std::vector<Seed> calls_seeds() {
                       .step(Step::kEnable)
                       .seed("out_of_order"));
   seeds.push_back(started(true)
+                      .saved()
+                      .step(Step::kAnswer, {0})
+                      .step(Step::kProcess, {0})
+                      .step(Step::kSaveEnd)
+                      .step(Step::kProcess, {0})
+                      .seed("answer_during_save"));
+  seeds.push_back(started(true)
                       .step(Step::kAnswer, {0})
                       .step(Step::kAnswer, {9})
                       .step(Step::kProcess, {1})

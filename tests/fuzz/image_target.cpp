@@ -86,7 +86,8 @@ void require_counts(ImageVm& vm, Input image, std::uint64_t reported) {
     packets += body.packets;
     ++c;
   }
-  require(c == vm.size() && packets == reported, "the report counts what is restored");
+  const auto whole = part_at<image::ImageBody>(image, sizeof(image::ChunkHeader));
+  require(c == vm.size() && packets == reported && packets == whole.packets, "all agree on how many packets there are");
 }
 
 void require_saved_again(ImageVm& vm, const Restored& restored) {
