@@ -60,7 +60,7 @@ void ImageChannel::send(Input payload, bool queued, Input state) {
   packet->queued = queued;
   packet->completion_requested = !queued;
   packet->data_bytes = static_cast<std::uint32_t>(payload.size());
-  std::memcpy(packet->payload(sizeof(State)), payload.data(), payload.size());
+  std::copy(payload.begin(), payload.end(), packet->payload(sizeof(State)));
   keep_state(*packet, state);
   channel_->publish_send(*packet);
 }
