@@ -7,7 +7,7 @@
 #include <span>
 
 #include "image/format.hpp"
-#include "vmbsave/status.hpp"
+#include "vmbsave/restore.hpp"
 
 namespace vmbsave::image {
 
@@ -20,36 +20,33 @@ struct Chunk {
   std::span<const std::byte> body() const noexcept { return bytes.subspan(sizeof(ChunkHeader), header.body); }
 };
 
-// The chunk at the start of `bytes`.
-//   kInvalidImageFormat   not the magic
-//   kRevisionMismatch     another version, or a required feature that is not known
-//   kInvalidBufferSize    less than a header, not whole in `bytes`, or its lengths contradict each other
-//   kCrcError             the checksum does not match
-Status read_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept;
+// The chunk at the start of `bytes`, or what is wrong with it: kMissingTail (not whole in `bytes`), kNotAnImage,
+// kVersion, kFeature, kLengths, kChecksum.
+RestoreFault read_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept;
 
 // The same without the checksum: for images of a save that left it out, which nobody restores.
-Status read_unchecked_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept;
+RestoreFault read_unchecked_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept;
 
-// Copies a body of fixed size. kDataError: the chunk's body is shorter.
+// Copies a body of fixed size. False: the chunk's body is shorter. What lies behind it is of later writers.
 template <class Body>
-Status read_body(const Chunk& chunk, Body& body) noexcept;
+bool read_body(const Chunk& chunk, Body& body) noexcept;
 
-// The record at `offset` of a block chunk (from the chunk's start), bounds checked. kDataError: it does not lie whole
-// in the block.
+// The record at `offset` of a block chunk (from the chunk's start), bounds checked. False: it does not lie whole in
+// the block.
 struct Record {
   LibBuf lib;
   std::uint64_t offset;
   std::uint64_t save_offset;
 };
-Status read_record(const Chunk& block, std::uint64_t offset, Record& record) noexcept;
+bool read_record(const Chunk& block, std::uint64_t offset, Record& record) noexcept;
 
 }  // namespace vmbsave::image
 
 #include <cstring>
 
 template <class Body>
-vmbsave::Status vmbsave::image::read_body(const Chunk& chunk, Body& body) noexcept {
-  if (chunk.header.body < sizeof body) return Status::kDataError;
+bool vmbsave::image::read_body(const Chunk& chunk, Body& body) noexcept {
+  if (chunk.header.body < sizeof body) return false;
   std::memcpy(&body, chunk.bytes.data() + sizeof(ChunkHeader), sizeof body);
-  return Status::kSuccess;
+  return true;
 }

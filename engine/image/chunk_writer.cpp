@@ -41,8 +41,17 @@ void seal_chunk(std::byte* at) noexcept {
   header->checksum = chunk_checksum(at, header->bytes);
 }
 
-void write_image_chunk(std::byte* at, std::uint32_t channels, std::uint64_t packets, std::uint64_t bytes,
-                       bool checksum) noexcept {
+namespace {
+
+// The whole of a chunk that belongs to no channel.
+template <class Body>
+void write_own_chunk(std::byte* at, ChunkKind kind, std::uint32_t required, const Body& body, bool checksum) noexcept {
+  std::memcpy(open_chunk(at, kind, {}, sizeof body), &body, sizeof body);
+  reinterpret_cast<ChunkHeader*>(at)->required = required;
+  if (checksum) seal_chunk(at);
+}
+
+ImageBody image_body(std::uint32_t channels, std::uint64_t packets, std::uint64_t bytes) noexcept {
   ImageBody body{};
   body.channels = channels;
   body.engine_version = kEngineVersion;
@@ -50,8 +59,23 @@ void write_image_chunk(std::byte* at, std::uint32_t channels, std::uint64_t pack
   body.bytes = bytes;
   body.page_size = kPageSize;
   std::memcpy(body.producer, kProducer, sizeof kProducer);
-  std::memcpy(open_chunk(at, ChunkKind::kImage, {}, sizeof body), &body, sizeof body);
-  if (checksum) seal_chunk(at);
+  return body;
+}
+
+}  // namespace
+
+void write_image_chunk(std::byte* at, std::uint32_t channels, std::uint64_t packets, std::uint64_t bytes,
+                       bool checksum) noexcept {
+  write_own_chunk(at, ChunkKind::kImage, 0, image_body(channels, packets, bytes), checksum);
+}
+
+void write_streamed_image_chunk(std::byte* at, std::uint32_t channels, std::uint64_t packets, bool checksum) noexcept {
+  write_own_chunk(at, ChunkKind::kImage, kStreamed, image_body(channels, packets, 0), checksum);
+}
+
+void write_streamed_end_chunk(std::byte* at, std::uint64_t packets, std::uint64_t bytes, bool checksum) noexcept {
+  write_own_chunk(at, ChunkKind::kEnd, kStreamed, EndBody{.packets = packets, .bytes = bytes, .reserved = {}},
+                  checksum);
 }
 
 void write_channel_chunk(std::byte* at, std::uint32_t channel, const ChannelBody& body, bool checksum) noexcept {

@@ -30,4 +30,8 @@ void write_image_chunk(std::byte* at, std::uint32_t channels, std::uint64_t pack
 void write_channel_chunk(std::byte* at, std::uint32_t channel, const ChannelBody& body, bool checksum) noexcept;
 void write_end_chunk(std::byte* at, bool checksum) noexcept;
 
+// Of an image that is sent before its length is known: the end has the totals.
+void write_streamed_image_chunk(std::byte* at, std::uint32_t channels, std::uint64_t packets, bool checksum) noexcept;
+void write_streamed_end_chunk(std::byte* at, std::uint64_t packets, std::uint64_t bytes, bool checksum) noexcept;
+
 }  // namespace vmbsave::image

@@ -24,13 +24,17 @@ inline constexpr std::uint32_t kBlockPackets = 63;  // most in one block: of the
 
 enum class ChunkKind : std::uint16_t { kImage = 1, kChannel = 2, kBlock = 3, kDirectory = 4, kEnd = 5 };
 
+// Of ChunkHeader::required, in image and end chunks: the image was written before its length was known.
+// ImageBody::bytes is 0, and the end chunk has the totals in an EndBody.
+inline constexpr std::uint32_t kStreamed = 1;
+
 // At the start of each chunk.
 struct ChunkHeader {
   std::uint32_t magic;
   std::uint16_t version;
   std::uint16_t kind;
   std::uint32_t bytes;     // of the whole chunk
-  std::uint32_t required;  // features that a reader must know; none in version 1
+  std::uint32_t required;  // features that a reader must know: kStreamed
   std::uint32_t channel;   // number of the channel in the image; 0 in image and end chunks
   std::uint32_t ordinal;   // of the chunk in its channel's stream, from 0; 0 in image and end chunks
   std::uint32_t count;     // packets of a block, entries of a directory, else 0
@@ -45,12 +49,20 @@ struct ImageBody {
   std::uint32_t channels;
   std::uint32_t engine_version;  // major << 16 | minor << 8 | patch
   std::uint64_t packets;
-  std::uint64_t bytes;  // of the image, this chunk and the end chunk included
+  std::uint64_t bytes;  // of the image, this chunk and the end chunk included; 0 if it was streamed
   std::uint32_t page_size;
   std::uint32_t reserved0;
   char producer[32];  // zero-padded
 };
 static_assert(sizeof(ImageBody) == 64);
+
+// Of a streamed image.
+struct EndBody {
+  std::uint64_t packets;
+  std::uint64_t bytes;  // of the image, as in ImageBody
+  std::uint64_t reserved[6];
+};
+static_assert(sizeof(EndBody) == 64);
 
 struct ChannelBody {
   std::uint32_t packets;
@@ -116,5 +128,6 @@ inline constexpr std::uint64_t kImageChunkBytes = chunk_bytes(sizeof(ImageBody))
 inline constexpr std::uint64_t kChannelChunkBytes = chunk_bytes(sizeof(ChannelBody));
 static_assert(chunk_bytes(kBlockPackets * record_bytes(512u << 10, kMaxStateBytes)) <= kMaxChunkBytes, "with payloads");
 inline constexpr std::uint64_t kEndChunkBytes = chunk_bytes(0);
+inline constexpr std::uint64_t kStreamedEndChunkBytes = chunk_bytes(sizeof(EndBody));
 
 }  // namespace vmbsave::image

@@ -299,6 +299,8 @@ class BasicChannel {
   std::uint64_t next_sequence() const noexcept { return next_sequence_; }
   std::uint64_t next_send() const noexcept { return next_send_; }  // transaction ids of sends: from here on unused
 
+  // Numbers that a restored stream has given, and packets for its RestorePackets to allocate.
+  void reserve_packets(std::uint32_t packets) noexcept { pool_.reserve(packets); }
   void reserve(std::uint64_t next_sequence, std::uint64_t next_send) noexcept {
     next_sequence_ = std::max(next_sequence_, next_sequence);
     next_send_ = std::max(next_send_, next_send);

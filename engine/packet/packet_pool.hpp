@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/atomic.hpp"
 #include "mem/mapping.hpp"
 #include "packet/packet.hpp"
 
@@ -20,7 +21,10 @@ class PacketPool {
   // A packet with a zeroed client context; nullptr if there is no memory, or, to be sent, no slot. Any thread; a short
   // lock.
   Packet* allocate(bool to_restore) noexcept;
-  // A packet was restored as one of the guest's: it takes no send's slot.
+  // Makes ready so many packets more, with their pages: a restore needs not take a fault for each. Without memory,
+  // nothing has changed.
+  void reserve(std::uint32_t packets) noexcept;
+  // A packet was restored as one of the guest's: it takes no send's slot. By the packet's owner; takes no lock.
   void becomes_incoming(Packet& packet) noexcept;
   // A packet that is in the pool already stays there.
   void release(Packet* packet) noexcept;
@@ -28,7 +32,7 @@ class PacketPool {
   std::uint64_t outstanding() const noexcept;
 
  private:
-  bool grow() noexcept;
+  bool grow(std::size_t packets, bool prefault) noexcept;
 
   void* const channel_;
   const std::uint32_t context_bytes_;
@@ -37,8 +41,10 @@ class PacketPool {
   mutable std::mutex mutex_;
   std::vector<mem::Mapping> slabs_;
   Packet* free_ = nullptr;
+  std::uint64_t free_count_ = 0;
   std::uint64_t outstanding_ = 0;
-  std::uint32_t sendable_ = 0;  // of these, not restored as the guest's
+  // Of these, not restored as the guest's. Grows under the lock only, so that what is compared there is not too small.
+  base::Atomic<std::uint32_t> sendable_{};
 };
 
 }  // namespace vmbsave::packet

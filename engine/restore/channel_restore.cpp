@@ -1,43 +1,10 @@
 #include "restore/channel_restore.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
 
 namespace vmbsave::restore {
-
-using image::Chunk;
-using image::ChunkKind;
-
-namespace {
-
-// A channel that numbers 10^9 packets a second gets there in 146 years: beyond is damage, and what follows must not
-// wrap.
-constexpr std::uint64_t kMostNumbers = packet::kFirstSend / 2;
-
-bool is_numbered(const image::LibBuf& lib, const image::ChannelBody& body) noexcept {
-  if (lib.direction == static_cast<std::uint8_t>(packet::Direction::kIncoming))
-    return lib.sequence < body.next_sequence;
-  return lib.transaction_id != 0 && lib.transaction_id < body.next_send &&
-         lib.sequence == packet::kFirstSend + lib.transaction_id;
-}
-
-// A packet of the guest is in no queue of the host's; one of the host's without a completion to come is in use only
-// while it is.
-bool is_consistent(const image::LibBuf& lib) noexcept {
-  const bool queued = (lib.flags & image::kLibBufQueued) != 0;
-  if ((lib.flags & ~(image::kLibBufCompletionRequested | image::kLibBufQueued)) != 0) return false;
-  if (lib.direction == static_cast<std::uint8_t>(packet::Direction::kIncoming))
-    return !queued && lib.payload_bytes == 0;
-  return queued || (lib.payload_bytes == 0 && (lib.flags & image::kLibBufCompletionRequested) != 0);
-}
-
-}  // namespace
-
-void ChannelRestore::AlignedDelete::operator()(std::byte* bytes) const noexcept {
-  ::operator delete[](bytes, std::align_val_t{image::kChunkAlignment});
-}
 
 Status ChannelRestore::feed(std::span<const std::byte> bytes) noexcept {
   const Status status = check(bytes);
@@ -45,29 +12,32 @@ Status ChannelRestore::feed(std::span<const std::byte> bytes) noexcept {
 }
 
 Status ChannelRestore::check(std::span<const std::byte> bytes) noexcept {
-  if (!may_feed()) return Status::kInvalidDeviceState;
+  fault_ = RestoreFault::kNone;
+  fault_transaction_ = 0;
+  if (!may_feed()) return fail(RestoreFault::kInUse);
   state_ = State::kUnderway;
-  const Status status = guarded([&] { return take(bytes); });
-  if (status == Status::kSuccess) {
-    state_ = State::kChecked;
-  } else if (status != Status::kMoreProcessingRequired) {
+  const RestoreFault fault = guarded([&] { return reader_.take(bytes, limits()); });
+  if (fault != RestoreFault::kNone) {
     reset(State::kNew);
+    return fail(fault);
   }
-  return status;
+  if (!reader_.complete()) return Status::kMoreProcessingRequired;
+  state_ = State::kChecked;
+  return Status::kSuccess;
 }
 
 Status ChannelRestore::run() noexcept {
-  if (state_ != State::kChecked) return Status::kInvalidDeviceState;
-  if (channel_.table().count_used() != 0) {  // sent between two chunks: its id may be one of the stream's
-    reset(State::kNew);
-    return Status::kInvalidDeviceState;
+  if (state_ != State::kChecked) return fail(RestoreFault::kInUse);
+  RestoreFault fault =
+      RestoreFault::kInUse;  // if something was sent between two chunks: its id may be one of the stream's
+  if (channel_.table().count_used() == 0) {
+    const void* const outer = std::exchange(packet::restoring_channel, &channel_);
+    fault = guarded([this] { return run_callbacks(); });
+    packet::restoring_channel = outer;
+    if (fault != RestoreFault::kNone) channel_.drop_all();
   }
-  const void* const outer = std::exchange(packet::restoring_channel, &channel_);
-  const Status status = guarded([this] { return run_callbacks(); });
-  packet::restoring_channel = outer;
-  if (status != Status::kSuccess) channel_.drop_all();
-  reset(status == Status::kSuccess ? State::kDone : State::kNew);
-  return status;
+  reset(fault == RestoreFault::kNone ? State::kDone : State::kNew);
+  return fail(fault);
 }
 
 bool ChannelRestore::may_feed() const noexcept {
@@ -76,180 +46,49 @@ bool ChannelRestore::may_feed() const noexcept {
 }
 
 template <class Step>
-Status ChannelRestore::guarded(Step&& step) noexcept {
+RestoreFault ChannelRestore::guarded(Step&& step) noexcept {
   try {
     return step();
   } catch (const std::bad_alloc&) {
-    return Status::kInsufficientResources;
+    return RestoreFault::kNoMemory;
   } catch (...) {
-    return Status::kUnhandledException;
+    return RestoreFault::kException;
   }
 }
 
-Status ChannelRestore::take(std::span<const std::byte> bytes) {
-  if (bytes.empty()) return Status::kInvalidBufferSize;
-  const std::size_t first_chunk = chunks_.size();
-  const bool aligned = base::is_aligned(bytes.data(), image::kRecordAlignment);
-  while (!bytes.empty()) {
-    if (last_chunk_taken()) return Status::kDataError;
-    Chunk chunk;
-    if (const Status status = image::read_chunk(bytes, chunk); status != Status::kSuccess) return status;
-    if (const Status status = accept(chunk); status != Status::kSuccess) return status;
-    bytes = bytes.subspan(chunk.bytes.size());
-    bytes_taken_ += chunk.bytes.size();
-    if (bytes_taken_ > body_.stream_bytes) return Status::kDataError;
-  }
-  const bool last = last_chunk_taken();
-  if (!last || !aligned) keep(first_chunk);
-  if (!last) return Status::kMoreProcessingRequired;
-  if (bytes_taken_ != body_.stream_bytes) return Status::kDataError;
-  if (const Status status = read_blocks(); status != Status::kSuccess) return status;
-  if (const Status status = order_records(); status != Status::kSuccess) return status;
-  return check_transaction_ids();
+// What becomes of a call with this fault, or without one.
+Status ChannelRestore::fail(RestoreFault fault) noexcept {
+  fault_ = fault;
+  return fault == RestoreFault::kRefused ? refusal_ : restore_fault_status(fault);
 }
 
-// Chunks come in the order in which they were saved: the channel's own, its blocks, its directory.
-Status ChannelRestore::accept(const Chunk& chunk) {
-  const std::size_t ordinal = chunks_.size();
-  if (chunk.header.ordinal != ordinal) return Status::kDataError;
-  if (ordinal == 0) {
-    if (const Status status = accept_channel(chunk); status != Status::kSuccess) return status;
-    chunks_.reserve(std::size_t{1} + body_.blocks + body_.directory_chunks);
-  } else {
-    const ChunkKind expected = ordinal <= body_.blocks ? ChunkKind::kBlock : ChunkKind::kDirectory;
-    if (chunk.kind() != expected || chunk.header.channel != number_) return Status::kDataError;
-  }
-  chunks_.push_back(chunk);
-  return Status::kSuccess;
-}
-
-Status ChannelRestore::accept_channel(const Chunk& chunk) noexcept {
-  if (chunk.kind() != ChunkKind::kChannel) return Status::kDataError;
-  if (const Status status = image::read_body(chunk, body_); status != Status::kSuccess) return status;
-  number_ = chunk.header.channel;
+// What a channel abandons has no limits of its own.
+StreamLimits ChannelRestore::limits() const noexcept {
   const packet::ChannelConfig& config = channel_.config();
-  const bool restores = body_.packets != 0 && !config.abandon_on_restore;
-  if (body_.packets > image::kMaxPackets) return Status::kQuotaExceeded;
-  if (restores && body_.packets > std::uint64_t{config.capacity} + config.sends) return Status::kQuotaExceeded;
-  if (restores && config.restore_packet == nullptr) return Status::kInvalidDeviceState;
-  if (body_.next_sequence > kMostNumbers || body_.next_send > kMostNumbers || body_.blocks > body_.packets ||
-      body_.directory_chunks != image::directory_chunks(body_.packets)) {
-    return Status::kDataError;
-  }
-  return Status::kSuccess;
+  if (config.abandon_on_restore) return {};
+  return {.guest_packets = config.capacity,
+          .host_packets = config.sends,
+          .payload_bytes = config.result_bytes,
+          .can_restore = config.restore_packet != nullptr};
 }
 
-bool ChannelRestore::last_chunk_taken() const noexcept {
-  return !chunks_.empty() && chunks_.size() == std::size_t{1} + body_.blocks + body_.directory_chunks;
-}
-
-// Copies the chunks from `first_chunk` on: the caller's buffer is his again after the call, or is not aligned for the
-// callbacks.
-void ChannelRestore::keep(std::size_t first_chunk) {
-  std::size_t bytes = 0;
-  for (std::size_t i = first_chunk; i < chunks_.size(); ++i) bytes += chunks_[i].bytes.size();
-  std::unique_ptr<std::byte[], AlignedDelete> copy(
-      static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{image::kChunkAlignment})));
-  std::byte* at = copy.get();
-  for (std::size_t i = first_chunk; i < chunks_.size(); ++i) {
-    std::memcpy(at, chunks_[i].bytes.data(), chunks_[i].bytes.size());
-    chunks_[i].bytes = {at, chunks_[i].bytes.size()};
-    at += chunks_[i].bytes.size();
-  }
-  copies_.push_back(std::move(copy));
-}
-
-Status ChannelRestore::read_blocks() {
-  found_.reserve(body_.packets);
-  first_found_.reserve(std::size_t{body_.blocks} + 1);
-  for (std::uint32_t ordinal = 1; ordinal <= body_.blocks; ++ordinal) {
-    first_found_.push_back(found_.size());
-    if (const Status status = read_block(chunks_[ordinal]); status != Status::kSuccess) return status;
-  }
-  first_found_.push_back(found_.size());
-  if (found_.size() != body_.packets) return Status::kDataError;
-  const packet::ChannelConfig& config = channel_.config();
-  const bool fits = of_direction_[0] <= config.capacity && of_direction_[1] <= config.sends;
-  return fits || config.abandon_on_restore ? Status::kSuccess : Status::kQuotaExceeded;
-}
-
-// The records lie one behind the other and fill the block's body.
-Status ChannelRestore::read_block(const Chunk& block) {
-  const std::uint64_t end = sizeof(image::ChunkHeader) + std::uint64_t{block.header.body};
-  std::uint64_t offset = sizeof(image::ChunkHeader);
-  std::uint32_t count = 0;
-  for (; offset < end; ++count) {
-    if (count == image::kBlockPackets) return Status::kDataError;
-    image::Record record;
-    if (const Status status = image::read_record(block, offset, record); status != Status::kSuccess) return status;
-    if (!is_consistent(record.lib) || !is_numbered(record.lib, body_)) return Status::kDataError;
-    if (record.lib.payload_bytes > channel_.config().result_bytes && !channel_.config().abandon_on_restore) {
-      return Status::kInvalidBufferSize;
-    }
-    ++of_direction_[record.lib.direction];
-    found_.push_back({record.lib, block.bytes.data() + offset, block.bytes.data() + record.save_offset});
-    offset += record.lib.record_bytes;
-  }
-  return count == block.header.count && count != 0 ? Status::kSuccess : Status::kDataError;
-}
-
-// Every record once: as many entries as records, each at a record's start, and sequence numbers that rise strictly.
-Status ChannelRestore::order_records() {
-  records_.reserve(body_.packets);
-  for (std::size_t i = std::size_t{1} + body_.blocks; i < chunks_.size(); ++i) {
-    const std::span<const std::byte> body = chunks_[i].body();
-    if (body.size() != chunks_[i].header.count * sizeof(image::DirectoryEntry)) return Status::kDataError;
-    for (std::size_t at = 0; at < body.size(); at += sizeof(image::DirectoryEntry)) {
-      image::DirectoryEntry entry;
-      std::memcpy(&entry, body.data() + at, sizeof entry);
-      const Located* const record = find(entry);
-      if (record == nullptr) return Status::kDataError;
-      if (!records_.empty() && record->lib.sequence <= records_.back().lib.sequence) return Status::kDataError;
-      records_.push_back(*record);
-    }
-  }
-  return records_.size() == body_.packets ? Status::kSuccess : Status::kDataError;
-}
-
-const ChannelRestore::Located* ChannelRestore::find(const image::DirectoryEntry& entry) const noexcept {
-  if (entry.ordinal == 0 || entry.ordinal > body_.blocks) return nullptr;
-  const std::byte* const at = chunks_[entry.ordinal].bytes.data() + entry.offset;
-  const auto first = found_.begin() + static_cast<std::ptrdiff_t>(first_found_[entry.ordinal - 1]);
-  const auto last = found_.begin() + static_cast<std::ptrdiff_t>(first_found_[entry.ordinal]);
-  const auto record = std::find_if(first, last, [&](const Located& located) { return located.lib_buf == at; });
-  return record == last ? nullptr : &*record;
-}
-
-// The ids of each direction are chosen by its sender; an id means something only where a completion was asked for.
-Status ChannelRestore::check_transaction_ids() const {
-  std::vector<std::uint64_t> ids[2];
-  for (const Located& record : records_) {
-    if ((record.lib.flags & image::kLibBufCompletionRequested) == 0) continue;
-    ids[record.lib.direction].push_back(record.lib.transaction_id);
-  }
-  for (auto& of_direction : ids) {
-    std::sort(of_direction.begin(), of_direction.end());
-    if (std::adjacent_find(of_direction.begin(), of_direction.end()) != of_direction.end()) {
-      return Status::kObjectNameCollision;
-    }
-  }
-  return Status::kSuccess;
-}
-
-Status ChannelRestore::run_callbacks() {
-  Status status = Status::kSuccess;
-  channel_.reserve(body_.next_sequence, body_.next_send);  // also what is abandoned keeps its ids: the guest may answer
-  if (channel_.config().abandon_on_restore) return status;
+RestoreFault ChannelRestore::run_callbacks() {
+  // Also what is abandoned keeps its ids: the guest may answer.
+  channel_.reserve(reader_.body().next_sequence, reader_.body().next_send);
+  if (channel_.config().abandon_on_restore) return RestoreFault::kNone;
+  channel_.reserve_packets(reader_.body().packets);
+  RestoreFault fault = RestoreFault::kNone;
   channel_.restore_target = this;
-  for (const Located& record : records_) {
-    status = run_callback(record);
-    if (status != Status::kSuccess) break;
-  }
+  reader_.for_each_record([&](const StreamRecord& record) {
+    fault = run_callback(record);
+    if (fault != RestoreFault::kNone) fault_transaction_ = record.lib.transaction_id;
+    return fault == RestoreFault::kNone;
+  });
   channel_.restore_target = nullptr;
-  return status;
+  return fault;
 }
 
-Status ChannelRestore::run_callback(const Located& record) {
+RestoreFault ChannelRestore::run_callback(const StreamRecord& record) {
   current_ = &record;
   adopted_ = false;
   violated_ = false;
@@ -262,9 +101,12 @@ Status ChannelRestore::run_callback(const Located& record) {
   current_ = nullptr;
   // The one means progress to the caller of a restore, and a failure would be taken for it; the other means later, and
   // there is none.
-  if (status == Status::kMoreProcessingRequired || status == Status::kPending) return Status::kInvalidDeviceRequest;
-  if (!succeeded(status)) return status;
-  return adopted_ && !violated_ ? Status::kSuccess : Status::kInvalidDeviceRequest;
+  if (status == Status::kMoreProcessingRequired || status == Status::kPending) return RestoreFault::kContract;
+  if (!succeeded(status)) {
+    refusal_ = status;
+    return RestoreFault::kRefused;
+  }
+  return adopted_ && !violated_ ? RestoreFault::kNone : RestoreFault::kContract;
 }
 
 Status ChannelRestore::restore_packet(packet::Packet& packet, std::span<const std::byte> lib_buf) noexcept {
@@ -297,14 +139,8 @@ Status ChannelRestore::restore_packet(packet::Packet& packet, std::span<const st
 void ChannelRestore::reset(State state) noexcept {
   state_ = state;
   channel_.restore_target = nullptr;
-  chunks_.clear();
-  copies_.clear();
-  found_.clear();
-  first_found_.clear();
-  records_.clear();
-  of_direction_[0] = of_direction_[1] = 0;
+  reader_.clear();
   current_ = nullptr;
-  bytes_taken_ = 0;
 }
 
 }  // namespace vmbsave::restore

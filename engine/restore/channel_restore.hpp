@@ -7,12 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
-#include <vector>
 
-#include "image/chunk_reader.hpp"
 #include "packet/vm.hpp"
+#include "restore/stream_reader.hpp"
 
 namespace vmbsave::restore {
 
@@ -21,13 +19,8 @@ class ChannelRestore final : public packet::RestoreTarget {
   explicit ChannelRestore(packet::Channel& channel) noexcept : channel_(channel) {}
 
   // kMoreProcessingRequired: taken, more chunks were saved. kSuccess: every packet is in use again. Else: the channel
-  // is empty, and the next feed starts a new restore. Besides the statuses of read_chunk:
-  //   kDataError            chunks in another order than they were saved, or contents that contradict each other
-  //   kQuotaExceeded        more packets than the channel holds
-  //   kObjectNameCollision  a transaction id twice
-  //   kInvalidDeviceState   the channel is not empty, or was restored already: then nothing has changed
-  //   kInvalidDeviceRequest RestorePacket succeeded without one VmbPacketRestore of its own LibBuf
-  //   any other             RestorePacket's own
+  // is empty, and the next feed starts a new restore; with kInvalidDeviceState for a channel that is in use or was
+  // restored already, nothing has changed. Statuses: restore_fault_status of fault(), or RestorePacket's own.
   Status feed(std::span<const std::byte> bytes) noexcept;
 
   // The two halves of feeding a whole stream: check runs nothing of the VSP, run calls RestorePacket for each packet.
@@ -41,50 +34,33 @@ class ChannelRestore final : public packet::RestoreTarget {
   // A restore has begun and has not succeeded or failed.
   bool underway() const noexcept { return state_ == State::kUnderway; }
 
+  // Why the last call failed, where in the stream that chunk begins, and whose RestorePacket it was.
+  RestoreFault fault() const noexcept { return fault_; }
+  std::uint64_t fault_offset() const noexcept { return reader_.fault_offset(); }
+  std::uint64_t fault_transaction() const noexcept { return fault_transaction_; }
+
   Status restore_packet(packet::Packet& packet, std::span<const std::byte> lib_buf) noexcept override;
 
  private:
   enum class State : std::uint8_t { kNew, kUnderway, kChecked, kDone };
-  struct AlignedDelete {
-    void operator()(std::byte* bytes) const noexcept;
-  };
-  // A record, located and checked.
-  struct Located {
-    image::LibBuf lib;
-    const std::byte* lib_buf;
-    const std::byte* save_buf;
-  };
 
   template <class Step>
-  Status guarded(Step&& step) noexcept;
-  Status take(std::span<const std::byte> bytes);
-  Status accept(const image::Chunk& chunk);
-  Status accept_channel(const image::Chunk& chunk) noexcept;
-  void keep(std::size_t first_chunk);
-  bool last_chunk_taken() const noexcept;
-  Status read_blocks();
-  Status read_block(const image::Chunk& block);
-  Status order_records();
-  const Located* find(const image::DirectoryEntry& entry) const noexcept;
-  Status check_transaction_ids() const;
-  Status run_callbacks();
-  Status run_callback(const Located& record);
+  RestoreFault guarded(Step&& step) noexcept;
+  Status fail(RestoreFault fault) noexcept;
+  StreamLimits limits() const noexcept;
+  RestoreFault run_callbacks();
+  RestoreFault run_callback(const StreamRecord& record);
   void reset(State state) noexcept;
 
   packet::Channel& channel_;
   State state_ = State::kNew;
-  image::ChannelBody body_{};
-  std::uint32_t number_ = 0;  // of the channel, as its chunks say
-  std::uint64_t bytes_taken_ = 0;
-  std::vector<image::Chunk> chunks_;  // by ordinal
-  std::vector<std::unique_ptr<std::byte[], AlignedDelete>> copies_;
-  std::vector<Located> found_;            // in order of blocks
-  std::vector<std::size_t> first_found_;  // of each block, and one past the last
-  std::vector<Located> records_;          // in order of the directory
-  std::uint32_t of_direction_[2] = {};    // packets found
-  const Located* current_ = nullptr;      // whose RestorePacket runs
-  bool adopted_ = false;                  // it has called VmbPacketRestore
-  bool violated_ = false;                 // it has called it wrongly
+  StreamReader reader_;
+  RestoreFault fault_ = RestoreFault::kNone;
+  Status refusal_ = Status::kSuccess;  // RestorePacket's own, for kRefused
+  std::uint64_t fault_transaction_ = 0;
+  const StreamRecord* current_ = nullptr;  // whose RestorePacket runs
+  bool adopted_ = false;                   // it has called VmbPacketRestore
+  bool violated_ = false;                  // it has called it wrongly
 };
 
 }  // namespace vmbsave::restore

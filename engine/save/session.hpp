@@ -49,7 +49,9 @@ class BasicSaveSession {
   }
 
   // Runs the passes; the image is then complete. On failure report().failure says where; every packet stays in use.
-  Status save() noexcept;
+  // observer: told of each channel while the save goes on, but for an exact plan that may have to run again; then, and
+  // always after the end of this call, the image says it.
+  Status save(SealObserver* observer = nullptr) noexcept;
 
   // Between begin and save: whether each channel keeps as many threads busy by itself as all of them do together, and
   // nobody asked for the fused plan.
@@ -78,6 +80,7 @@ class BasicSaveSession {
   ImageView image() const noexcept { return {plan_, arena_.data()}; }
 
   const SaveReport& report() const noexcept { return report_; }
+  const SaveOptions& options() const noexcept { return options_; }
 
  private:
   enum class State : std::uint8_t { kIdle, kBegun, kComplete, kFailed };
@@ -111,6 +114,7 @@ class BasicSaveSession {
   Status pass(SavePhase phase, std::byte* memory = nullptr) noexcept;
   Status place() noexcept;
   Status place_due() noexcept;
+  bool ensure(std::uint64_t bytes, std::uint64_t spare, std::uint64_t budget) noexcept;
   Status make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept;
   void seal() noexcept;
   void lap(SavePhase phase) noexcept { report_.phase_ns[static_cast<unsigned>(phase)] += lap_.next(); }
@@ -125,6 +129,7 @@ class BasicSaveSession {
   mem::Arena<Atom> arena_;
   Workers<Atom> workers_;
   Executor* executor_ = nullptr;  // of this save; nullptr: this thread alone
+  SealObserver* observer_ = nullptr;
   Crossover crossover_;
   SaveReport report_;
   std::uint64_t last_packets_ = 0;  // of the last begin that succeeded; none: nobody is woken for a guess

@@ -52,15 +52,18 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
 }
 
 template <template <class> class Atom>
-Status BasicSaveSession<Atom>::save() noexcept {
+Status BasicSaveSession<Atom>::save(SealObserver* observer) noexcept {
   if (state_ != State::kBegun) return Status::kInvalidDeviceState;
   lap_ = {};
-  workers_.start(options_, executor_, deadline_, lap_.last_ns());
+  const bool may_place_again = report_.plan == SavePlan::kExact && options_.growth_retries != 0;
+  observer_ = may_place_again ? nullptr : observer;
+  workers_.start(options_, executor_, deadline_, lap_.last_ns(), observer_);
   if (executor_ == nullptr) {
     run();
   } else {
     executor_->run([](void* self) noexcept { static_cast<BasicSaveSession*>(self)->run(); }, this);
   }
+  observer_ = nullptr;
   const Status status = report_.failure.status;
   state_ = status == Status::kSuccess ? State::kComplete : State::kFailed;
   report_.memory_used = arena_.used();
@@ -241,7 +244,7 @@ void BasicSaveSession<Atom>::run() noexcept {
   seal();
   // For the next save. Last, because the image may move; without memory, stretches are not had.
   if (report_.plan == SavePlan::kFused)
-    (void)arena_.ensure(plan_.image_bytes, workers_.room_for_stretches(plan_.image_bytes));
+    (void)ensure(plan_.image_bytes, workers_.room_for_stretches(plan_.image_bytes), 0);
 }
 
 template <template <class> class Atom>
@@ -266,6 +269,7 @@ Status BasicSaveSession<Atom>::run_fused() noexcept {
   if (status != Status::kSuccess) return status;
   (void)arena_.allocate(frame);
   workers_.reset_due();
+  workers_.seal_empty(arena_.data());
   status = pass(SavePhase::kPass);
   while (status == Status::kSuccess && must_run_again()) {
     status = place_due();
@@ -305,6 +309,7 @@ Status BasicSaveSession<Atom>::place() noexcept {
   arena_.reset();
   if (const Status status = make_room(plan_.image_bytes, plan_.image_bytes); status != Status::kSuccess) return status;
   (void)arena_.allocate(plan_.image_bytes);
+  workers_.seal_empty(arena_.data());
   report_.image_bytes = plan_.image_bytes;
   lap(SavePhase::kPlace);
   return Status::kSuccess;
@@ -329,26 +334,32 @@ Status BasicSaveSession<Atom>::place_due() noexcept {
   return Status::kSuccess;
 }
 
+// As Arena::ensure; what was allocated may move.
+template <template <class> class Atom>
+bool BasicSaveSession<Atom>::ensure(std::uint64_t bytes, std::uint64_t spare, std::uint64_t budget) noexcept {
+  if (observer_ != nullptr) observer_->before_move();
+  const bool ensured = arena_.ensure(bytes, spare, budget);
+  if (observer_ != nullptr) observer_->after_move();
+  return ensured;
+}
+
 // Of an image within the budget, so many bytes of arena.
 template <template <class> class Atom>
 Status BasicSaveSession<Atom>::make_room(std::uint64_t image_bytes, std::uint64_t arena_bytes) noexcept {
   Status status = Status::kSuccess;
   if (options_.memory_budget != 0 && image_bytes > options_.memory_budget) {
     status = Status::kQuotaExceeded;
-  } else if (!arena_.ensure(arena_bytes, 0, options_.memory_budget)) {
+  } else if (!ensure(arena_bytes, 0, options_.memory_budget)) {
     status = Status::kInsufficientResources;
   }
   if (status != Status::kSuccess) report_.failure = {.status = status, .phase = SavePhase::kPlace};
   return status;
 }
 
-// What is left when every channel with packets is sealed.
+// What is left when every channel is sealed.
 template <template <class> class Atom>
 void BasicSaveSession<Atom>::seal() noexcept {
   phase_ = SavePhase::kSeal;
-  for (std::uint32_t c = 0; c < plan_.streams.size(); ++c) {
-    if (plan_.streams[c].blocks == 0) workers_.seal_channel(c);
-  }
   std::byte* const image = arena_.data();
   image::write_image_chunk(image, static_cast<std::uint32_t>(plan_.streams.size()), report_.packets, plan_.image_bytes,
                            options_.checksum);

@@ -19,6 +19,7 @@
 #include "save/passes.hpp"
 #include "save/plan.hpp"
 #include "save/seal.hpp"
+#include "save/seal_observer.hpp"
 #include "vmbsave/executor.hpp"
 #include "vmbsave/save.hpp"
 
@@ -45,7 +46,10 @@ class Workers {
   }
 
   // A save begins. executor: nullptr for this thread alone. deadline and now: on the clock of now_ns; deadline 0: none.
-  void start(const SaveOptions& options, Executor* executor, std::uint64_t deadline, std::uint64_t now) noexcept {
+  // observer: nullptr, or who is told of sealed channels.
+  void start(const SaveOptions& options, Executor* executor, std::uint64_t deadline, std::uint64_t now,
+             SealObserver* observer = nullptr) noexcept {
+    observer_ = observer;
     executor_ = executor;
     threads_ = executor == nullptr ? 1 : std::min(executor->concurrency(), lanes_.room());
     in_budget_ = options.memory_budget != 0;
@@ -83,6 +87,14 @@ class Workers {
           for (; first != last; ++first) static_cast<Workers*>(self)->work();
         },
         this);
+  }
+
+  // The channels that have no block. memory: as of pass.
+  void seal_empty(std::byte* memory) noexcept {
+    memory_ = memory;
+    for (std::uint32_t c = 0; c < plan_.streams.size(); ++c) {
+      if (plan_.streams[c].blocks == 0) seal_and_tell(c);
+    }
   }
 
   // From any thread, for channels of its own.
@@ -205,7 +217,12 @@ class Workers {
   void finish(std::uint32_t channel, std::uint32_t saved) noexcept {
     if (saved == 0) return;
     // [finish] release: the blocks and places of this worker. acquire: those of the others, for the one who seals.
-    if (due_[channel].blocks.fetch_sub_acq_rel(saved) == saved) seal_channel(channel);
+    if (due_[channel].blocks.fetch_sub_acq_rel(saved) == saved) seal_and_tell(channel);
+  }
+
+  void seal_and_tell(std::uint32_t channel) noexcept {
+    seal_channel(channel);
+    if (observer_ != nullptr) observer_->sealed(channel);
   }
 
   PassResult run_block(Block& block, BlockPackets& packets, BlockPackets& next, Ground& ground) {
@@ -298,6 +315,7 @@ class Workers {
   std::unique_ptr<Due[]> due_;  // by channel: blocks that are not saved yet
   std::size_t due_channels_ = 0;
   Executor* executor_ = nullptr;
+  SealObserver* observer_ = nullptr;
   unsigned threads_ = 1;
   bool in_budget_ = false;
   bool checksum_ = false;

@@ -21,7 +21,7 @@ class Zeroed {
  public:
   // Lines from `line` on are written next, until `limit`; `behind_chunk`: what was left() before lies right in front.
   void begin(std::byte* line, std::byte* limit, bool behind_chunk) noexcept {
-    if (!behind_chunk || end_ < line) end_ = line;
+    if (!behind_chunk || end_ < line) end_ = fetched_ = line;
     limit_ = limit;
   }
 
@@ -33,15 +33,19 @@ class Zeroed {
   void extend(const std::byte* record_end) noexcept {
     static_assert(image::kChunkAlignment == base::kCacheLine && sizeof(image::ChunkHeader) == base::kCacheLine);
     VMBSAVE_ASSERT(end_ <= record_end && record_end <= limit_);
-    const auto bytes = static_cast<std::size_t>(record_end - end_);
-    const std::size_t most = std::max<std::size_t>(base::align_up(bytes, base::kCacheLine), kStride);
-    const std::size_t zeroes = std::min(most, static_cast<std::size_t>(limit_ - end_));
+    const std::size_t bytes = base::align_up(static_cast<std::size_t>(record_end - end_), base::kCacheLine);
+    const std::size_t zeroes = std::min(std::max<std::size_t>(bytes, kStride), static_cast<std::size_t>(limit_ - end_));
     std::memset(end_, 0, zeroes);
     end_ += zeroes;
-    const std::size_t fetched = std::min(kStride, static_cast<std::size_t>(limit_ - end_));
-    constexpr std::size_t kAtOnce = 4;  // some lines too few are no loss
-    for (std::size_t at = 0; at + kAtOnce * base::kCacheLine <= fetched; at += kAtOnce * base::kCacheLine) {
-      for (std::size_t line = 0; line < kAtOnce; ++line) base::prefetch_for_write(end_ + at + line * base::kCacheLine);
+    if (fetched_ < end_) fetched_ = end_;
+  }
+
+  // For each record, some lines of what is zeroed next; at the limit, some too few are no loss. All of a stride at once
+  // would keep the processor from fetching packets.
+  void fetch_ahead() noexcept {
+    if (fetched_ - end_ > kStride || limit_ - fetched_ < kAtOnce) return;
+    for (std::byte* const end = fetched_ + kAtOnce; fetched_ != end; fetched_ += base::kCacheLine) {
+      base::prefetch_for_write(fetched_);
     }
   }
 
@@ -51,9 +55,11 @@ class Zeroed {
   bool was_left_at(const std::byte* chunk) const noexcept { return chunk == left_; }
 
  private:
-  static constexpr std::size_t kStride = 2048;
+  static constexpr std::ptrdiff_t kStride = 1024;
+  static constexpr std::ptrdiff_t kAtOnce = 4 * std::ptrdiff_t{base::kCacheLine};  // about a record
 
   std::byte* end_ = nullptr;
+  std::byte* fetched_ = nullptr;  // the first line that is not; not before end_
   std::byte* limit_ = nullptr;
   const std::byte* left_ = nullptr;
 };

@@ -232,7 +232,7 @@ TEST_P(EveryPoint, ASaveWritesEveryByteOfItsImage) {
 std::vector<std::byte> records_of(std::span<const std::byte> image) {
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::span<const std::byte>> by_arrival;
   image::Chunk chunk;
-  for (; image::read_unchecked_chunk(image, chunk) == Status::kSuccess; image = image.subspan(chunk.bytes.size())) {
+  for (; image::read_unchecked_chunk(image, chunk) == RestoreFault::kNone; image = image.subspan(chunk.bytes.size())) {
     if (chunk.kind() != image::ChunkKind::kBlock) continue;
     image::LibBuf lib;
     for (auto body = chunk.body(); !body.empty(); body = body.subspan(lib.record_bytes)) {
@@ -427,7 +427,7 @@ std::vector<bool> without_reference(std::span<const std::byte> image) {
   };
   image::Chunk chunk;
   for (std::size_t at = 0; at < image.size(); at += chunk.bytes.size()) {
-    if (image::read_unchecked_chunk(image.subspan(at), chunk) != Status::kSuccess) break;
+    if (image::read_unchecked_chunk(image.subspan(at), chunk) != RestoreFault::kNone) break;
     const std::size_t body = at + sizeof(image::ChunkHeader);
     if (chunk.kind() == image::ChunkKind::kImage) {
       mark(body + offsetof(image::ImageBody, engine_version), sizeof(std::uint32_t));
@@ -439,7 +439,7 @@ std::vector<bool> without_reference(std::span<const std::byte> image) {
            offsetof(image::ChannelBody, reserved) - offsetof(image::ChannelBody, next_sequence));
     } else if (chunk.kind() == image::ChunkKind::kBlock) {
       image::Record record;
-      for (std::size_t r = sizeof(image::ChunkHeader); image::read_record(chunk, r, record) == Status::kSuccess;
+      for (std::size_t r = sizeof(image::ChunkHeader); image::read_record(chunk, r, record);
            r += record.lib.record_bytes) {
         mark(at + r + offsetof(image::LibBuf, sequence), sizeof record.lib.sequence);
       }

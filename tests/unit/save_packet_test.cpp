@@ -8,7 +8,7 @@
 namespace vmbsave::test {
 namespace {
 
-constexpr std::int32_t kSaveFails = static_cast<std::int32_t>(Status::kInsufficientResources);
+constexpr std::int32_t kRefuses = static_cast<std::int32_t>(Status::kInsufficientResources);
 
 struct OnePacket {
   TestVm vm;
@@ -39,7 +39,7 @@ TEST(SavePacket, AnyFailingFirstCallWithASizeTriggersTheSecond) {
 
 TEST(SavePacket, FailingFirstCallWithoutASizeFailsTheSave) {
   OnePacket one;
-  EXPECT_EQ(one.save([](std::uint64_t, void*, std::uint32_t, std::uint32_t*) { return kSaveFails; }),
+  EXPECT_EQ(one.save([](std::uint64_t, void*, std::uint32_t, std::uint32_t*) { return kRefuses; }),
             Status::kInsufficientResources);
 }
 
@@ -66,7 +66,7 @@ TEST(SavePacket, AbsurdSizeIsRefused) {
   OnePacket one;
   EXPECT_EQ(one.save([](std::uint64_t, void*, std::uint32_t, std::uint32_t* needed) {
     *needed = 0xFFFFFFF0u;
-    return kSaveFails;
+    return kRefuses;
   }),
             Status::kInvalidBufferSize);
 }
@@ -85,7 +85,7 @@ TEST(SavePacket, PersistedLength) {
       ASSERT_EQ(one.save([&](std::uint64_t, void* buf, std::uint32_t size, std::uint32_t* needed) {
         if (size == 0) {
           *needed = 40;
-          return kSaveFails;
+          return kRefuses;
         }
         EXPECT_EQ(size, 40u);
         for (std::uint32_t i = 0; i < size; ++i) EXPECT_EQ(static_cast<std::uint8_t*>(buf)[i], 0) << "stale byte";

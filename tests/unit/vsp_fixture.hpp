@@ -195,9 +195,9 @@ inline std::vector<SavedPacket> packets_of(std::span<const std::byte> image) {
   std::map<std::uint32_t, image::Chunk> blocks;
   while (!image.empty()) {
     image::Chunk chunk;
-    const Status status = image::read_chunk(image, chunk);
-    EXPECT_EQ(status, Status::kSuccess) << status_name(status);
-    if (status != Status::kSuccess) return packets;
+    const RestoreFault fault = image::read_chunk(image, chunk);
+    EXPECT_EQ(fault, RestoreFault::kNone) << restore_fault_text(fault);
+    if (fault != RestoreFault::kNone) return packets;
     if (chunk.kind() == image::ChunkKind::kChannel) blocks.clear();
     if (chunk.kind() == image::ChunkKind::kBlock) blocks[chunk.header.ordinal] = chunk;
     if (chunk.kind() == image::ChunkKind::kDirectory) {
@@ -205,7 +205,7 @@ inline std::vector<SavedPacket> packets_of(std::span<const std::byte> image) {
         image::DirectoryEntry entry;
         std::memcpy(&entry, chunk.body().data() + at, sizeof entry);
         image::Record record;
-        EXPECT_EQ(image::read_record(blocks.at(entry.ordinal), entry.offset, record), Status::kSuccess);
+        EXPECT_TRUE(image::read_record(blocks.at(entry.ordinal), entry.offset, record));
         const auto* state = reinterpret_cast<const std::uint8_t*>(blocks.at(entry.ordinal).bytes.data());
         packets.push_back({chunk.header.channel,
                            record.lib.transaction_id,

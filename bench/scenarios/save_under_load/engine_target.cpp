@@ -83,12 +83,16 @@ class EngineTarget final : public Target {
     if (status != Status::kSuccess) throw CheckFailed(std::string("engine: a save failed: ") + status_name(status));
   }
 
+  static void expect_readable(bool readable) {
+    if (!readable) throw CheckFailed("engine: the image cannot be read");
+  }
+
   void read(std::vector<Token>& tokens) const {
     std::vector<std::byte> bytes(session_.image().bytes());
     session_.image().copy_to(bytes.data());
     for (std::span<const std::byte> rest = bytes; !rest.empty();) {
       image::Chunk chunk;
-      expect(image::read_unchecked_chunk(rest, chunk));
+      expect_readable(image::read_unchecked_chunk(rest, chunk) == RestoreFault::kNone);
       if (chunk.kind() == image::ChunkKind::kBlock) read_block(chunk, tokens);
       rest = rest.subspan(chunk.bytes.size());
     }
@@ -97,7 +101,7 @@ class EngineTarget final : public Target {
     std::uint64_t offset = sizeof(image::ChunkHeader);
     for (std::uint32_t i = 0; i < chunk.header.count; ++i) {
       image::Record record;
-      expect(image::read_record(chunk, offset, record));
+      expect_readable(image::read_record(chunk, offset, record));
       const auto token = static_cast<Token>(record.lib.transaction_id);
       if (!is_state(token, chunk.bytes.data() + record.save_offset, record.lib.save_bytes)) {
         throw CheckFailed("engine: the image holds a state that is not its packet's");

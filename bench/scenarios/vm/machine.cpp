@@ -10,6 +10,7 @@
 #include "kmcl/channel.hpp"
 #include "restore/image_restore.hpp"
 #include "scenarios/vm/check_failed.hpp"
+#include "scenarios/vm/restore_text.hpp"
 #include "vsp/guest_send.hpp"
 
 namespace vmbsave::bench {
@@ -181,9 +182,7 @@ void Machine::forget_saves(std::uint32_t domain) noexcept {
 RestoreReport Machine::restore(std::uint32_t domain, std::span<const std::byte> image, Executor* executor) {
   const RestoreReport report = restore::restore_image(vm(domain).channels(), image, {.executor = executor});
   if (report.status != Status::kSuccess) {
-    throw CheckFailed(fmt::format("restore failed: {} (0x{:08X}) at channel {}, image offset {}",
-                                  status_name(report.status), static_cast<std::uint32_t>(report.status), report.channel,
-                                  report.offset));
+    throw CheckFailed("restore failed: " + describe(report));
   }
   return report;
 }

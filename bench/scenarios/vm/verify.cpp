@@ -32,8 +32,8 @@ class Walk {
   // Empty, or why the next chunk is not what is expected: this kind, its place in its stream, and nothing in what
   // version 1 leaves unused.
   std::string next(ChunkKind kind, Chunk& chunk) {
-    if (const Status status = read(chunk); status != Status::kSuccess) {
-      return fmt::format("chunk {}: {}", number_, status_name(status));
+    if (const RestoreFault fault = read(chunk); fault != RestoreFault::kNone) {
+      return fmt::format("chunk {}: {}", number_, restore_fault_text(fault));
     }
     if (chunk.kind() != kind) {
       return fmt::format("chunk {} is of kind {}, expected {}", number_, chunk.header.kind, static_cast<int>(kind));
@@ -63,10 +63,10 @@ class Walk {
   std::string end() const { return rest_.empty() ? "" : fmt::format("{} bytes after the end", rest_.size()); }
 
  private:
-  Status read(Chunk& chunk) const {
+  RestoreFault read(Chunk& chunk) const {
     if (checksums_ == Checksums::kChecked) return image::read_chunk(rest_, chunk);
-    const Status status = image::read_unchecked_chunk(rest_, chunk);
-    return status == Status::kSuccess && chunk.header.checksum != 0 ? Status::kCrcError : status;
+    const RestoreFault fault = image::read_unchecked_chunk(rest_, chunk);
+    return fault == RestoreFault::kNone && chunk.header.checksum != 0 ? RestoreFault::kChecksum : fault;
   }
 
   static bool is_in_stream(ChunkKind kind) noexcept { return kind != ChunkKind::kImage && kind != ChunkKind::kEnd; }
@@ -103,7 +103,7 @@ std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& 
   const std::uint64_t start = walk.bytes();
   if (std::string why = walk.next(ChunkKind::kChannel, chunk); !why.empty()) return why;
   image::ChannelBody body;
-  if (image::read_body(chunk, body) != Status::kSuccess) return "short channel chunk";
+  if (!image::read_body(chunk, body)) return "short channel chunk";
   if (!is_zero(std::as_bytes(std::span(body.reserved)))) return "channel chunk: what is unused is not zero";
   if (body.packets != expected.size()) return fmt::format("{} packets, expected {}", body.packets, expected.size());
   std::vector<Block> blocks(body.blocks);
@@ -122,7 +122,7 @@ std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& 
       if (i == expected.size() || entry.ordinal == 0 || entry.ordinal > blocks.size()) return "directory out of range";
       Block& block = blocks[entry.ordinal - 1];
       image::Record record;
-      if (image::read_record(block.chunk, entry.offset, record) != Status::kSuccess) return "record out of range";
+      if (!image::read_record(block.chunk, entry.offset, record)) return "record out of range";
       if (i != 0 && record.lib.sequence <= last_sequence) return "sequence numbers do not rise";
       last_sequence = record.lib.sequence;
       ++block.records;
@@ -186,7 +186,7 @@ std::string difference(const Pieces& image, const ExpectedChannels& expected, co
   Chunk chunk;
   if (std::string why = walk.next(ChunkKind::kImage, chunk); !why.empty()) return why;
   image::ImageBody totals;
-  if (image::read_body(chunk, totals) != Status::kSuccess) return "short image chunk";
+  if (!image::read_body(chunk, totals)) return "short image chunk";
   if (std::string why = channels_difference(walk, expected, vsp); !why.empty()) return why;
   if (std::string why = walk.next(ChunkKind::kEnd, chunk); !why.empty()) return why;
   std::uint64_t packets = 0;

@@ -33,12 +33,13 @@ const char* io_step_name(IoStep step) noexcept;
 
 /// Why a sink or source failed, for its first failure.
 ///
-///   kInsufficientResources  no memory, ENOSPC, EDQUOT, EFBIG
+///   kInsufficientResources  no memory, no descriptors, ENOSPC, EDQUOT, EFBIG
 ///   kQuotaExceeded          more bytes than the sink may hold
 ///   kIoTimeout              the other end took or gave nothing for the time allowed
 ///   kConnectionDisconnected the other end is gone
 ///   kObjectNameNotFound     no such file or folder
 ///   kAccessDenied           not allowed
+///   kInvalidParameter       options that no file can have; a path of what is no file (EISDIR: a folder, else ESPIPE)
 ///   kUnexpectedIoError      any other
 ///   kInvalidDeviceState     calls out of order
 struct IoError {
@@ -49,7 +50,7 @@ struct IoError {
 };
 
 /// Takes the bytes of an image, in order. Used by one thread at a time. After a failure every call fails with the same
-/// status, and nothing is left behind where the sink can see to it.
+/// status, and nothing is left behind where the sink can see to it. Raises no signal, whatever a write meets.
 class Sink {
  public:
   /// Without finish() before: as abandon().
@@ -61,6 +62,8 @@ class Sink {
   /// @return kSuccess, or as IoError::status
   virtual Status write(std::span<const std::byte> bytes) noexcept = 0;
 
+  /// The same all the time, however few were written.
+  ///
   /// @return how many of the first bytes may be written again before finish(): 0 where bytes leave at once
   virtual std::size_t rewritable() const noexcept { return 0; }
 
@@ -90,7 +93,7 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  /// Reads as many bytes as `bytes` has room for; fewer only where the source ends.
+  /// Reads as many bytes as `bytes` has room for; fewer only where the source ends or fails.
   ///
   /// @param bytes  where to
   /// @param got    how many it were
@@ -107,13 +110,13 @@ class Source {
   virtual std::uint64_t peak_bytes() const noexcept = 0;
 };
 
-/// How a file is written or read.
+/// How a file is written or read. If the process forks meanwhile, only the parent goes on.
 struct FileOptions {
   bool direct = true;                   ///< past the page cache (O_DIRECT), where the file system takes it
   bool uring = true;                    ///< through io_uring, where the kernel allows it; else pwrite and pread
   bool durable = true;                  ///< finish() waits for the disk; off: only the name is given atomically
-  unsigned buffers = 4;                 ///< at least 1: how many writes or reads are under way at once
-  std::size_t buffer_bytes = 1u << 20;  ///< of each; a multiple of 4096
+  unsigned buffers = 4;                 ///< 1 to 1,024: writes or reads under way at once; 1 without io_uring
+  std::size_t buffer_bytes = 1u << 20;  ///< of each; a multiple of 4096, at most 1 GiB
 };
 
 /// How a socket or pipe is used.
@@ -124,7 +127,7 @@ struct StreamOptions {
 
 /// A sink of memory.
 ///
-/// @param bytes      gets the image; what it held is gone
+/// @param bytes      gets the image; what it held is gone. Stays as long as the sink; empty if there is no image
 /// @param max_bytes  most that it may become; more is kQuotaExceeded
 /// @return the sink; nullptr: no memory
 std::unique_ptr<Sink> make_memory_sink(std::vector<std::byte>& bytes, std::uint64_t max_bytes = UINT64_MAX) noexcept;
@@ -136,32 +139,41 @@ std::unique_ptr<Sink> make_memory_sink(std::vector<std::byte>& bytes, std::uint6
 std::unique_ptr<Source> make_memory_source(std::span<const std::byte> bytes) noexcept;
 
 /// A sink of a file that appears under its name whole, or not at all: written under a temporary name in the same
-/// folder, synced, renamed, the folder synced. Whoever opens `path` meanwhile finds what was there before.
+/// folder, `.NAME.vmbsave-XXXXXX`, synced, renamed, the folder synced. Whoever opens `path` meanwhile finds what was
+/// there before. Only a process that is killed leaves the temporary file. If finish() fails at kSyncDirectory, the file
+/// is whole and has its name, and it is open whether it has it after a power failure.
 ///
-/// @param path     where the image belongs; what is there is replaced by finish(), unless it is no regular file
+/// A file that is replaced gives the new one its permissions; a new one has 0666 less the umask. A symbolic link stays:
+/// the file it points to is replaced, or made. A character device (/dev/null) is written in place, neither synced nor
+/// renamed. Anything else that is no regular file is refused.
+///
+/// @param path     where the image belongs
 /// @param options  how
 /// @param error    why there is no sink
 /// @return the sink, or nullptr
 std::unique_ptr<Sink> create_file(const char* path, const FileOptions& options, IoError& error) noexcept;
 
-/// A source of a file.
+/// A source of a file, as long as it is when it is opened. One that becomes shorter meanwhile ends where it ends.
 ///
-/// @param path     a regular file
+/// @param path     a regular file; anything else is refused, without waiting for a FIFO's other end
 /// @param options  how
 /// @param error    why there is no source
 /// @return the source, or nullptr
 std::unique_ptr<Source> open_file(const char* path, const FileOptions& options, IoError& error) noexcept;
 
 /// A sink of a connected stream socket or the write end of a pipe. A receiver that is slow is waited for. finish()
-/// hands the last byte to the kernel; whether it arrived only the other end can say. No signal is raised if that is
-/// gone.
+/// hands the last byte to the kernel; whether it arrived only the other end can say.
 ///
-/// @param descriptor  stays the caller's, and open as long as the sink; its flags are as before when the sink is gone
+/// O_NONBLOCK of the descriptor may be either way, and is never changed: others may share it. A pipe should have no
+/// other writer meanwhile: one could make the sink wait for longer than the timeout.
+///
+/// @param descriptor  stays the caller's, and open as long as the sink
 /// @param options     how
 /// @return the sink; nullptr: no memory
 std::unique_ptr<Sink> make_stream_sink(int descriptor, const StreamOptions& options) noexcept;
 
-/// A source of a connected stream socket or the read end of a pipe.
+/// A source of a connected stream socket or the read end of a pipe. May have taken more of the stream than it was asked
+/// for; with buffer_bytes 0 it has not. What holds for a sink's descriptor holds here, for other readers.
 ///
 /// @param descriptor  stays the caller's, and open as long as the source
 /// @param options     how

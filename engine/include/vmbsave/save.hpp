@@ -68,7 +68,7 @@ enum class SavePhase : std::uint8_t {
   kPlace,        ///< putting the packets together to blocks, and giving each chunk its place
   kSave,         ///< second calls of SavePacket: the exact plan, and what the fused plan found no room for at first
   kPass,         ///< both calls, block by block: the fused plan
-  kSeal,         ///< chunks of empty channels and of the image; the workers seal the other channels
+  kSeal,         ///< the image's own chunks; the workers seal the channels
   kEnd,          ///< thawing and delivering
 };
 inline constexpr unsigned kSavePhases = 8;  ///< how many parts there are

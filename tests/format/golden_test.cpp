@@ -1,0 +1,105 @@
+// Images that earlier engines wrote restore for as long as the project lives. golden/README.md says how one is added.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+
+#include "format/golden_packets.hpp"
+
+namespace vmbsave::test {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+const std::set<std::string> kGolden{"v1-blocks-of-21.img", "v1-blocks-of-63.img"};
+const std::string kNewest = "v1-blocks-of-63.img";
+
+Bytes read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+// What each packet of an image is, in order of arrival: all that RestorePacket gets, but for the length of its record.
+std::vector<Bytes> contents_of(std::span<const std::byte> image) {
+  std::vector<Bytes> contents;
+  std::map<std::uint32_t, image::Chunk> blocks;
+  for (image::Chunk chunk; !image.empty(); image = image.subspan(chunk.bytes.size())) {
+    if (image::read_chunk(image, chunk) != RestoreFault::kNone) return {};
+    if (chunk.kind() == image::ChunkKind::kChannel) blocks.clear();
+    if (chunk.kind() == image::ChunkKind::kBlock) blocks[chunk.header.ordinal] = chunk;
+    if (chunk.kind() != image::ChunkKind::kDirectory) continue;
+    for (std::size_t at = 0; at < chunk.body().size(); at += sizeof(image::DirectoryEntry)) {
+      image::DirectoryEntry entry;
+      std::memcpy(&entry, chunk.body().data() + at, sizeof entry);
+      image::Record record;
+      if (!image::read_record(blocks.at(entry.ordinal), entry.offset, record)) return {};
+      record.lib.record_bytes = 0;
+      const auto block = blocks.at(entry.ordinal).bytes;
+      const auto lib = std::as_bytes(std::span(&record.lib, 1));
+      const auto payload = block.subspan(entry.offset + sizeof record.lib, record.lib.payload_bytes);
+      const auto state = block.subspan(record.save_offset, record.lib.save_bytes);
+      Bytes& bytes = contents.emplace_back(lib.begin(), lib.end());
+      bytes.insert(bytes.end(), payload.begin(), payload.end());
+      bytes.insert(bytes.end(), state.begin(), state.end());
+    }
+  }
+  return contents;
+}
+
+Bytes saved_by_this_engine() {
+  TestVm vm(kGoldenChannelCount, kGoldenChannels);
+  fill_golden(vm);
+  save_packets(vm);
+  Bytes image = image_of(vm);
+  vm.session.end(EndMode::kResume);
+  return image;
+}
+
+TEST(Golden, TheFolderHoldsTheImagesNamedHere) {
+  std::set<std::string> found;
+  for (const auto& file : std::filesystem::directory_iterator(VMBSAVE_GOLDEN)) {
+    if (file.path().extension() == ".img") found.insert(file.path().filename());
+  }
+  EXPECT_EQ(found, kGolden);
+}
+
+TEST(Golden, ImagesOfThePastRestore) {
+  const std::vector<Bytes> expected = contents_of(saved_by_this_engine());
+  ASSERT_EQ(expected.size(), 75u);
+  for (const std::string& name : kGolden) {
+    SCOPED_TRACE(name);
+    const Bytes image = read_file(std::filesystem::path(VMBSAVE_GOLDEN) / name);
+    EXPECT_EQ(contents_of(image), expected);
+    TestVm vm(kGoldenChannelCount, kGoldenChannels);
+    const RestoreReport report = restore::restore_image(vm.vm, image, {});
+    ASSERT_EQ(report.fault, RestoreFault::kNone) << restore_fault_text(report.fault);
+    EXPECT_EQ(report.packets, expected.size());
+    save_packets(vm);
+    EXPECT_EQ(contents_of(image_of(vm)), expected);
+    vm.session.end(EndMode::kDiscard);
+  }
+}
+
+// A change of what is written comes with a new golden image, which VMBSAVE_WRITE_GOLDEN=FILE asks for.
+TEST(Golden, TheNewestIsWhatThisEngineWrites) {
+  const Bytes image = saved_by_this_engine();
+  if (const char* const path = std::getenv("VMBSAVE_WRITE_GOLDEN"); path != nullptr) {
+    FILE* const file = std::fopen(path, "wbx");
+    ASSERT_NE(file, nullptr) << path << " is there already: golden images are never replaced";
+    EXPECT_EQ(std::fwrite(image.data(), 1, image.size(), file), image.size());
+    EXPECT_EQ(std::fclose(file), 0);
+  }
+  const Bytes newest = read_file(std::filesystem::path(VMBSAVE_GOLDEN) / kNewest);
+  ASSERT_EQ(image.size(), newest.size());
+  // The image chunk names the engine's version.
+  EXPECT_TRUE(
+      std::equal(image.begin() + image::kImageChunkBytes, image.end(), newest.begin() + image::kImageChunkBytes));
+}
+
+}  // namespace
+}  // namespace vmbsave::test

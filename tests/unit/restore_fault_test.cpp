@@ -1,0 +1,312 @@
+// Why an image is refused: each fault is told apart, and where it is.
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "restore/channel_restore.hpp"
+#include "unit/image_fixture.hpp"
+
+namespace vmbsave::test {
+namespace {
+
+constexpr std::size_t kBody = sizeof(image::ChunkHeader);
+
+RestoreReport report_of(const Bytes& image, TestVm& vm) {
+  const RestoreReport report = restore::restore_image(vm.vm, image, {});
+  EXPECT_EQ(report.status == Status::kSuccess, report.fault == RestoreFault::kNone);
+  return report;
+}
+
+RestoreReport report_of(const Bytes& image, unsigned channels = 1) {
+  TestVm vm(channels);
+  const RestoreReport report = report_of(image, vm);
+  if (report.status != Status::kSuccess) {
+    EXPECT_EQ(vm.in_use(), 0u);
+    EXPECT_EQ(report.packets, 0u);
+  }
+  return report;
+}
+
+// A change of one chunk that is sealed again, and what it is taken for: with a VM and without.
+struct Forgery {
+  Bytes image = small_image();
+  std::vector<std::size_t> chunks = chunk_offsets(image);  // image, channel, block, directory, end
+
+  template <class Header>
+  Header& in(std::size_t chunk, std::size_t offset = kBody) {
+    return at<Header>(image, chunks[chunk] + offset);
+  }
+  image::ChunkHeader& header(std::size_t chunk) { return in<image::ChunkHeader>(chunk, 0); }
+
+  // The fault is found in the chunk at `where`.
+  void expect(RestoreFault fault, std::size_t chunk, std::size_t where) {
+    reseal(image, chunks[chunk]);
+    const RestoreReport report = report_of(image);
+    EXPECT_EQ(report.fault, fault) << restore_fault_text(report.fault);
+    EXPECT_EQ(report.status, restore_fault_status(fault));
+    EXPECT_EQ(report.offset, chunks[where]) << restore_fault_text(fault);
+    const RestoreReport checked = restore::check_image(image, {});
+    EXPECT_EQ(checked.fault, fault) << restore_fault_text(checked.fault);
+    EXPECT_EQ(checked.offset, report.offset);
+    EXPECT_EQ(checked.channel, report.channel);
+  }
+};
+
+TEST(RestoreFaults, EachHasItsWordsAndAStatus) {
+  std::set<std::string> texts;
+  for (int i = 0; i <= static_cast<int>(RestoreFault::kUnreadable); ++i) {
+    const auto fault = static_cast<RestoreFault>(i);
+    EXPECT_TRUE(texts.insert(restore_fault_text(fault)).second) << restore_fault_text(fault);
+    EXPECT_EQ(restore_fault_status(fault) == Status::kSuccess, fault == RestoreFault::kNone);
+  }
+}
+
+// What is looked at first is what is reported: nothing behind it is believed.
+TEST(RestoreFaults, AreLookedForInTheirOrder) {
+  Bytes image = small_image();
+  auto& header = at<image::ChunkHeader>(image, 0);
+  const image::ChunkHeader good = header;
+  header.magic ^= 1;
+  header.version = 2;
+  header.required = 0x80;
+  header.bytes += 1;
+  TestVm vm;
+  EXPECT_EQ(restore::restore_image(vm.vm, image, {.max_bytes = image.size() - 1}).fault, RestoreFault::kTooLarge);
+  EXPECT_EQ(report_of(image, vm).fault, RestoreFault::kNotAnImage);
+  header.magic = good.magic;
+  EXPECT_EQ(report_of(image, vm).fault, RestoreFault::kVersion);
+  header.version = good.version;
+  EXPECT_EQ(report_of(image, vm).fault, RestoreFault::kFeature);
+  header.required = good.required;
+  EXPECT_EQ(report_of(image, vm).fault, RestoreFault::kLengths);
+  header.bytes = good.bytes;
+  header.reserved[0] = 1;
+  EXPECT_EQ(report_of(image, vm).fault, RestoreFault::kChecksum);
+  header.reserved[0] = 0;
+  EXPECT_EQ(report_of(image, vm).fault, RestoreFault::kNone);
+}
+
+TEST(RestoreFaults, AMissingTailIsToldFromTrailingBytes) {
+  const Bytes good = small_image(2);
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    const Bytes image(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size));
+    ASSERT_EQ(report_of(image, 2).fault, RestoreFault::kMissingTail) << size;
+  }
+  for (const std::size_t more : {1u, 64u, 4096u}) {
+    Bytes image(good.size() + more);
+    std::copy(good.begin(), good.end(), image.begin());
+    EXPECT_EQ(report_of(image, 2).fault, RestoreFault::kTrailingBytes);
+  }
+  EXPECT_EQ(report_of(good, 2).packets, 10u);
+}
+
+TEST(RestoreFaults, OfAChannelChunk) {
+  for (const std::uint32_t blocks : {2u, 1u << 20, UINT32_MAX}) {
+    Forgery forged;
+    forged.in<image::ChannelBody>(1).blocks = blocks;
+    forged.in<image::ChannelBody>(1).packets = std::max(5u, blocks);
+    forged.in<image::ChannelBody>(1).directory_chunks = image::directory_chunks(std::max(5u, blocks));
+    forged.in<image::ImageBody>(0).packets = std::max(5u, blocks);
+    reseal(forged.image, 0);
+    // Memory for so many chunks is not taken: they do not fit into the stream.
+    forged.expect(blocks == 2 ? RestoreFault::kOrder : RestoreFault::kCounts, 1, blocks == 2 ? 3 : 1);
+  }
+  Forgery kind;
+  kind.header(1).kind = 3;
+  kind.expect(RestoreFault::kOrder, 1, 1);
+  Forgery number;
+  number.header(1).channel = 1;
+  number.expect(RestoreFault::kOrder, 1, 1);
+  Forgery length;
+  length.in<image::ChannelBody>(1).stream_bytes += 1 << 20;
+  length.expect(RestoreFault::kLengths, 1, 1);
+  Forgery body;
+  body.header(1).body = 32;
+  body.expect(RestoreFault::kLengths, 1, 1);
+  Forgery numbers;
+  numbers.in<image::ChannelBody>(1).next_sequence = UINT64_MAX;
+  numbers.expect(RestoreFault::kNumbering, 1, 1);
+}
+
+TEST(RestoreFaults, OfARecord) {
+  Forgery direction;
+  direction.in<image::LibBuf>(2).direction = 2;
+  direction.expect(RestoreFault::kRecord, 2, 2);
+  Forgery flags;
+  flags.in<image::LibBuf>(2).flags |= 0x80;
+  flags.expect(RestoreFault::kRecord, 2, 2);
+  Forgery sequence;
+  sequence.in<image::LibBuf>(2).sequence = 99;
+  sequence.expect(RestoreFault::kNumbering, 2, 2);
+  Forgery twice;
+  twice.in<image::LibBuf>(2).transaction_id = 2;
+  twice.expect(RestoreFault::kDuplicateTransaction, 2, 1);
+  Forgery count;
+  count.header(2).count = 4;
+  count.expect(RestoreFault::kCounts, 2, 2);
+}
+
+TEST(RestoreFaults, OfADirectory) {
+  Forgery between;
+  between.in<image::DirectoryEntry>(3).offset += 16;
+  between.expect(RestoreFault::kDirectory, 3, 3);
+  Forgery beyond;
+  beyond.in<image::DirectoryEntry>(3).offset = 0xFFFFFFF0;
+  beyond.expect(RestoreFault::kDirectory, 3, 3);
+  Forgery twice;
+  twice.in<image::DirectoryEntry>(3, kBody + 8) = twice.in<image::DirectoryEntry>(3);
+  twice.expect(RestoreFault::kDirectory, 3, 3);
+  Forgery swapped;
+  std::swap(swapped.in<image::DirectoryEntry>(3, kBody + 8), swapped.in<image::DirectoryEntry>(3));
+  swapped.expect(RestoreFault::kDirectory, 3, 3);
+  // Two packets with one number: in order, but none of the two is the first.
+  Forgery same;
+  image::DirectoryEntry entries[2];
+  std::memcpy(entries, &same.in<image::DirectoryEntry>(3), sizeof entries);
+  same.in<image::LibBuf>(2, entries[1].offset).sequence = same.in<image::LibBuf>(2, entries[0].offset).sequence;
+  same.expect(RestoreFault::kDirectory, 2, 3);
+}
+
+TEST(RestoreFaults, OfFeaturesThatNobodyKnows) {
+  for (const std::size_t chunk : {0u, 1u, 2u, 3u, 4u}) {
+    Forgery forged;
+    forged.header(chunk).required = 0x80000000;
+    forged.expect(RestoreFault::kFeature, chunk, chunk == 0 || chunk == 1 || chunk == 4 ? chunk : chunk);
+  }
+  Forgery streamed;
+  streamed.header(2).required = image::kStreamed;  // of a block it says nothing
+  streamed.expect(RestoreFault::kFeature, 2, 2);
+}
+
+TEST(RestoreFaults, OfTheDestination) {
+  const Bytes image = small_image();
+  TestVm two(2);
+  EXPECT_EQ(report_of(image, two).fault, RestoreFault::kChannels);
+  EXPECT_EQ(report_of(image, two).channel, RestoreReport::kNoChannel);
+  TestVm full(1, {.capacity = 4});
+  EXPECT_EQ(report_of(image, full).fault, RestoreFault::kPacketLimit);
+  TestVm used;
+  used[0].receive(7, 0);
+  EXPECT_EQ(report_of(image, used).fault, RestoreFault::kInUse);
+  TestVm saving;
+  ASSERT_EQ(saving.session.begin({}), Status::kSuccess);
+  EXPECT_EQ(report_of(image, saving).fault, RestoreFault::kBusy);
+  saving.session.end(EndMode::kResume);
+}
+
+TEST(RestoreFaults, OfRestorePacketNameThePacket) {
+  TestVm vm;
+  vm[0].restore_hook = [](std::uint64_t id) {
+    return id == 3 ? static_cast<std::int32_t>(Status::kUnsuccessful) : TestChannel::kPassOn;
+  };
+  RestoreReport report = report_of(small_image(), vm);
+  EXPECT_EQ(report.fault, RestoreFault::kRefused);
+  EXPECT_EQ(report.transaction_id, 3u);
+  vm[0].restore_hook = [](std::uint64_t id) { return id == 3 ? 0 : TestChannel::kPassOn; };
+  report = report_of(small_image(), vm);
+  EXPECT_EQ(report.fault, RestoreFault::kContract);
+  EXPECT_EQ(report.transaction_id, 3u);
+  vm[0].restore_hook = [](std::uint64_t id) -> std::int32_t {
+    if (id == 3) throw 1;
+    return TestChannel::kPassOn;
+  };
+  report = report_of(small_image(), vm);
+  EXPECT_EQ(report.fault, RestoreFault::kException);
+  EXPECT_EQ(vm.in_use(), 0u);
+}
+
+TEST(RestoreFaults, OfTheLowestChannelIsReported) {
+  Bytes image = small_image(3);
+  const std::vector<std::size_t> chunks = chunk_offsets(image);
+  for (const std::size_t block : {chunks[5], chunks[8]}) image[block + kBody + 3] ^= std::byte{1};
+  const auto threads = make_executor(2);
+  for (Executor* executor : {static_cast<Executor*>(nullptr), threads.get()}) {
+    const RestoreReport report = restore::check_image(image, {.executor = executor});
+    EXPECT_EQ(report.fault, RestoreFault::kChecksum);
+    EXPECT_EQ(report.channel, 1u);
+    EXPECT_EQ(report.offset, chunks[5]);
+  }
+}
+
+// ---- what later writers may add
+// ---------------------------------------------------------------------------------------------------
+
+TEST(LaterWriters, OptionalFieldsAreSkipped) {
+  Forgery forged;
+  forged.header(0).reserved[1] = 77;
+  forged.in<image::ImageBody>(0).reserved0 = 5;
+  reseal(forged.image, 0);
+  EXPECT_EQ(report_of(forged.image).packets, 5u);
+  // A longer body of the image chunk.
+  Bytes longer = forged.image;
+  longer.insert(longer.begin() + image::kImageChunkBytes, 64, std::byte{0xEE});
+  at<image::ChunkHeader>(longer, 0).bytes += 64;
+  at<image::ChunkHeader>(longer, 0).body += 40;
+  at<image::ImageBody>(longer, kBody).bytes += 64;
+  reseal(longer, 0);
+  EXPECT_EQ(report_of(longer).packets, 5u);
+}
+
+// ---- images whose length was not known when they began
+// ----------------------------------------------------------------------------
+
+Bytes streamed(const Bytes& whole) {
+  Bytes image = whole;
+  at<image::ChunkHeader>(image, 0).required = image::kStreamed;
+  at<image::ImageBody>(image, kBody).bytes = 0;
+  reseal(image, 0);
+  const std::size_t end = image.size() - image::kEndChunkBytes;
+  image.resize(end + image::kStreamedEndChunkBytes);
+  auto& header = at<image::ChunkHeader>(image, end);
+  header.required = image::kStreamed;
+  header.bytes = image::kStreamedEndChunkBytes;
+  header.body = sizeof(image::EndBody);
+  at<image::EndBody>(image, end + kBody) = {
+      .packets = at<image::ImageBody>(image, kBody).packets, .bytes = image.size(), .reserved = {}};
+  reseal(image, end);
+  return image;
+}
+
+TEST(StreamedImage, RestoresAsAnyOther) {
+  TestVm vm(2);
+  EXPECT_EQ(report_of(streamed(small_image(2)), vm).packets, 10u);
+  EXPECT_EQ(vm.in_use(), 10u);
+}
+
+TEST(StreamedImage, EveryTruncationIsAMissingTail) {
+  const Bytes good = streamed(small_image(2));
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    ASSERT_EQ(report_of(Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)), 2).fault,
+              RestoreFault::kMissingTail)
+        << size;
+  }
+}
+
+TEST(StreamedImage, TotalsAndEndsMustAgree) {
+  const Bytes good = streamed(small_image());
+  const std::size_t end = good.size() - image::kStreamedEndChunkBytes;
+  Bytes image = good;
+  at<image::EndBody>(image, end + kBody).packets += 1;
+  reseal(image, end);
+  EXPECT_EQ(report_of(image).fault, RestoreFault::kCounts);
+  image = good;
+  at<image::EndBody>(image, end + kBody).bytes -= 64;
+  reseal(image, end);
+  EXPECT_EQ(report_of(image).fault, RestoreFault::kCounts);
+  image = good;
+  at<image::ChunkHeader>(image, end).required = 0;
+  reseal(image, end);
+  EXPECT_EQ(report_of(image).fault, RestoreFault::kOrder) << "the end of an image that was not streamed";
+  image = good;
+  at<image::ChunkHeader>(image, 0).required = 0;
+  at<image::ImageBody>(image, kBody).bytes = image.size();
+  reseal(image, 0);
+  EXPECT_EQ(report_of(image).fault, RestoreFault::kOrder) << "an end with totals behind a head with totals";
+  image = good;
+  image.resize(image.size() + 64);
+  EXPECT_EQ(report_of(image).fault, RestoreFault::kTrailingBytes);
+}
+
+}  // namespace
+}  // namespace vmbsave::test
