@@ -19,7 +19,7 @@ struct CallsStream {
     Input rest = std::as_bytes(std::span(bytes));
     while (!rest.empty()) {
       image::Chunk chunk;
-      require(image::read_unchecked_chunk(rest, chunk) == Status::kSuccess, "whole chunks are handed out");
+      require(image::read_unchecked_chunk(rest, chunk) == RestoreFault::kNone, "whole chunks are handed out");
       sealed = sealed && chunk.header.checksum != 0;
       if (chunk.kind() == image::ChunkKind::kBlock) add_block(chunk);
       rest = rest.subspan(chunk.bytes.size());
@@ -32,7 +32,7 @@ struct CallsStream {
     std::uint64_t offset = sizeof(image::ChunkHeader);
     for (std::uint32_t i = 0; i < block.header.count; ++i) {
       image::Record record;
-      require(image::read_record(block, offset, record) == Status::kSuccess, "records lie whole in their block");
+      require(image::read_record(block, offset, record), "records lie whole in their block");
       require(packets.emplace(record.lib.direction, record.lib.transaction_id).second, "no packet is saved twice");
       offset += record.lib.record_bytes;
     }

@@ -31,6 +31,19 @@ struct Chunks {
     return at<image::DirectoryEntry>(4, kBody + i * sizeof(std::uint64_t));
   }
 
+  // As it is written before its length is known.
+  Chunks& stream() {
+    header(0).required = image::kStreamed;
+    whole().bytes = 0;
+    Bytes& end = chunks.back();
+    end.resize(image::kStreamedEndChunkBytes);
+    header(chunks.size() - 1).required = image::kStreamed;
+    header(chunks.size() - 1).body = sizeof(image::EndBody);
+    totals() = {.packets = whole().packets, .bytes = joined().size(), .reserved = {}};
+    return *this;
+  }
+  image::EndBody& totals() { return at<image::EndBody>(chunks.size() - 1, kBody); }
+
   Bytes joined() const {
     Bytes image;
     for (const Bytes& chunk : chunks) image.insert(image.end(), chunk.begin(), chunk.end());
@@ -191,6 +204,12 @@ const std::vector<std::pair<const char*, Change>>& sealed_changes() {
       {"directory_body", [](Chunks& c) { c.header(4).body -= 4; }},
       {"directory_short", [](Chunks& c) { c.header(4).count -= 1, c.header(4).body -= 8; }},
       {"chunks_swapped", [](Chunks& c) { std::swap(c.chunks[3], c.chunks[4]); }},
+      {"streamed", [](Chunks& c) { c.stream(); }},
+      {"streamed_bytes", [](Chunks& c) { c.stream().whole().bytes = 64; }},
+      {"streamed_totals", [](Chunks& c) { c.stream().totals().packets += 1; }},
+      {"streamed_end", [](Chunks& c) { c.stream().header(5).required = 0; }},
+      {"streamed_end_body", [](Chunks& c) { c.stream().header(5).body = 0; }},
+      {"streamed_long", [](Chunks& c) { c.stream().channel().stream_bytes = 1u << 20; }},
       {"chunk_twice",
        [](Chunks& c) { c.chunks.insert(c.chunks.begin() + 2, c.chunks[2]), c.whole().bytes += c.chunks[2].size(); }},
   };
@@ -201,7 +220,7 @@ const std::vector<std::pair<const char*, Change>>& unsealed_changes() {
   static const std::vector<std::pair<const char*, Change>> changes = {
       {"magic", [](Chunks& c) { c.header(0).magic ^= 1; }},
       {"version", [](Chunks& c) { c.header(0).version = 2; }},
-      {"required", [](Chunks& c) { c.header(0).required = 1; }},
+      {"required", [](Chunks& c) { c.header(0).required = 2; }},
       {"length_short", [](Chunks& c) { c.header(0).bytes = 32; }},
       {"length_odd", [](Chunks& c) { c.header(2).bytes += 8; }},
       {"length_long", [](Chunks& c) { c.header(2).bytes = 0xFFFFFFC0; }},

@@ -205,8 +205,10 @@ void ImageMutator::repair(Chunks& chunks) {
   }
   if (chunks.empty() || kind_of(chunks.front()) != image::ChunkKind::kImage) return;
   auto body = part_at<image::ImageBody>(chunks.front(), kHeader);
-  body.bytes = bytes;
+  const bool streamed = (part_at<image::ChunkHeader>(chunks.front(), 0).required & image::kStreamed) != 0;
+  body.bytes = streamed ? 0 : bytes;
   body.packets = packets;
+  if (streamed) put(chunks.back(), kHeader, image::EndBody{.packets = packets, .bytes = bytes, .reserved = {}});
   if (one_in(4)) body.channels = channel;
   put(chunks.front(), kHeader, body);
 }

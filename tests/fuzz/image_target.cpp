@@ -67,6 +67,16 @@ void require_refused(ImageVm& vm, Status status) {
   vm.clear();
 }
 
+// A failure has its reason, its place, and counts nothing.
+void require_explained(const RestoreReport& report, Input image) {
+  const bool own = report.fault == RestoreFault::kRefused;
+  require(report.fault != RestoreFault::kNone && *restore_fault_text(report.fault) != 0, "a refusal has a reason");
+  require(own || restore_fault_status(report.fault) == report.status, "the status is that of the reason");
+  const auto whole = part_at<image::ImageBody>(image, sizeof(image::ChunkHeader));
+  require(report.channel == RestoreReport::kNoChannel || report.channel < whole.channels, "the channel is one of them");
+  require(report.offset <= image.size() && report.packets == 0, "the place lies in the image");
+}
+
 void require_usable(Rig& rig) {
   const RestoreReport report = restore::restore_image(rig.vm.vm, rig.good, {});
   require(report.status == Status::kSuccess && report.packets == 2 * rig.vm.size(), "a good image restores afterwards");
@@ -103,6 +113,7 @@ bool restore_at_once(Rig& rig, Input image, const Course& course, Restored& rest
   const RestoreReport report = restore::restore_image(rig.vm.vm, image, options);
   require(image.size() <= kMaxBytes || report.status == Status::kInvalidBufferSize, "the size cap holds");
   if (report.status != Status::kSuccess) {
+    require_explained(report, image);
     require_refused(rig.vm, report.status);
     return false;
   }
