@@ -135,7 +135,7 @@ void add_shapes(std::vector<Seed>& seeds) {
     seeds.push_back({"empty_" + std::to_string(channels), ImageVm(channels).save_and_discard()});
     seeds.push_back({"mixed_" + std::to_string(channels), mixed_image(channels)});
   }
-  for (const std::uint32_t course : {1u, 2u, 4u, 8u, 16u, 31u, 32u, 60u}) {
+  for (const std::uint32_t course : {1u, 2u, 4u, 8u, 16u, 31u, 32u, 60u, 64u}) {
     Chunks image(mixed_image(2));
     image.whole().reserved0 = course;
     seeds.push_back({"course_" + std::to_string(course), image.sealed()});

@@ -39,6 +39,7 @@ struct Course {
   bool in_executor;   // channels in an executor
   bool beside_save;   // while a save runs, which refuses it
   bool misaligned;    // pieces from where no callback may read
+  bool small_cap;     // under a size cap that most images are above
   bool sends;         // between the first two pieces the VSP sends a packet, which spoils it
   unsigned a_piece;   // chunks of a piece, 1 to 4
   unsigned channels;  // of the VM, 1 to 3
@@ -48,6 +49,7 @@ struct Course {
     in_executor = (body.reserved0 & 1) != 0;
     beside_save = (body.reserved0 & 2) != 0;
     misaligned = (body.reserved0 & 4) != 0;
+    small_cap = (body.reserved0 & 64) != 0;
     sends = (body.reserved0 & 32) != 0;
     a_piece = 1 + (body.reserved0 >> 3) % 4;
     channels = body.channels >= 1 && body.channels <= 3 ? body.channels : 2;

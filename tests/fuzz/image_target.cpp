@@ -2,6 +2,7 @@
 // as many as it says, and a save of them restores the same ones. What is restored at once also is in pieces.
 #include <algorithm>
 #include <memory>
+#include <string_view>
 
 #include "fuzz/image_pieces.hpp"
 #include "fuzz/image_vm.hpp"
@@ -15,6 +16,7 @@ namespace {
 using Restored = std::vector<std::vector<std::uint64_t>>;
 
 constexpr std::uint64_t kMaxBytes = 64u << 10;
+constexpr std::uint64_t kSmallCap = 1024;
 
 // A VM and an image of its own that always restores.
 struct Rig {
@@ -67,6 +69,30 @@ void require_refused(ImageVm& vm, Status status) {
   vm.clear();
 }
 
+// Reasons that lie with the destination: what its channels hold, and what its VSP does.
+bool is_of_this_vm(RestoreFault fault) noexcept {
+  switch (fault) {
+    case RestoreFault::kChannels:
+    case RestoreFault::kPacketLimit:
+    case RestoreFault::kPayloadLimit:
+    case RestoreFault::kNoMemory:
+    case RestoreFault::kException:
+    case RestoreFault::kRefused:
+    case RestoreFault::kContract:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Also those that no image leads to.
+bool each_reason_has_a_text() noexcept {
+  for (unsigned fault = 0; fault <= static_cast<unsigned>(RestoreFault::kUnreadable); ++fault) {
+    require(std::string_view(restore_fault_text(static_cast<RestoreFault>(fault))) != "?", "a reason has a text");
+  }
+  return true;
+}
+
 // A failure has its reason, its place, and counts nothing.
 void require_explained(const RestoreReport& report, Input image) {
   const bool own = report.fault == RestoreFault::kRefused;
@@ -109,14 +135,19 @@ void require_saved_again(ImageVm& vm, const Restored& restored) {
 // The whole image at once. True: its packets were restored.
 bool restore_at_once(Rig& rig, Input image, const Course& course, Restored& restored) {
   static const auto executor = make_serial_executor();
-  const RestoreOptions options{.executor = course.in_executor ? executor.get() : nullptr, .max_bytes = kMaxBytes};
+  const RestoreOptions options{.executor = course.in_executor ? executor.get() : nullptr,
+                               .max_bytes = course.small_cap ? kSmallCap : kMaxBytes};
+  const RestoreReport checked = restore::check_image(image, options);
   const RestoreReport report = restore::restore_image(rig.vm.vm, image, options);
-  require(image.size() <= kMaxBytes || report.status == Status::kInvalidBufferSize, "the size cap holds");
+  require(image.size() <= options.max_bytes || report.status == Status::kInvalidBufferSize, "the size cap holds");
   if (report.status != Status::kSuccess) {
     require_explained(report, image);
+    require(checked.status != Status::kSuccess || is_of_this_vm(report.fault),
+            "what is good is refused by the VM alone");
     require_refused(rig.vm, report.status);
     return false;
   }
+  require(checked.status == Status::kSuccess && checked.packets == report.packets, "what restores is found good");
   require_counts(rig.vm, image, report.packets);
   restored = rig.vm.restored();
   require_saved_again(rig.vm, restored);
@@ -203,6 +234,8 @@ bool restore_in_pieces(ImageVm& vm, Input image, const Course& course, Restored&
 }  // namespace
 
 void image(Input image) {
+  static const bool texts = each_reason_has_a_text();
+  (void)texts;
   const Course course(image);
   Rig& rig = Rig::of(course.channels);
   if (course.beside_save) restore_beside_a_save(rig.vm, image);
