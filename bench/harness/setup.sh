@@ -99,6 +99,7 @@ packages_for() {
     tests) echo libgtest-dev xz-utils util-linux ;;
     model) echo spin gcc ;;
     headers) echo clang doxygen gcc-mingw-w64-x86-64-win32 ;;
+    fuzz) echo clang libclang-rt-14-dev llvm-14 ;;
   esac
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -82,8 +83,9 @@ class TestChannel {
   // Faults, by transaction id.
   std::function<std::int32_t(std::uint64_t id, void* buf, std::uint32_t size, std::uint32_t* needed)> save_hook;
   std::function<std::int32_t(std::uint64_t id)> restore_hook;  // before anything else; not 0: returned
-  std::function<void(std::uint64_t id)> on_received;           // when the packet has left the ring
-  std::function<void(std::uint64_t id)> on_delivered;          // by whoever delivers its completion
+  std::function<void(std::span<const std::byte> lib_buf, std::span<const std::byte> save_buf)> on_restoring;
+  std::function<void(std::uint64_t id)> on_received;   // when the packet has left the ring
+  std::function<void(std::uint64_t id)> on_delivered;  // by whoever delivers its completion
   std::function<void()> before_state;  // runs in receive, when the packet is in use and the VSP has not seen it
   bool slow_delivery = false;          // so that slots stay in transit for a while
   std::vector<std::uint64_t> restored_order;
@@ -114,6 +116,10 @@ class TestChannel {
     std::memcpy(&lib, lib_buf, sizeof lib);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(lib_buf) % 16, 0u);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(save_buf) % 16, 0u);
+    if (self.on_restoring) {
+      self.on_restoring({static_cast<const std::byte*>(lib_buf), lib_size},
+                        {static_cast<const std::byte*>(save_buf), save_size});
+    }
     if (self.restore_hook) {
       if (const std::int32_t status = self.restore_hook(lib.transaction_id); status != kPassOn) return status;
     }
