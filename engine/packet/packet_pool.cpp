@@ -87,7 +87,10 @@ void PacketPool::reserve(std::uint32_t packets) noexcept {
 
 bool PacketPool::grow(std::size_t packets, bool prefault) noexcept {
   const std::size_t stride = packet_stride(context_bytes_, payload_bytes_);
-  mem::Mapping slab = mem::Mapping::reserve(stride * packets);
+  // A slab that nearly fills a huge page gets one.
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  const std::size_t bytes = stride * packets;
+  mem::Mapping slab = mem::Mapping::reserve(bytes < kHugePage && bytes > kHugePage / 2 ? kHugePage : bytes);
   if (!slab || (prefault && !slab.prefault(0, stride * packets))) return false;
   std::byte* const base = slab.data();
   try {

@@ -78,15 +78,17 @@ class Socket final : public Place {
   }
 
   std::unique_ptr<io::Sink> open() override {
-    taken_.store(0, std::memory_order_relaxed);
+    begin_ += expected_;
     return io::make_stream_sink(ends_[0], {});
   }
   void await(std::size_t bytes) override {
     expected_ = bytes;
-    while (taken_.load(std::memory_order_acquire) < expected_) std::this_thread::yield();
+    while (taken_.load(std::memory_order_acquire) < begin_ + expected_) std::this_thread::yield();
   }
   std::vector<std::byte> arrived() override {
-    return {bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(expected_)};
+    std::vector<std::byte> bytes(expected_);
+    for (std::size_t i = 0; i < expected_; ++i) bytes[i] = bytes_[(begin_ + i) % bytes_.size()];
+    return bytes;
   }
 
  private:
@@ -100,9 +102,10 @@ class Socket final : public Place {
   }
 
   int ends_[2] = {-1, -1};
-  std::vector<std::byte> bytes_;
+  std::vector<std::byte> bytes_;  // what came last, in a circle
   std::atomic<std::size_t> taken_{0};
-  std::size_t expected_ = 0;
+  std::size_t begin_ = 0;     // of the last image, in all that came
+  std::size_t expected_ = 0;  // bytes of it
   std::thread reader_;
 };
 
