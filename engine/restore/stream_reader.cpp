@@ -74,7 +74,9 @@ RestoreFault StreamReader::accept(const Chunk& chunk, const StreamLimits& limits
   const std::size_t ordinal = chunks_.size();
   if (ordinal == 0) {
     if (const RestoreFault fault = accept_channel(chunk, limits); fault != RestoreFault::kNone) return fault;
-    chunks_.reserve(std::size_t{1} + body_.blocks + body_.directory_chunks);
+    // What the first chunk says of the others is only a claim as long as they have not come.
+    constexpr std::size_t kMostAtFirst = 4096;
+    chunks_.reserve(std::min(kMostAtFirst, std::size_t{1} + body_.blocks + body_.directory_chunks));
   } else {
     const ChunkKind expected = ordinal <= body_.blocks ? ChunkKind::kBlock : ChunkKind::kDirectory;
     if (chunk.kind() != expected || chunk.header.channel != number_ || chunk.header.ordinal != ordinal) {
@@ -89,7 +91,7 @@ RestoreFault StreamReader::accept_channel(const Chunk& chunk, const StreamLimits
   if (chunk.kind() != ChunkKind::kChannel || chunk.header.ordinal != 0) return RestoreFault::kOrder;
   if (!image::read_body(chunk, body_)) return RestoreFault::kLengths;
   number_ = chunk.header.channel;
-  // Here already: memory for the chunks to come is taken by these numbers.
+  // Here already: memory for what is to come is taken by these numbers.
   const std::uint64_t chunks = std::uint64_t{1} + body_.blocks + body_.directory_chunks;
   if (body_.blocks > body_.packets || body_.directory_chunks != image::directory_chunks(body_.packets) ||
       chunks > body_.stream_bytes / sizeof(image::ChunkHeader)) {
