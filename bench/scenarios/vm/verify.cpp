@@ -35,6 +35,7 @@ class Walk {
     if (const RestoreFault fault = read(chunk); fault != RestoreFault::kNone) {
       return fmt::format("chunk {}: {}", number_, restore_fault_text(fault));
     }
+    if (chunk.header.required != 0) return fmt::format("chunk {} requires features", number_);
     if (chunk.kind() != kind) {
       return fmt::format("chunk {} is of kind {}, expected {}", number_, chunk.header.kind, static_cast<int>(kind));
     }
