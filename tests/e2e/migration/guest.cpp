@@ -64,7 +64,7 @@ bool Guest::may_start(std::uint32_t index) const {
 // In the trace's order but for what has to wait; what lies on the blocks of a waiting one waits behind it, so that each
 // block sees its requests in the trace's order whatever the hosts do.
 bool Guest::send_some() {
-  constexpr std::size_t kWindow = 256;
+  constexpr std::size_t kWindow = 1024;
   if (!look_again_) return false;
   look_again_ = false;
   ++scan_;

@@ -21,7 +21,7 @@ constexpr unsigned kShares[kKillModes] = {38, 6, 8, 10, 12, 8, 6, 4, 2, 3, 3};
 std::uint64_t amount_of(KillMode mode, std::mt19937_64& random) {
   switch (mode) {
     case KillMode::kAtAnyTime:
-      return random() % (std::uint64_t{1} << (4 + random() % 9));  // up to 4 ms, rather early
+      return random() % (std::uint64_t{1} << (6 + random() % 6));  // up to 2 ms, rather early
     case KillMode::kAfterCut:
       return random() % 800;
     case KillMode::kInPass:

@@ -11,7 +11,7 @@ enum class KillMode : std::uint32_t {
   kAtAnyTime,    // by the guest, some microseconds after it had the source migrate
   kBeforeBegin,  // the rest: by itself, where it is then
   kAfterCut,
-  kInPass,        // inside the amount-th SavePacket
+  kInPass,        // amount thousandths of the calls of SavePacket were made
   kWhileSending,  // amount thousandths of the image were sent
   kAfterLastByte,
   kAfterAcknowledged,
@@ -27,7 +27,7 @@ const char* kill_mode_name(KillMode mode) noexcept;
 struct Plan {
   std::uint64_t seed = 0;
   KillMode mode = KillMode::kNever;
-  std::uint64_t amount = 0;         // microseconds, calls or thousandths
+  std::uint64_t amount = 0;         // microseconds or thousandths
   std::uint32_t migrate_after = 0;  // completions
   std::uint64_t first = 0;          // of the trace's requests
   std::uint32_t requests = 0;

@@ -146,7 +146,7 @@ int main(int argc, char** argv) {
   app.add_flag("--threads", options.threads, "the disk through threads, not io_uring");
   app.add_flag("--verbose", options.verbose, "a line for each round");
   const std::map<std::string, Fault> faults{
-      {"no-fence", Fault::kNoFence}, {"delivers", Fault::kDelivers}, {"truncated", Fault::kTruncated}};
+      {"no_fence", Fault::kNoFence}, {"delivers", Fault::kDelivers}, {"truncated", Fault::kTruncated}};
   app.add_option("--planted", options.fault, "a fault that must be noticed")
       ->transform(CLI::CheckedTransformer(faults));
   CLI11_PARSE(app, argc, argv);

@@ -24,6 +24,7 @@
 #include "e2e/migration/round.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -233,7 +234,11 @@ class Run {
 }  // namespace
 
 Rounds::Rounds(const Traces& traces, Settings settings)
-    : traces_(traces), settings_(std::move(settings)), shared_(map_shared()) {}
+    : traces_(traces), settings_(std::move(settings)), shared_(map_shared()) {
+  const int fd = open(settings_.disk.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) fail_with_errno(settings_.disk);
+  close(fd);
+}
 
 Rounds::~Rounds() { unlink(settings_.disk.c_str()); }
 
@@ -288,14 +293,20 @@ Outcome Rounds::migrate(const Plan& plan, const std::vector<GuestRequest>& reque
   return outcome;
 }
 
-// New: what I/O of an earlier round does to the file that it still has open is of no interest.
+// The same file for all rounds, written whole each time: writes into a new one wait for the file system's journal. What
+// is still under way from an earlier round has the lock.
 void Rounds::make_disk() const {
-  unlink(settings_.disk.c_str());
-  const int fd = open(settings_.disk.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) fail_with_errno(settings_.disk);
-  const int error = posix_fallocate(fd, 0, static_cast<off_t>(kDiskBytes));
-  close(fd);
-  if (error != 0) throw std::system_error(error, std::generic_category(), settings_.disk);
+  constexpr std::size_t kAtOnce = 4 << 20;
+  DiskFile file(settings_.disk);
+  file.lock(static_cast<unsigned>(std::chrono::seconds(kEndLimit).count()));
+  void* const zeroes = mmap(nullptr, kAtOnce, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (zeroes == MAP_FAILED) throw std::bad_alloc();
+  bool good = true;
+  for (std::uint64_t at = 0; at < kDiskBytes && good; at += kAtOnce) {
+    good = pwrite(file.descriptor(), zeroes, kAtOnce, static_cast<off_t>(at)) == static_cast<ssize_t>(kAtOnce);
+  }
+  munmap(zeroes, kAtOnce);
+  if (!good) fail_with_errno("writing the disk");
 }
 
 // When nobody uses it any more.

@@ -128,7 +128,10 @@ class Source {
       std::this_thread::sleep_for(std::chrono::microseconds(role_.plan.amount));
       kill_self();
     }
-    if (role_.plan.mode == KillMode::kInPass) calls_left.store(role_.plan.amount);
+    if (role_.plan.mode == KillMode::kInPass) {
+      const std::uint64_t calls = 2 * host_.vm().session().report().packets;  // each to be sized, and saved
+      calls_left.store(1 + calls * role_.plan.amount / 1000);
+    }
   }
 
   io::SendReport send() {
