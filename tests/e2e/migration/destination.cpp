@@ -115,7 +115,7 @@ class Destination {
 
   void start_empty() {
     host_.channels().renew();
-    host_.take_disk();
+    shared_.outlived.store(host_.take_disk());
     host_.open();
     host_.serve();
   }

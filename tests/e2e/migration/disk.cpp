@@ -150,13 +150,16 @@ DiskFile::DiskFile(const std::string& path) {
 
 DiskFile::~DiskFile() { close(fd_); }
 
-void DiskFile::lock(unsigned seconds) {
+bool DiskFile::lock(unsigned seconds) {
+  bool waited = false;
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   while (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) throw std::system_error(errno, std::generic_category(), "flock");
     if (std::chrono::steady_clock::now() > end) throw std::runtime_error("nobody let go of the disk file's lock");
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    waited = true;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
+  return waited;
 }
 
 std::unique_ptr<Disk> Disk::open(const DiskFile& file, [[maybe_unused]] bool uring, Done done) {

@@ -30,8 +30,8 @@ class DiskFile {
   ~DiskFile();
   DiskFile(const DiskFile&) = delete;
 
-  // Waits for at most that long; throws std::runtime_error.
-  void lock(unsigned seconds);
+  // Waits for at most that long; throws std::runtime_error. Whether it had to wait.
+  bool lock(unsigned seconds);
   int descriptor() const noexcept { return fd_; }
   bool direct() const noexcept { return direct_; }
 

@@ -136,14 +136,15 @@ Host::Host(Shared& shared, const Settings& settings)
 
 Host::~Host() { stop_serving(); }
 
-void Host::take_disk(bool wait_for_lock) {
+bool Host::take_disk(bool wait_for_lock) {
   constexpr unsigned kSeconds = 20;
   file_ = std::make_unique<DiskFile>(settings_.disk);
-  if (wait_for_lock) file_->lock(kSeconds);
+  const bool waited = wait_for_lock && file_->lock(kSeconds);
   disk_ = Disk::open(*file_, settings_.uring,
                      [this](void* operation, bool good) { done(static_cast<Operation*>(operation), good); });
   shared_.uring.store(disk_->is_uring());
   shared_.direct.store(file_->direct());
+  return waited;
 }
 
 void Host::open() {

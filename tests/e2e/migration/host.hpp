@@ -63,7 +63,8 @@ class Host {
   kmcl::Vm& vm() const { return channels_.vm(); }
 
   // Waits for the disk's lock unless told not to, and opens the disk: no request is carried out before that.
-  void take_disk(bool wait_for_lock = true);
+  // Whether it had to wait.
+  bool take_disk(bool wait_for_lock = true);
   Disk& disk() noexcept { return *disk_; }
 
   // The guest's rings are the channels' from here on, though nothing is taken from them.

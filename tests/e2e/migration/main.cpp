@@ -34,6 +34,7 @@ struct Sum {
   std::uint64_t restored = 0;
   std::uint64_t reset = 0;
   std::uint64_t resumed = 0;
+  std::uint64_t outlived = 0;  // resets in which the lock was still held
   std::uint64_t draining = 0;  // saves while draining that held packets
   Outcome all;
 
@@ -44,6 +45,7 @@ struct Sum {
     if (outcome.stage == Stage::kResumed) ++resumed;
     if (outcome.verdict == Verdict::kRefused && outcome.killed) ++reset;
     if (outcome.saved_draining != 0) ++draining;
+    if (outcome.outlived) ++outlived;
     all.requests += outcome.requests;
     all.lost += outcome.lost;
     all.doubled += outcome.doubled;
@@ -67,10 +69,11 @@ void print(const Sum& sum) {
       number(sum.all.requests) + " requests, " + number(sum.all.lost) + " lost, " + number(sum.all.doubled) +
       " doubled, " + number(sum.all.old) + " old, " + number(sum.all.wrong) + " wrong; " + number(sum.restored) +
       " restored with " + number(sum.all.reissued) + " requests re-issued, " + number(sum.reset) + " reset with " +
-      number(sum.all.sent_again) + " sent again, " + number(sum.resumed) + " resumed; " + number(sum.draining) +
-      " saves while draining held " + number(sum.all.saved_draining) + "; " + number(sum.all.deferred) +
-      " completions deferred; " + number(sum.all.deepest) + " under way at most; disk through " +
-      (sum.all.uring ? "io_uring" : "threads with preadv and pwritev (io_uring is refused here)") +
+      number(sum.all.sent_again) + " sent again (I/O outlived the source in " + number(sum.outlived) + "), " +
+      number(sum.resumed) + " resumed; " + number(sum.draining) + " saves while draining held " +
+      number(sum.all.saved_draining) + "; " + number(sum.all.deferred) + " completions deferred; " +
+      number(sum.all.deepest) + " under way at most; disk through " +
+      (sum.all.uring ? "io_uring" : "threads with preadv and pwritev, not io_uring") +
       (sum.all.direct ? ", O_DIRECT" : ", page cache");
   std::printf("%s\n", text.c_str());
 }

@@ -290,6 +290,7 @@ Outcome Rounds::migrate(const Plan& plan, const std::vector<GuestRequest>& reque
   outcome.deepest = guest.deepest();
   outcome.uring = shared.uring.load();
   outcome.direct = shared.direct.load();
+  outcome.outlived = shared.outlived.load();
   return outcome;
 }
 

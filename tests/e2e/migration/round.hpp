@@ -33,6 +33,7 @@ struct Outcome {
   std::uint64_t deepest = 0;  // requests under way at once
   bool uring = false;
   bool direct = false;
+  bool outlived = false;  // I/O of the source went on after its death
 };
 
 class Rounds {

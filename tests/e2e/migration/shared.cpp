@@ -57,7 +57,8 @@ void Shared::reset() noexcept {
     channel.to_host.reset();
     channel.to_guest.reset();
   }
-  for (std::atomic<bool>* flag : {&migrate, &take_over, &finished, &stop, &cut_short, &uring, &direct, &complained}) {
+  for (std::atomic<bool>* flag :
+       {&migrate, &take_over, &finished, &stop, &cut_short, &uring, &direct, &outlived, &complained}) {
     flag->store(false);
   }
   stage.store(Stage::kServing);

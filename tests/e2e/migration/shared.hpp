@@ -104,6 +104,7 @@ struct Shared {
   std::atomic<std::uint64_t> deferred;        // completed at the source between cut and end
   std::atomic<bool> uring;                    // the disk is reached through io_uring
   std::atomic<bool> direct;                   // past the page cache
+  std::atomic<bool> outlived;                 // I/O of the source was still on its way when the source was dead
 
   // What a host found wrong, the first of it.
   std::atomic<bool> complained;
