@@ -57,8 +57,8 @@ class Destination {
   bool receive() {
     const auto stream = io::make_stream_source(role_.socket, {.timeout_ns = 40'000'000'000});
     if (stream == nullptr) throw std::bad_alloc();
-    const std::uint64_t budget = role_.plan.mode == KillMode::kRefused ? 1 : 16 << 20;
-    const io::ReceiveReport report = io::restore_from(host_.vm().channels(), *stream, {.memory_budget = budget});
+    const io::ReceiveReport report =
+        io::restore_from(host_.vm().channels(), *stream, {.memory_budget = role_.plan.budget});
     const bool whole = report.restore.status == Status::kSuccess;
     shared_.fault.store(static_cast<std::uint32_t>(report.restore.fault));
     if (!whole && role_.fault == Fault::kTruncated) {

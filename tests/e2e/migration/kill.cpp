@@ -68,6 +68,9 @@ Plan draw_plan(std::uint64_t seed) {
   plan.first = random() % kStretches * kRequests * 5;
   plan.span = kSpans[random() % std::size(kSpans)];
   plan.threads = 1 + static_cast<unsigned>(random() % 2);
+  // All channels of the image at once, or one behind the other; or not even one.
+  constexpr std::uint64_t kBudgets[] = {16 << 20, 40 << 10};
+  plan.budget = plan.mode == KillMode::kRefused ? 1 : kBudgets[random() % std::size(kBudgets)];
   plan.piece_bytes = std::uint64_t{512} << (random() % 6);
   return plan;
 }

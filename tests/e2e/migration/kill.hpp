@@ -33,6 +33,7 @@ struct Plan {
   std::uint32_t requests = 0;
   std::uint64_t span = 0;         // bytes of the disk that they lie on
   unsigned threads = 1;           // that save
+  std::uint64_t budget = 0;       // bytes of image that the destination holds at a time
   std::uint64_t piece_bytes = 0;  // handed to the socket at once
 
   std::string text() const;
