@@ -68,6 +68,7 @@ class Destination {
     }
     if (!whole) shutdown(role_.socket, SHUT_RD);  // what the source still sends is not waited for
     shared_.verdict.store(whole ? Verdict::kRestored : Verdict::kRefused);
+    std::this_thread::sleep_for(std::chrono::microseconds(role_.plan.answer_after));
     const char answer = whole ? kAccepted : kRejected;
     (void)send(role_.socket, &answer, 1, MSG_NOSIGNAL);  // a source that was killed does not listen
     return whole;

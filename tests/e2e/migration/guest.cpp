@@ -26,6 +26,12 @@ Guest::Guest(Shared& shared, const std::vector<GuestRequest>& requests, std::uin
   std::shuffle(free_pages_.begin(), free_pages_.end(), std::mt19937_64(seed));
 }
 
+void Guest::set_depth(std::uint32_t depth) noexcept {
+  if (depth > kDepth) return;
+  depth_ = depth;
+  look_again_ = true;
+}
+
 bool Guest::pump() {
   const bool received = receive();
   return send_some() || received;
@@ -55,7 +61,7 @@ void Guest::for_each_block(const GuestRequest& request, Visit&& visit) const {
 
 bool Guest::may_start(std::uint32_t index) const {
   const GuestRequest& request = requests_[index];
-  bool free = on_channel_[request.channel] < kDepth;
+  bool free = on_channel_[request.channel] < depth_;
   for_each_block(request,
                  [&](std::uint64_t block) { free = free && busy_[block] == 0 && passed_over_[block] != scan_; });
   return free;

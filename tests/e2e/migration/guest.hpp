@@ -31,6 +31,10 @@ class Guest {
  public:
   Guest(Shared& shared, const std::vector<GuestRequest>& requests, std::uint64_t seed);
 
+  // Requests on a channel at a time, up to kDepth.
+  void set_depth(std::uint32_t depth) noexcept;
+  // One more on each channel.
+  void go_deeper() noexcept { set_depth(depth_ + 1); }
   // Takes completions and sends what may be sent; whether there was anything to do.
   bool pump();
   // The device was reset, and no host has anything of this guest: all under way is sent again.
@@ -77,6 +81,7 @@ class Guest {
   std::uint32_t scan_ = 0;
   std::deque<std::uint32_t> waiting_;  // looked at and not sent
   std::uint32_t next_ = 0;
+  std::uint32_t depth_ = kDepth;
   std::uint32_t on_channel_[kChannels] = {};
   std::uint64_t epoch_ = 1;
   std::uint64_t completed_ = 0;

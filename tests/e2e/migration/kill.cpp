@@ -6,6 +6,7 @@
 #include <csignal>
 #include <iterator>
 
+#include "e2e/migration/shared.hpp"
 #include "e2e/migration/workload.hpp"
 
 namespace vmbsave::migration {
@@ -71,7 +72,10 @@ Plan draw_plan(std::uint64_t seed) {
   // All channels of the image at once, or one behind the other; or not even one.
   constexpr std::uint64_t kBudgets[] = {16 << 20, 40 << 10};
   plan.budget = plan.mode == KillMode::kRefused ? 1 : kBudgets[random() % std::size(kBudgets)];
+  // Beyond the quota requests wait in the ring; below it a host takes them at once.
+  plan.depth = random() % 2 == 0 ? kQuota / 2 : kDepth - 8;
   plan.piece_bytes = std::uint64_t{512} << (random() % 6);
+  plan.answer_after = random() % 3 == 0 ? static_cast<std::uint32_t>(random() % 3000) : 0;
   return plan;
 }
 

@@ -31,10 +31,12 @@ struct Plan {
   std::uint32_t migrate_after = 0;  // completions
   std::uint64_t first = 0;          // of the trace's requests
   std::uint32_t requests = 0;
-  std::uint64_t span = 0;         // bytes of the disk that they lie on
-  unsigned threads = 1;           // that save
-  std::uint64_t budget = 0;       // bytes of image that the destination holds at a time
-  std::uint64_t piece_bytes = 0;  // handed to the socket at once
+  std::uint64_t span = 0;          // bytes of the disk that they lie on
+  unsigned threads = 1;            // that save
+  std::uint32_t depth = 0;         // of the guest's requests on a channel before the migration
+  std::uint64_t budget = 0;        // bytes of image that the destination holds at a time
+  std::uint64_t piece_bytes = 0;   // handed to the socket at once
+  std::uint32_t answer_after = 0;  // microseconds, in which the destination has an image and has not said so
 
   std::string text() const;
 };

@@ -101,6 +101,7 @@ class Run {
         source_([this] { return host("source", 0, run_source); }),
         destination_([this] { return host("destination", 1, run_destination); }) {
     connection_.close_both();
+    guest_.set_depth(plan_.depth);
   }
   ~Run() {
     if (killer_.joinable()) killer_.join();
@@ -123,7 +124,7 @@ class Run {
   }
 
   void step() {
-    constexpr std::uint32_t kMicroseconds = 300;
+    const std::uint32_t microseconds = shared_.migrate.load() ? 20 : 300;
     const std::uint32_t looked = shared_.guest_bell.look();
     const std::uint64_t before = guest_.completed();
     const bool busy = guest_.pump();
@@ -131,7 +132,8 @@ class Run {
     if (guest_.done()) shared_.finished.store(true);
     if (migrates_ && !shared_.migrate.load() && guest_.completed() >= plan_.migrate_after) begin_migration();
     watch();
-    if (!busy) shared_.guest_bell.wait(looked, kMicroseconds);
+    if (shared_.migrate.load()) guest_.go_deeper();  // what comes while the source saves has to stay in the ring
+    if (!busy) shared_.guest_bell.wait(looked, microseconds);
   }
 
   void begin_migration() {
