@@ -95,7 +95,7 @@ class Destination {
 
   // What arrived.
   Bytes take() {
-    if (to_ == To::kFile) return bytes_of(path_);
+    if (to_ == To::kFile) return setup_.path.empty() ? bytes_of(path_) : Bytes();  // a device may have no end
     close_ends();
     return bytes_;
   }
