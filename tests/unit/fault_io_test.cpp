@@ -132,7 +132,7 @@ TEST(FaultIo, SomeSystemCallsWhileItIsSaved) {
     if (is_once_a_file) continue;
     std::uint64_t points = 0;
     for (const Way& way : ways({fault.to}, {true})) {
-      points += each_system_call(rig, way, fault, {}, fault.to == To::kSocket ? 1 : fault.to == To::kFile ? 7 : 19);
+      points += each_system_call(rig, way, fault, {}, fault.to == To::kSocket ? 2 : 29);
       ASSERT_FALSE(HasFailure());
     }
     RecordProperty(fault.name, static_cast<int>(points));

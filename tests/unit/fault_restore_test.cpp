@@ -218,8 +218,9 @@ TEST(FaultRestore, EachCallback) {
   RestoreRig rig;
   for (const RestoreMisbehaviour& misbehaviour : kAll) {
     std::uint64_t points = 0;
-    for (const Route& route : routes({To::kMemory, To::kSocket})) {
+    for (Route route : routes({To::kMemory})) {
       points += each_point(misbehaviour.name, route, [&](std::uint64_t n) {
+        route.from = n % 9 == 0 ? To::kSocket : To::kMemory;
         const Restored restored = rig.run(route, {.callback = {Callback::kRestore, misbehaviour.wrong, n}});
         EXPECT_EQ(restored.fault, restored.met == 0 ? RestoreFault::kNone : misbehaviour.fault)
             << restore_fault_text(restored.fault);
@@ -227,7 +228,7 @@ TEST(FaultRestore, EachCallback) {
       });
       ASSERT_FALSE(HasFailure());
     }
-    EXPECT_EQ(points, 8 * rig.packets()) << misbehaviour.name;
+    EXPECT_EQ(points, 4 * rig.packets()) << misbehaviour.name;
   }
 }
 

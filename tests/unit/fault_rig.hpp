@@ -237,6 +237,7 @@ class SaveRig {
         if (sink != nullptr) {
           outcome.sent = io::save_to(session, *sink);
           outcome.status = outcome.sent.status;
+          EXPECT_NE(sink->finish(), Status::kSuccess) << "it is finished or abandoned";
         }
         vm.completes_one = false;
         deferred_[3] = vm.completed;

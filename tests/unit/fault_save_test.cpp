@@ -72,14 +72,15 @@ struct Misbehaviour {
   Wrong wrong;
   unsigned retries;
   Status status;
+  unsigned step = 1;  // of all calls, each one so far from the one before
 };
 
 constexpr Misbehaviour kMisbehaviours[] = {
     {"first call fails", Callback::kFirst, Wrong::kFails, 0, Status::kDataError},
-    {"first call throws", Callback::kFirst, Wrong::kThrows, 0, Status::kUnhandledException},
-    {"first call finds no memory", Callback::kFirst, Wrong::kThrowsBad, 0, Status::kUnhandledException},
+    {"first call throws", Callback::kFirst, Wrong::kThrows, 0, Status::kUnhandledException, 5},
+    {"first call finds no memory", Callback::kFirst, Wrong::kThrowsBad, 0, Status::kUnhandledException, 7},
     {"second call fails", Callback::kSecond, Wrong::kFails, 0, Status::kDataError},
-    {"second call fails in spite of retries", Callback::kSecond, Wrong::kFails, 2, Status::kDataError},
+    {"second call fails in spite of retries", Callback::kSecond, Wrong::kFails, 2, Status::kDataError, 5},
     {"second call throws", Callback::kSecond, Wrong::kThrows, 0, Status::kUnhandledException},
     {"state has grown", Callback::kSecond, Wrong::kGrows, 0, Status::kBufferTooSmall},
     {"state has grown and may", Callback::kSecond, Wrong::kGrows, 1, Status::kSuccess},
@@ -90,11 +91,15 @@ std::uint64_t each_callback(SaveRig& rig, Way way, const Misbehaviour& misbehavi
     const std::uint64_t at = 1 + (n - 1) * step;
     way.warm = n % 2 == 0;
     way.to = kTurns[n % 3];
+    if (way.executor != nullptr) way.executor = n % 4 == 0 ? production() : two_threads();
     const Outcome outcome = rig.run(way, {.callback = {misbehaviour.callback, misbehaviour.wrong, at}},
                                     {.growth_retries = misbehaviour.retries});
     EXPECT_EQ(outcome.status, outcome.met == 0 ? Status::kSuccess : misbehaviour.status);
     EXPECT_EQ(outcome.save.failure.status, outcome.status);
-    EXPECT_EQ(outcome.save.growth_retries, outcome.met != 0 && outcome.status == Status::kSuccess ? 1u : 0u);
+    // A pass for blocks that found no room, as in a cold save, is not a retry.
+    const bool has_grown = outcome.met != 0 && outcome.status == Status::kSuccess;
+    EXPECT_LE(outcome.save.growth_retries, has_grown ? 1u : 0u);
+    EXPECT_TRUE(!has_grown || !way.warm || outcome.save.growth_retries == 1);
     return outcome.met != 0;
   });
 }
@@ -104,11 +109,11 @@ TEST(FaultSave, EachCallback) {
   for (const Misbehaviour& misbehaviour : kMisbehaviours) {
     std::uint64_t points = 0;
     for (const Way& way : ways({To::kFile}, {true})) {
-      points += each_callback(rig, way, misbehaviour, 1);
+      points += each_callback(rig, way, misbehaviour, misbehaviour.step);
       ASSERT_FALSE(HasFailure());
     }
     RecordProperty(misbehaviour.name, static_cast<int>(points));
-    EXPECT_GE(points, 4 * 120u) << misbehaviour.name;
+    EXPECT_GE(points, 4 * 120u / misbehaviour.step) << misbehaviour.name;
   }
 }
 
@@ -116,13 +121,12 @@ TEST(FaultSave, SomeCallbacksWhileItIsSent) {
   SaveRig rig(kChannels, kMany);
   for (const Misbehaviour& misbehaviour : kMisbehaviours) {
     std::uint64_t points = 0;
-    for (Way way : ways({To::kFile}, {true})) {
-      if (way.executor != nullptr && misbehaviour.wrong == Wrong::kThrows) way.executor = production();
-      points += each_callback(rig, way, misbehaviour, 397);
+    for (const Way& way : ways({To::kFile}, {true})) {
+      points += each_callback(rig, way, misbehaviour, 797);
       ASSERT_FALSE(HasFailure());
     }
     RecordProperty(misbehaviour.name, static_cast<int>(points));
-    EXPECT_GE(points, 4 * 8u) << misbehaviour.name;
+    EXPECT_GE(points, 4 * 4u) << misbehaviour.name;
   }
 }
 
@@ -140,6 +144,7 @@ std::uint64_t each_cancel(SaveRig& rig, Way way, Callback callback, std::uint64_
   return each("cancel at call", way, [&](std::uint64_t n) {
     way.warm = n % 2 == 0;
     way.to = kTurns[n % 3];
+    if (way.executor != nullptr) way.executor = n % 4 == 0 ? production() : two_threads();
     CancelToken token;
     std::uint64_t calls = 0;
     rig.vm.hook = [&] {
