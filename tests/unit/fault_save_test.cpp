@@ -29,7 +29,7 @@ std::uint64_t each(const std::string& what, const Way& way, Point&& point) {
 // Every one, but where internal checks allocate for each packet: there, some of those.
 std::uint64_t each_allocation(SaveRig& rig, const Way& way, bool stays, unsigned& met) {
   constexpr std::uint64_t kEach = 60;
-  const std::uint64_t step = VMBSAVE_CHECK < 2 ? 1 : rig.vm.packets() / 10;
+  const std::uint64_t step = VMBSAVE_CHECK < 2 ? 1 : rig.vm.packets() / 4;
   return each(stays ? "no memory from allocation" : "allocation", way, [&](std::uint64_t n) {
     const std::uint64_t number = n <= kEach ? n : kEach + (n - kEach) * step;
     const Outcome outcome = rig.run(way, {.calls = kMemoryCalls, .number = number, .failure = {.stays = stays}});
@@ -328,7 +328,7 @@ TEST(FaultSave, StoppedWhileBeginWaits) {
     ASSERT_EQ(status, packet::ClaimStatus::kClaimed);
     CancelToken token;
     std::thread other([&] {
-      while (rig.vm.vm.control().epoch() == 0) std::this_thread::yield();
+      while (!by_deadline && rig.vm.vm.control().epoch() == 0) std::this_thread::yield();
       if (!by_deadline) token.cancel();
     });
     save::SaveSession session(rig.vm.vm);
