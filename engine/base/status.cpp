@@ -48,6 +48,8 @@ const char* status_name(Status status) noexcept {
       return "STATUS_INVALID_PARAMETER_2";
     case Status::kInvalidParameter3:
       return "STATUS_INVALID_PARAMETER_3";
+    case Status::kCancelled:
+      return "STATUS_CANCELLED";
     case Status::kUnhandledException:
       return "STATUS_UNHANDLED_EXCEPTION";
     case Status::kInvalidImageFormat:

@@ -118,7 +118,7 @@ class ImageReceiver {
   }
 
   // The rest of it. Memory is mapped for all and taken page by page as bytes come: a length alone costs nothing.
-  bool receive_stream(std::uint32_t channel, std::uint64_t held) noexcept {
+  bool receive_stream(std::uint32_t channel, std::uint64_t held) {
     if (!room_.grow(held + body_.stream_bytes)) return fail(RestoreFault::kNoMemory, channel);
     const std::span<std::byte> stream(room_.data() + held, body_.stream_bytes);
     std::memcpy(stream.data(), small_, first_bytes_);

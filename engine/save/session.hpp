@@ -16,6 +16,7 @@
 #include "save/crossover.hpp"
 #include "save/image_view.hpp"
 #include "save/plan.hpp"
+#include "save/stop.hpp"
 #include "save/workers.hpp"
 #include "vmbsave/executor.hpp"
 #include "vmbsave/save.hpp"
@@ -33,7 +34,7 @@ class BasicSaveSession {
   // The cut. Fails without a trace: on any status but kSuccess nothing is frozen and no end is due.
   //   kDeviceBusy             another save of this VM runs
   //   kInvalidDeviceState     a channel has packets in use and no SavePacket, or begin without end
-  //   kIoTimeout              slots in transit outlasted the deadline
+  //   kIoTimeout, kCancelled  slots in transit outlasted the deadline, or the save was cancelled meanwhile
   //   kQuotaExceeded          more than 2^20 packets in use
   //   kInsufficientResources  no memory
   Status begin(const SaveOptions& options) noexcept;
@@ -100,7 +101,8 @@ class BasicSaveSession {
   Status prepare() noexcept;
   Status check_callbacks() const noexcept;
   Status abandon(Status status, SavePhase phase) noexcept;
-  bool expired() const noexcept;
+  Status stopped() const noexcept;
+  void note_stop() noexcept;
 
   bool pays(std::uint64_t packets) const noexcept;
   void choose() noexcept;
@@ -123,7 +125,7 @@ class BasicSaveSession {
   SaveOptions options_;
   State state_ = State::kIdle;
   SavePhase phase_ = SavePhase::kCut;
-  std::uint64_t deadline_ = 0;  // on the clock of now_ns; 0: none
+  Stop stop_;
   Cut<Atom> cut_;
   Plan plan_;
   mem::Arena<Atom> arena_;

@@ -29,18 +29,19 @@ Status BasicSaveSession<Atom>::begin(const SaveOptions& options) noexcept {
   // The threads of a save as large as the last one come while the cut is made.
   if (options.executor != nullptr && pays(last_packets_)) options.executor->wake();
   lap_ = {};
-  const std::uint64_t now = lap_.last_ns();
-  deadline_ = options.deadline_ns == 0 ? 0 : now + std::min(options.deadline_ns, UINT64_MAX - now);
+  stop_ = Stop(options, lap_.last_ns());
   cut_.freeze(vm_);
   // The clock is read only where somebody is waited for: a reading costs as much as a packet.
   bool waited = false;
+  Status stop = Status::kSuccess;
   const bool settled = cut_.await_transit(vm_, [&] {
     if (!waited) lap(SavePhase::kCut);
     waited = true;
-    return expired();
+    stop = stopped();
+    return stop != Status::kSuccess;
   });
   lap(waited ? SavePhase::kTransitWait : SavePhase::kCut);
-  if (!settled) return abandon(Status::kIoTimeout, SavePhase::kTransitWait);
+  if (!settled) return abandon(stop, SavePhase::kTransitWait);
   Status status = plan_.build(vm_, cut_);
   if (status == Status::kSuccess) status = check_callbacks();
   if (status != Status::kSuccess) return abandon(status, SavePhase::kPlace);
@@ -57,7 +58,7 @@ Status BasicSaveSession<Atom>::save(SealObserver* observer) noexcept {
   lap_ = {};
   const bool may_place_again = report_.plan == SavePlan::kExact && options_.growth_retries != 0;
   observer_ = may_place_again ? nullptr : observer;
-  workers_.start(options_, executor_, deadline_, lap_.last_ns(), observer_);
+  workers_.start(options_, executor_, stop_, lap_.last_ns(), observer_);
   if (executor_ == nullptr) {
     run();
   } else {
@@ -66,6 +67,7 @@ Status BasicSaveSession<Atom>::save(SealObserver* observer) noexcept {
   observer_ = nullptr;
   const Status status = report_.failure.status;
   state_ = status == Status::kSuccess ? State::kComplete : State::kFailed;
+  note_stop();
   report_.memory_used = arena_.used();
   report_.memory_mapped = arena_.ready();
   VMBSAVE_AUDIT(status != Status::kSuccess || plan_.valid());
@@ -93,7 +95,7 @@ Status BasicSaveSession<Atom>::save_channel(std::uint32_t channel, std::span<std
     arena_.reset();
     report_.plan = SavePlan::kExact;
   }
-  workers_.start(options_, executor_, deadline_, lap_.last_ns());
+  workers_.start(options_, executor_, stop_, lap_.last_ns());
   Alone alone{*this, channel, room};
   if (executor_ == nullptr) {
     alone.run();
@@ -102,6 +104,7 @@ Status BasicSaveSession<Atom>::save_channel(std::uint32_t channel, std::span<std
   }
   direct = alone.direct;
   if (report_.failure.status != Status::kSuccess) state_ = State::kFailed;
+  note_stop();
   return report_.failure.status;
 }
 
@@ -202,12 +205,20 @@ Status BasicSaveSession<Atom>::abandon(Status status, SavePhase phase) noexcept 
   vm_.control().abandon();
   report_.deferred_delivered = cut_.thaw(vm_, EndMode::kResume);
   vm_.control().leave();
+  if (phase == SavePhase::kTransitWait) report_.stop_ns = stop_.age_ns(base::now_ns());
   return status;
 }
 
 template <template <class> class Atom>
-bool BasicSaveSession<Atom>::expired() const noexcept {
-  return deadline_ != 0 && base::now_ns() >= deadline_;
+Status BasicSaveSession<Atom>::stopped() const noexcept {
+  return stop_.possible() ? stop_.at(base::now_ns()) : Status::kSuccess;
+}
+
+template <template <class> class Atom>
+void BasicSaveSession<Atom>::note_stop() noexcept {
+  if (!workers_.stopped()) return;
+  report_.stop_ns = stop_.age_ns(base::now_ns());
+  report_.blocks_after_stop = workers_.blocks_after_stop();
 }
 
 // Whether a save of so many packets is worth more threads than the caller's.

@@ -20,6 +20,7 @@
 #include "save/plan.hpp"
 #include "save/seal.hpp"
 #include "save/seal_observer.hpp"
+#include "save/stop.hpp"
 #include "vmbsave/executor.hpp"
 #include "vmbsave/save.hpp"
 
@@ -45,20 +46,22 @@ class Workers {
     due_channels_ = channels;
   }
 
-  // A save begins. executor: nullptr for this thread alone. deadline and now: on the clock of now_ns; deadline 0: none.
-  // observer: nullptr, or who is told of sealed channels.
-  void start(const SaveOptions& options, Executor* executor, std::uint64_t deadline, std::uint64_t now,
+  // A save begins. executor: nullptr for this thread alone. now: on the clock of now_ns. observer: nullptr, or who is
+  // told of sealed channels.
+  void start(const SaveOptions& options, Executor* executor, const Stop& stop, std::uint64_t now,
              SealObserver* observer = nullptr) noexcept {
     observer_ = observer;
     executor_ = executor;
     threads_ = executor == nullptr ? 1 : std::min(executor->concurrency(), lanes_.room());
     in_budget_ = options.memory_budget != 0;
     checksum_ = options.checksum;
-    deadline_ = deadline;
+    stop_ = stop;
     failure_ = {};
     failed_.store_relaxed(0);
     lost_bytes_.store_relaxed(0);
     arrived_ns_.store_relaxed(0);
+    stopped_ns_.store_relaxed(0);
+    late_blocks_.store_relaxed(0);
     saver_ = std::this_thread::get_id();
     started_ns_ = now;
   }
@@ -108,6 +111,10 @@ class Workers {
 
   // Of this save: the first failure.
   const SaveFailure& failure() const noexcept { return failure_; }
+
+  // Of this save: whether some worker has seen that it has to stop, and how many blocks were begun after that.
+  bool stopped() const noexcept { return stopped_ns_.load_relaxed() != 0; }
+  std::uint64_t blocks_after_stop() const noexcept { return late_blocks_.load_relaxed(); }
 
   // Of the last pass: blocks that must be saved again, because a packet's state grew, and blocks that found no room.
   std::uint32_t grown() const noexcept { return grown_.load_relaxed(); }
@@ -204,12 +211,26 @@ class Workers {
   }
 
   PassResult try_block(Block& block, BlockPackets& packets, BlockPackets& next, Ground& ground) noexcept {
-    if (deadline_ != 0 && base::now_ns() >= deadline_) return {.status = Status::kIoTimeout};
+    const Status stop = stop_.possible() ? look_at_stop() : Status::kSuccess;
+    if (stop != Status::kSuccess) return {.status = stop};
     try {
       return run_block(block, packets, next, ground);
     } catch (...) {
       return {.status = Status::kUnhandledException};
     }
+  }
+
+  // Before a block. The clock says which blocks were begun after the first worker had seen that the save has to stop.
+  [[gnu::noinline]] Status look_at_stop() noexcept {
+    const std::uint64_t now = base::now_ns();
+    const Status status = stop_.at(now);
+    std::uint64_t seen = stopped_ns_.load_relaxed();
+    if (status == Status::kSuccess) {
+      if (seen != 0 && seen < now) late_blocks_.fetch_add_relaxed(1);
+    } else if (seen == 0) {
+      (void)stopped_ns_.compare_exchange_relaxed(seen, base::now_ns());
+    }
+    return status;
   }
 
   // So many more blocks of the channel are saved. Whoever saves its last one seals it, while its places are in the
@@ -321,7 +342,7 @@ class Workers {
   bool checksum_ = false;
   bool may_grow_ = false;
   SavePhase phase_ = SavePhase::kPass;
-  std::uint64_t deadline_ = 0;
+  Stop stop_;
   std::uint64_t started_ns_ = 0;
   std::byte* memory_ = nullptr;
   std::thread::id saver_;   // the thread that called start
@@ -333,6 +354,8 @@ class Workers {
   Atom<std::uint32_t> unplaced_{};
   Atom<std::uint64_t> lost_bytes_{};
   Atom<std::uint64_t> arrived_ns_{};  // 0: no second thread has joined
+  Atom<std::uint64_t> stopped_ns_{};  // when the first worker saw that the save has to stop; 0: none has
+  Atom<std::uint64_t> late_blocks_{};
 };
 
 }  // namespace vmbsave::save

@@ -319,6 +319,31 @@ TEST(SaveSession, APacketThatIsDeliveredAtTheCutLeavesNoBlock) {
   EXPECT_EQ(restore::restore_image(destination.vm, image, {}).status, Status::kSuccess);
 }
 
+TEST(SaveSession, CancelledNoFurtherBlockIsStarted) {
+  for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
+    TestVm vm(4);
+    fill(vm, 50);
+    CancelToken token;
+    unsigned others = 0;
+    for (std::size_t c = 0; c < 4; ++c) {
+      vm[c].save_hook = [&, c](std::uint64_t, void*, std::uint32_t, std::uint32_t*) {
+        if (c == 0) token.cancel();
+        if (c != 0) ++others;
+        return TestChannel::kPassOn;
+      };
+    }
+    ASSERT_EQ(vm.session.begin({.cancel = &token, .plan = plan}), Status::kSuccess);
+    EXPECT_EQ(vm.session.save(), Status::kCancelled);
+    EXPECT_EQ(others, 0u);
+    EXPECT_GT(vm.session.report().stop_ns, 0u);
+    EXPECT_EQ(vm.session.report().blocks_after_stop, 0u);
+    vm.session.end(EndMode::kResume);
+    for (std::size_t c = 0; c < 4; ++c) vm[c].save_hook = nullptr;
+    EXPECT_EQ(save_packets(vm).size(), 200u);
+    vm.session.end(EndMode::kResume);
+  }
+}
+
 TEST(SaveSession, ExceptionOfACallbackFailsTheSaveOnly) {
   TestVm vm;
   vm[0].receive(1, 10);

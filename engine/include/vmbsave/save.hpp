@@ -7,10 +7,10 @@
 /// - A packet comes in: claim is lock-free (it tries again only after another operation on the same word of 21 packets
 ///   has succeeded), publish is one read-modify-write. During a save it is refused, and does not wait.
 /// - A packet is completed: wait-free, at most two read-modify-writes and its own delivery, as long as no save gives up
-///   at a deadline; beside one that does, lock-free, with a compare-and-swap more for each such save. During a save it
-///   is deferred.
+///   at a deadline or is cancelled; beside one that does, lock-free, with a compare-and-swap more for each such save.
+///   During a save it is deferred.
 /// - The cut: one read-modify-write for each word, wait-free. Then begin waits for what is being received, indicated or
-///   delivered at that moment, at most until SaveOptions::deadline_ns, and for nothing else.
+///   delivered at that moment, at most until SaveOptions::deadline_ns or a cancel, and for nothing else.
 /// - A save blocks as a whole: another save, and a channel that comes or goes, is refused until its end.
 /// - Locks: of its channel, for packets that the VSP allocates, frees, sends or gets answered, so also for the
 ///   completion of a packet that was restored into an allocated one. Through kmcl_ext.h also for
@@ -19,6 +19,7 @@
 ///   for the deliveries that run at that moment. No lock is shared by two channels.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "vmbsave/status.hpp"
@@ -43,10 +44,33 @@ const char* plan_name(SavePlan plan) noexcept;
 /// SaveOptions::serial_below: the engine finds the number of packets from which on more threads pay.
 inline constexpr std::uint32_t kCalibrated = 0xFFFFFFFFu;
 
+/// Ends a save from any thread, also from inside a callback, as if its deadline had passed at that moment: begin stops
+/// waiting, each thread ends the block that it is at and starts no further one, what was done is undone, and the save
+/// fails with kCancelled. A save that has all its packets by then is not hurt. Stays cancelled: for one save.
+class CancelToken {
+ public:
+  CancelToken() noexcept;
+  CancelToken(const CancelToken&) = delete;
+  CancelToken& operator=(const CancelToken&) = delete;
+
+  /// Returns at once. From the second time on it has no effect.
+  void cancel() noexcept;
+
+  /// @return whether somebody has called cancel()
+  bool cancelled() const noexcept;
+
+  /// @return when that was, on the monotonic clock; 0: not yet
+  std::uint64_t when_ns() const noexcept;
+
+ private:
+  alignas(std::uint64_t) std::byte when_[sizeof(std::uint64_t)];  // an atomic lives here
+};
+
 /// How a VM is saved.
 struct SaveOptions {
   Executor* executor = nullptr;     ///< nullptr: the calling thread alone
   std::uint64_t deadline_ns = 0;    ///< from begin; 0: none. Past it the save ends with kIoTimeout and nothing is lost
+  CancelToken* cancel = nullptr;    ///< by which it may end with kCancelled; stays until the end; nullptr: by none
   std::uint64_t memory_budget = 0;  ///< most bytes of image; more end the save with kQuotaExceeded; 0: no limit
   unsigned growth_retries = 0;      ///< how often the save pass may be run again because a packet's state grew
   bool checksum = true;             ///< off: checksum fields are zero and the image cannot be restored
@@ -97,6 +121,8 @@ struct SaveReport {
   std::uint64_t memory_mapped = 0;           ///< bytes that it has pages for, which it keeps for the next save
   std::uint64_t deferred_delivered = 0;      ///< completions that end(kResume) gave to the guest
   std::uint64_t growth_retries = 0;          ///< how often the save pass was run again
+  std::uint64_t stop_ns = 0;                 ///< from the deadline, or the cancel, until it had given up; 0: it did not
+  std::uint64_t blocks_after_stop = 0;       ///< of packets, begun when a thread had seen that: none, and counted
   SavePlan plan = SavePlan::kExact;          ///< the plan taken, never kAuto
   unsigned threads = 1;                      ///< that could take part: 1 for a save below the crossover
   SaveFailure failure;                       ///< why it failed

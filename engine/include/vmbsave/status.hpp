@@ -31,6 +31,7 @@ enum class [[nodiscard]] Status : std::int32_t{
     kInvalidParameter1 = static_cast<std::int32_t>(0xC00000EFu),      ///< the first argument is wrong
     kInvalidParameter2 = static_cast<std::int32_t>(0xC00000F0u),      ///< the second
     kInvalidParameter3 = static_cast<std::int32_t>(0xC00000F1u),      ///< the third
+    kCancelled = static_cast<std::int32_t>(0xC0000120u),              ///< somebody cancelled the save
     kUnhandledException = static_cast<std::int32_t>(0xC0000144u),     ///< a C++ callback threw
     kInvalidImageFormat = static_cast<std::int32_t>(0xC000007Bu),     ///< not an image
     kInvalidDeviceState = static_cast<std::int32_t>(0xC0000184u),     ///< calls out of order
