@@ -147,7 +147,8 @@ TEST(FaultIo, FullDevice) {
   SaveRig rig(kIoChannels, kSmallImage);
   const Folder elsewhere;
   SinkSetup setup;
-  setup.path = device(elsewhere, "full", 7);
+  setup.path = device(elsewhere, "full");
+  if (setup.path.empty()) GTEST_SKIP() << "no device of its own";
   std::uint64_t points = 0;
   for (const bool uring : {false, true}) {
     setup.file.uring = uring;
