@@ -8,14 +8,16 @@
 #include <string>
 
 #include "format/golden_packets.hpp"
+#include "image/chunk_writer.hpp"
 
 namespace vmbsave::test {
 namespace {
 
 using Bytes = std::vector<std::byte>;
 
-const std::set<std::string> kGolden{"v1-blocks-of-21.img", "v1-blocks-of-63.img"};
+const std::set<std::string> kGolden{"v1-blocks-of-21.img", "v1-blocks-of-63.img", "v1-streamed.img"};
 const std::string kNewest = "v1-blocks-of-63.img";
+const std::string kNewestStreamed = "v1-streamed.img";
 
 Bytes read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -85,20 +87,36 @@ TEST(Golden, ImagesOfThePastRestore) {
   }
 }
 
+// As a sink gets it that cannot go back: the totals stand at the end.
+Bytes streamed(const Bytes& whole, std::uint64_t packets) {
+  Bytes image(whole.size() - image::kEndChunkBytes + image::kStreamedEndChunkBytes);
+  const auto end = static_cast<std::ptrdiff_t>(whole.size() - image::kEndChunkBytes);
+  std::copy(whole.begin(), whole.begin() + end, image.begin());
+  image::write_streamed_image_chunk(image.data(), kGoldenChannelCount, packets, true);
+  image::write_streamed_end_chunk(image.data() + end, packets, image.size(), true);
+  return image;
+}
+
 // A change of what is written comes with a new golden image, which VMBSAVE_WRITE_GOLDEN=FILE asks for.
-TEST(Golden, TheNewestIsWhatThisEngineWrites) {
-  const Bytes image = saved_by_this_engine();
-  if (const char* const path = std::getenv("VMBSAVE_WRITE_GOLDEN"); path != nullptr) {
+void expect_is_newest(const Bytes& image, const std::string& newest_name) {
+  const char* const path = std::getenv("VMBSAVE_WRITE_GOLDEN");
+  if (path != nullptr && std::filesystem::path(path).filename() == newest_name) {
     FILE* const file = std::fopen(path, "wbx");
     ASSERT_NE(file, nullptr) << path << " is there already: golden images are never replaced";
     EXPECT_EQ(std::fwrite(image.data(), 1, image.size(), file), image.size());
     EXPECT_EQ(std::fclose(file), 0);
   }
-  const Bytes newest = read_file(std::filesystem::path(VMBSAVE_GOLDEN) / kNewest);
+  const Bytes newest = read_file(std::filesystem::path(VMBSAVE_GOLDEN) / newest_name);
   ASSERT_EQ(image.size(), newest.size());
   // The image chunk names the engine's version.
   EXPECT_TRUE(
       std::equal(image.begin() + image::kImageChunkBytes, image.end(), newest.begin() + image::kImageChunkBytes));
+}
+
+TEST(Golden, TheNewestIsWhatThisEngineWrites) {
+  const Bytes image = saved_by_this_engine();
+  expect_is_newest(image, kNewest);
+  expect_is_newest(streamed(image, contents_of(image).size()), kNewestStreamed);
 }
 
 }  // namespace
