@@ -87,7 +87,7 @@ class Inspector {
     image::ImageBody body{};
     if (!image::read_body(chunk, body)) return;
     const std::string producer(body.producer, strnlen(body.producer, sizeof body.producer));
-    fmt::print("version {}, {} channels, {} packets, {} bytes; engine {}.{}.{}, page size {}, producer \"{}\"\n",
+    fmt::print("version {}, {} channels, {} packets, {}; engine {}.{}.{}, page size {}, producer \"{}\"\n",
                chunk.header.version, body.channels, body.packets, length_of(chunk, body), body.engine_version >> 16,
                body.engine_version >> 8 & 0xFF, body.engine_version & 0xFF, body.page_size, printable(producer));
     fmt::print("{:>8} {:>12} {:>8} {:>8} {:>12} {:>12} {:>10}\n", "channel", "at byte", "packets", "blocks",
@@ -95,8 +95,7 @@ class Inspector {
   }
 
   static std::string length_of(const Chunk& chunk, const image::ImageBody& body) {
-    return (chunk.header.required & image::kStreamed) != 0 ? "streamed, length at the end:"
-                                                           : fmt::format("{}", body.bytes);
+    return (chunk.header.required & image::kStreamed) != 0 ? "streamed" : fmt::format("{} bytes", body.bytes);
   }
 
   static std::string printable(std::string text) {
