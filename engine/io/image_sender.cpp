@@ -15,7 +15,7 @@ namespace {
 // While it copies so much, a save that has to move its image waits.
 constexpr std::size_t kAtOnce = std::size_t{1} << 20;
 
-// Below, a thread costs more than it gains: its start is some 50 us, and so is such a save.
+// Below, a thread gains little: it starts in some 20 us, and so many packets are saved in 60 to 80.
 constexpr std::uint64_t kWorthAThread = 4096;
 
 // Which channels are complete, and that the image stays where it is.

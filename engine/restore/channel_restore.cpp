@@ -14,12 +14,12 @@ Status ChannelRestore::feed(std::span<const std::byte> bytes) noexcept {
 Status ChannelRestore::check(std::span<const std::byte> bytes) noexcept {
   fault_ = RestoreFault::kNone;
   fault_transaction_ = 0;
-  if (!may_feed()) return fail(RestoreFault::kInUse);
+  if (!may_feed()) return outcome(RestoreFault::kInUse);
   state_ = State::kUnderway;
   const RestoreFault fault = guarded([&] { return reader_.take(bytes, limits()); });
   if (fault != RestoreFault::kNone) {
     reset(State::kNew);
-    return fail(fault);
+    return outcome(fault);
   }
   if (!reader_.complete()) return Status::kMoreProcessingRequired;
   state_ = State::kChecked;
@@ -27,7 +27,7 @@ Status ChannelRestore::check(std::span<const std::byte> bytes) noexcept {
 }
 
 Status ChannelRestore::run() noexcept {
-  if (state_ != State::kChecked) return fail(RestoreFault::kInUse);
+  if (state_ != State::kChecked) return outcome(RestoreFault::kInUse);
   RestoreFault fault =
       RestoreFault::kInUse;  // if something was sent between two chunks: its id may be one of the stream's
   if (channel_.table().count_used() == 0) {
@@ -37,7 +37,7 @@ Status ChannelRestore::run() noexcept {
     if (fault != RestoreFault::kNone) channel_.drop_all();
   }
   reset(fault == RestoreFault::kNone ? State::kDone : State::kNew);
-  return fail(fault);
+  return outcome(fault);
 }
 
 bool ChannelRestore::may_feed() const noexcept {
@@ -57,7 +57,7 @@ RestoreFault ChannelRestore::guarded(Step&& step) noexcept {
 }
 
 // What becomes of a call with this fault, or without one.
-Status ChannelRestore::fail(RestoreFault fault) noexcept {
+Status ChannelRestore::outcome(RestoreFault fault) noexcept {
   fault_ = fault;
   return fault == RestoreFault::kRefused ? refusal_ : restore_fault_status(fault);
 }

@@ -46,7 +46,7 @@ class ChannelRestore final : public packet::RestoreTarget {
 
   template <class Step>
   RestoreFault guarded(Step&& step) noexcept;
-  Status fail(RestoreFault fault) noexcept;
+  Status outcome(RestoreFault fault) noexcept;
   StreamLimits limits() const noexcept;
   RestoreFault run_callbacks();
   RestoreFault run_callback(const StreamRecord& record);

@@ -189,7 +189,7 @@ std::byte* save_records(const BlockSave& save, std::byte* record, PassResult& re
   for (auto at = save.packets.begin() + first; at != save.packets.end(); ++at) {
     packet::Packet* const packet = *at;
     save.packets.prefetch_ahead(save.next);
-    zeroed.fetch_ahead();
+    zeroed.prefetch_ahead();
     if constexpr (kSizes) {
       const Status status = size_packet(save.config, packet, *size);
       if (status != Status::kSuccess) [[unlikely]] {

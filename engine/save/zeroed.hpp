@@ -42,7 +42,7 @@ class Zeroed {
 
   // For each record, some lines of what is zeroed next; at the limit, some too few are no loss. All of a stride at once
   // would keep the processor from fetching packets.
-  void fetch_ahead() noexcept {
+  void prefetch_ahead() noexcept {
     if (fetched_ - end_ > kStride || limit_ - fetched_ < kAtOnce) return;
     for (std::byte* const end = fetched_ + kAtOnce; fetched_ != end; fetched_ += base::kCacheLine) {
       base::prefetch_for_write(fetched_);
