@@ -96,14 +96,16 @@ std::uint64_t each_callback(SaveRig& rig, Way way, const Misbehaviour& misbehavi
     way.warm = n % 2 == 0;
     way.to = kTurns[n % 3];
     if (way.executor != nullptr) way.executor = n % 4 == 0 ? production() : two_threads();
+    SCOPED_TRACE(way.text());
     const Outcome outcome = rig.run(way, {.callback = {misbehaviour.callback, misbehaviour.wrong, at}},
                                     {.growth_retries = misbehaviour.retries});
     EXPECT_EQ(outcome.status, outcome.met == 0 ? Status::kSuccess : misbehaviour.status);
     EXPECT_EQ(outcome.save.failure.status, outcome.status);
-    // A pass for blocks that found no room, as in a cold save, is not a retry.
+    // A pass for blocks that found no room is not a retry. They may find none in a cold save, and when several threads
+    // share an arena that one filled before.
     const bool has_grown = outcome.met != 0 && outcome.status == Status::kSuccess;
     EXPECT_LE(outcome.save.growth_retries, has_grown ? 1u : 0u);
-    EXPECT_TRUE(!has_grown || !way.warm || outcome.save.growth_retries == 1);
+    EXPECT_TRUE(!has_grown || !way.warm || way.executor != nullptr || outcome.save.growth_retries == 1);
     return outcome.met != 0;
   });
 }

@@ -277,6 +277,9 @@ TEST(IoFileRefusal, SomebodyElsesFolder) {
 
 // With room for none, for the folder alone, for the file too, and for the ring.
 TEST(IoFileRefusal, NoDescriptors) {
+  // The undefined-behaviour sanitizer, part of the same leg, opens a pipe to look at an object before a virtual call,
+  // and calls the object invalid if it gets none.
+  if (kAddressSanitizer) GTEST_SKIP() << "the sanitizers need descriptors of their own";
   const Folder folder;
   for (const rlim_t room : {0u, 1u, 2u, 3u}) {
     EXPECT_IN_CHILD([&] {

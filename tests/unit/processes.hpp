@@ -14,6 +14,13 @@
 
 namespace vmbsave::test {
 
+// For limits that the sanitizers, which need something for themselves, do not stand.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kAddressSanitizer = true;
+#else
+inline constexpr bool kAddressSanitizer = false;
+#endif
+
 // Calls f in a child that has this process's memory and none of its other threads. What f returned, or -1.
 template <class F>
 int in_child(F&& f) {

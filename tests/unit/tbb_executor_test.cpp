@@ -178,12 +178,6 @@ bool works_without_memory() {
 TEST(TbbExecutor, WithoutMemory) { EXPECT_TRUE(works_without_memory()); }
 TEST(TbbExecutor, WithoutMemoryOnEightThreads) { EXPECT_ON_EIGHT_THREADS(works_without_memory()); }
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kAddressSanitizer = true;
-#else
-constexpr bool kAddressSanitizer = false;
-#endif
-
 long virtual_bytes() {
   std::ifstream file("/proc/self/statm");
   long pages = 0;
@@ -211,7 +205,7 @@ bool works_within(long room) {
 
 // No room for an arena, for oneTBB's threads, for their stacks.
 TEST(TbbExecutor, SystemRefuses) {
-  if (kAddressSanitizer) GTEST_SKIP() << "the address sanitizer needs the address space";
+  if (test::kAddressSanitizer) GTEST_SKIP() << "the address sanitizer needs the address space";
   for (const long room : {1 << 14, 1 << 17, 1 << 20, 5 << 20}) {
     SCOPED_TRACE(room);
     EXPECT_IN_A_FRESH_PROCESS(works_within(room));
