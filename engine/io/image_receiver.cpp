@@ -8,13 +8,13 @@
 
 #include "base/clock.hpp"
 #include "mem/mapping.hpp"
+#include "restore/image_frame.hpp"
 #include "restore/stream_batch.hpp"
 
 namespace vmbsave::io {
 namespace {
 
 using image::Chunk;
-using image::ChunkKind;
 
 class ImageReceiver {
  public:
@@ -24,7 +24,7 @@ class ImageReceiver {
   ReceiveReport run() noexcept {
     const std::uint64_t start = base::now_ns();
     try {
-      if (receive()) report_.packets = packets_;
+      if (receive()) report_.packets = frame_.packets();
     } catch (const std::bad_alloc&) {
       fail(RestoreFault::kNoMemory);
     }
@@ -39,7 +39,7 @@ class ImageReceiver {
   bool receive() {
     if (source_.size() != UINT64_MAX && source_.size() > options_.max_bytes) return fail(RestoreFault::kTooLarge);
     if (!receive_head()) return false;
-    while (restored_ < head_.channels) {
+    while (restored_ < frame_.channels()) {
       if (!receive_batch() || !restore_batch()) return false;
     }
     return receive_end() && nothing_follows();
@@ -78,12 +78,9 @@ class ImageReceiver {
   bool receive_head() noexcept {
     Chunk chunk;
     if (!read_chunk(small_, chunk)) return false;
-    if (chunk.kind() != ChunkKind::kImage) return fail(RestoreFault::kOrder);
-    if (!image::read_body(chunk, head_)) return fail(RestoreFault::kLengths);
-    streamed_ = (chunk.header.required & image::kStreamed) != 0;
-    if (streamed_ != (head_.bytes == 0)) return fail(RestoreFault::kLengths);
-    if (head_.bytes > options_.max_bytes) return fail(RestoreFault::kTooLarge);
-    if (head_.channels != vm_.channels().size()) return fail(RestoreFault::kChannels);
+    if (const RestoreFault fault = frame_.take_head(chunk); fault != RestoreFault::kNone) return fail(fault);
+    if (frame_.bytes() > options_.max_bytes) return fail(RestoreFault::kTooLarge);
+    if (frame_.channels() != vm_.channels().size()) return fail(RestoreFault::kChannels);
     return true;
   }
 
@@ -91,7 +88,7 @@ class ImageReceiver {
   bool receive_batch() {
     batch_.clear();
     std::uint64_t held = 0;
-    for (std::uint32_t next = restored_; next < head_.channels; ++next) {
+    for (std::uint32_t next = restored_; next < frame_.channels(); ++next) {
       if (!has_first_ && !receive_first(next)) return false;
       if (body_.stream_bytes > options_.memory_budget) return fail(RestoreFault::kBudget, next);
       if (body_.stream_bytes > options_.memory_budget - held) break;
@@ -105,12 +102,8 @@ class ImageReceiver {
   bool receive_first(std::uint32_t channel) noexcept {
     Chunk chunk;
     if (!read_chunk(small_, chunk, channel)) return false;
-    if (chunk.kind() != ChunkKind::kChannel || chunk.header.channel != channel) {
-      return fail(RestoreFault::kOrder, channel);
-    }
-    if (!image::read_body(chunk, body_) || body_.stream_bytes < chunk.bytes.size() ||
-        body_.stream_bytes % image::kChunkAlignment != 0) {
-      return fail(RestoreFault::kLengths, channel);
+    if (const RestoreFault fault = frame_.take_stream(chunk, body_); fault != RestoreFault::kNone) {
+      return fail(fault, channel);
     }
     first_bytes_ = chunk.bytes.size();
     has_first_ = true;
@@ -126,7 +119,6 @@ class ImageReceiver {
     has_first_ = false;
     peak_ = std::max(peak_, held + body_.stream_bytes);
     batch_.push_back({chunk_at_, held, body_.stream_bytes});
-    packets_ += body_.packets;
     return true;
   }
 
@@ -163,13 +155,8 @@ class ImageReceiver {
   bool receive_end() noexcept {
     Chunk chunk;
     if (!read_chunk(small_, chunk)) return false;
-    if (chunk.kind() != ChunkKind::kEnd || ((chunk.header.required & image::kStreamed) != 0) != streamed_) {
-      return fail(RestoreFault::kOrder);
-    }
-    image::EndBody totals{.packets = head_.packets, .bytes = head_.bytes, .reserved = {}};
-    if (streamed_ && !image::read_body(chunk, totals)) return fail(RestoreFault::kLengths);
-    const bool agree = totals.packets == packets_ && head_.packets == packets_ && totals.bytes == received_;
-    return agree || fail(RestoreFault::kCounts);
+    const RestoreFault fault = frame_.take_end(chunk, received_);
+    return fault == RestoreFault::kNone || fail(fault);
   }
 
   bool nothing_follows() noexcept {
@@ -190,8 +177,7 @@ class ImageReceiver {
   Source& source_;
   const ReceiveOptions options_;
   RestoreReport report_;
-  image::ImageBody head_{};
-  bool streamed_ = false;
+  restore::ImageFrame frame_;
   alignas(image::kChunkAlignment) std::byte small_[4096];
   bool has_first_ = false;  // small_ and body_ are of a stream whose rest is not read yet
   std::size_t first_bytes_ = 0;
@@ -202,7 +188,6 @@ class ImageReceiver {
   std::uint32_t restored_ = 0;  // channels
   std::uint64_t chunk_at_ = 0;
   std::uint64_t received_ = 0;
-  std::uint64_t packets_ = 0;
   std::uint64_t peak_ = 0;
 };
 

@@ -32,6 +32,9 @@ std::unique_ptr<packet::Channel> SendQueue::take_channel() noexcept {
 }
 
 Packet* SendQueue::allocate() noexcept {
+  // For a RestorePacket of this channel, which stays as long as that runs.
+  packet::Channel* const restored = packet::restoring_channel;
+  if (restored != nullptr && restored->config().handle == &channel_) return restored->allocate();
   const std::lock_guard lock(channel_.life);
   return accepting_ ? channel_.channel->allocate() : nullptr;
 }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "packet/packet.hpp"
 #include "packet/packet_pool.hpp"
@@ -48,8 +49,12 @@ class RestoreTarget {
   ~RestoreTarget() = default;
 };
 
+template <template <class> class Atom>
+class BasicChannel;
+using Channel = BasicChannel<base::Atomic>;
+
 // The channel whose RestorePackets this thread runs: what it allocates there is not to be sent. nullptr: none.
-inline thread_local const void* restoring_channel = nullptr;
+inline thread_local Channel* restoring_channel = nullptr;
 
 // The memory of a channel that does not depend on the kind of atomics: packet objects and room for results, by slot. A
 // packet of zeroes is one that was never used, so that nothing is touched before a packet needs it.
@@ -201,9 +206,9 @@ class BasicChannel {
   // -------------------------------------------------------------------
 
   // From inside a RestorePacket of the channel, or to send: then at most config().sends.
-  Packet* allocate() noexcept { return pool_.allocate(restoring_channel == this); }
+  Packet* allocate() noexcept { return restores_here() ? pool_.allocate_to_restore() : pool_.allocate(); }
   std::uint64_t allocated() const noexcept { return pool_.outstanding(); }  // and not yet freed
-  void free(Packet& packet) noexcept { pool_.release(&packet); }
+  void free(Packet& packet) noexcept { pool_.release(&packet, restores_here()); }
 
   // A slot for a packet, and its transaction id. The caller puts it into the ring or a queue and publishes it, or, if
   // its transaction is over with that, withdraws it.
@@ -255,11 +260,12 @@ class BasicChannel {
     const Claim claim = incoming ? table_.claim(control_) : table_.claim_send(control_);
     if (claim.status != ClaimStatus::kClaimed) return claim.status;
     if (incoming) {
-      pool_.becomes_incoming(packet);
+      pool_.becomes_incoming(packet, restores_here());
       packet.external_data = nullptr;
       packet.failed = false;
-    } else if (next_id_for(claim.slot, packet.transaction_id) != packet.transaction_id) {
-      ids_moved_ = true;
+    } else {
+      pool_.becomes_outgoing(restores_here());
+      if (next_id_for(claim.slot, packet.transaction_id) != packet.transaction_id) ids_moved_ = true;
     }
     packet.direction = direction;
     occupy(packet, claim.slot);
@@ -299,8 +305,23 @@ class BasicChannel {
   std::uint64_t next_sequence() const noexcept { return next_sequence_; }
   std::uint64_t next_send() const noexcept { return next_send_; }  // transaction ids of sends: from here on unused
 
-  // Numbers that a restored stream has given, and packets for its RestorePackets to allocate.
-  void reserve_packets(std::uint32_t packets) noexcept { pool_.reserve(packets); }
+  // f() runs RestorePackets, which allocate so many packets. One at a time. What f() gives.
+  template <class Function>
+  auto restore(std::uint32_t packets, Function&& f) {
+    struct Scope {
+      BasicChannel& channel;
+      Channel* const outer;
+      ~Scope() {
+        restoring_channel = outer;
+        channel.pool_.end_restore();
+      }
+    };
+    pool_.begin_restore(packets);
+    const Scope scope{*this, std::exchange(restoring_channel, this)};
+    return f();
+  }
+
+  // Numbers that a restored stream has given.
   void reserve(std::uint64_t next_sequence, std::uint64_t next_send) noexcept {
     next_sequence_ = std::max(next_sequence_, next_sequence);
     next_send_ = std::max(next_send_, next_send);
@@ -310,6 +331,8 @@ class BasicChannel {
   RestoreTarget* restore_target = nullptr;  // not null while RestorePacket runs
 
  private:
+  bool restores_here() const noexcept { return static_cast<const void*>(restoring_channel) == this; }
+
   // The result is stored.
   Status settle(std::uint32_t slot) noexcept {
     switch (table_.complete(slot, control_)) {

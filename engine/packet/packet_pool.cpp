@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/prefetch.hpp"
@@ -23,90 +24,128 @@ void fetch(const Packet* packet, std::size_t bytes) noexcept {
 
 }  // namespace
 
-Packet* PacketPool::allocate(bool to_restore) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (!to_restore && sendable_.load_relaxed() >= sends_) return nullptr;
-  Packet* const packet = take();
-  if (packet == nullptr) return nullptr;
-  ++outstanding_;
-  sendable_.fetch_add_relaxed(1);
-  packet->channel = channel_;
-  packet->origin = Origin::kAllocated;
-  packet->direction = Direction::kOutgoing;
-  return packet;
-}
-
-// With a zeroed context; the one after it is fetched.
-Packet* PacketPool::take() noexcept {
-  const std::size_t stride = packet_stride(context_bytes_, payload_bytes_);
+Packet* ReadyPackets::take(std::uint32_t context_bytes, std::size_t stride) noexcept {
   if (free_ != nullptr) {
     Packet* const packet = free_;
     free_ = packet->next;
     --free_count_;
     fetch(free_, stride);
     new (packet) Packet{};
-    std::memset(packet->context(), 0, context_bytes_);
+    std::memset(packet->context(), 0, context_bytes);
     return packet;
   }
-  if (new_count_ == 0 && !grow(std::max(kSlabBytes / stride, kMinSlabPackets), false)) return nullptr;
+  if (new_count_ == 0) return nullptr;
   auto* const packet = new (next_new_) Packet{};
   next_new_ += stride;
   --new_count_;
   return packet;
 }
 
-void PacketPool::becomes_incoming(Packet& packet) noexcept {
-  if (packet.origin != Origin::kAllocated || packet.direction == Direction::kIncoming) return;
-  packet.direction = Direction::kIncoming;
-  sendable_.fetch_sub_relaxed(1);
+void ReadyPackets::give(Packet& packet) noexcept {
+  packet.origin = Origin::kPooled;
+  packet.next = free_;
+  free_ = &packet;
+  ++free_count_;
 }
 
-void PacketPool::release(Packet* packet) noexcept {
+// What is left of the new ones before goes to the others.
+void ReadyPackets::give_new(std::byte* first, std::uint64_t count, std::size_t stride) noexcept {
+  for (; new_count_ != 0; --new_count_, next_new_ += stride) give(*new (next_new_) Packet{});
+  next_new_ = first;
+  new_count_ = count;
+}
+
+void ReadyPackets::give_all(ReadyPackets&& other, std::size_t stride) noexcept {
+  if (other.new_count_ != 0) give_new(other.next_new_, other.new_count_, stride);
+  while (other.free_ != nullptr) give(*std::exchange(other.free_, other.free_->next));
+  other = {};
+}
+
+Packet* PacketPool::allocate() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (sendable_.load_relaxed() >= sends_) return nullptr;
+  if (ready_.count() == 0 && !grow(ready_, std::max(kSlabBytes / stride_, kMinSlabPackets), false)) return nullptr;
+  sendable_.fetch_add_relaxed(1);
+  return hand_out(ready_.take(context_bytes_, stride_));
+}
+
+Packet* PacketPool::hand_out(Packet* packet) noexcept {
+  packet->channel = channel_;
+  packet->origin = Origin::kAllocated;
+  packet->direction = Direction::kOutgoing;
+  return packet;
+}
+
+void PacketPool::release(Packet* packet, bool by_restorer) noexcept {
   const std::lock_guard lock(mutex_);
   if (packet->origin != Origin::kAllocated) return;  // freed twice
-  VMBSAVE_ASSERT(outstanding_ > 0);
-  packet->origin = Origin::kPooled;
+  if (packet->direction == Direction::kOutgoing) uncount_sendable(by_restorer);
   packet->in_use = false;
-  packet->next = free_;
-  free_ = packet;
-  ++free_count_;
-  --outstanding_;
-  if (packet->direction == Direction::kOutgoing) sendable_.fetch_sub_relaxed(1);
+  ready_.give(*packet);
+  VMBSAVE_ASSERT(ready_.count() <= made_);
 }
 
 std::uint64_t PacketPool::outstanding() const noexcept {
   const std::lock_guard lock(mutex_);
-  return outstanding_;
+  return made_ - ready_.count();
 }
 
-void PacketPool::reserve(std::uint32_t packets) noexcept {
+void PacketPool::begin_restore(std::uint32_t packets) noexcept {
   const std::lock_guard lock(mutex_);
-  const std::uint64_t ready = free_count_ + new_count_;
-  if (packets > ready) (void)grow(packets - ready, true);
+  set_aside_ = std::exchange(ready_, {});
+  if (packets > set_aside_.count()) (void)grow(set_aside_, packets - set_aside_.count(), true);
 }
 
-bool PacketPool::grow(std::size_t packets, bool prefault) noexcept {
-  const std::size_t stride = packet_stride(context_bytes_, payload_bytes_);
+Packet* PacketPool::allocate_to_restore() noexcept {
+  if (set_aside_.count() == 0) {
+    const std::lock_guard lock(mutex_);
+    if (!grow(set_aside_, std::max(kSlabBytes / stride_, kMinSlabPackets), false)) return nullptr;
+  }
+  ++uncounted_;
+  return hand_out(set_aside_.take(context_bytes_, stride_));
+}
+
+void PacketPool::becomes_incoming(Packet& packet, bool by_restorer) noexcept {
+  if (packet.origin != Origin::kAllocated || packet.direction == Direction::kIncoming) return;
+  packet.direction = Direction::kIncoming;
+  uncount_sendable(by_restorer);
+}
+
+void PacketPool::becomes_outgoing(bool by_restorer) noexcept {
+  if (by_restorer) count_sendable();
+}
+
+void PacketPool::count_sendable() noexcept { sendable_.fetch_add_relaxed(std::exchange(uncounted_, 0)); }
+
+void PacketPool::uncount_sendable(bool by_restorer) noexcept {
+  if (by_restorer && uncounted_ != 0) {
+    --uncounted_;
+  } else {
+    sendable_.fetch_sub_relaxed(1);
+  }
+}
+
+void PacketPool::end_restore() noexcept {
+  const std::lock_guard lock(mutex_);
+  count_sendable();
+  set_aside_.give_all(std::move(ready_), stride_);  // what came back meanwhile
+  ready_ = std::exchange(set_aside_, {});
+}
+
+bool PacketPool::grow(ReadyPackets& ready, std::size_t packets, bool prefault) noexcept {
   // A slab that nearly fills a huge page gets one.
   constexpr std::size_t kHugePage = std::size_t{2} << 20;
-  const std::size_t bytes = stride * packets;
+  const std::size_t bytes = stride_ * packets;
   mem::Mapping slab = mem::Mapping::reserve(bytes < kHugePage && bytes > kHugePage / 2 ? kHugePage : bytes);
-  if (!slab || (prefault && !slab.prefault(0, stride * packets))) return false;
+  if (!slab || (prefault && !slab.prefault(0, bytes))) return false;
   std::byte* const base = slab.data();
   try {
     slabs_.push_back(std::move(slab));
   } catch (const std::bad_alloc&) {
     return false;
   }
-  for (; new_count_ != 0; --new_count_, next_new_ += stride) {  // of the slab before
-    auto* const packet = new (next_new_) Packet{};
-    packet->origin = Origin::kPooled;
-    packet->next = free_;
-    free_ = packet;
-    ++free_count_;
-  }
-  next_new_ = base;
-  new_count_ = packets;
+  ready.give_new(base, packets, stride_);
+  made_ += packets;
   return true;
 }
 

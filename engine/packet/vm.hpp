@@ -53,7 +53,6 @@ class BasicVm {
   std::vector<Channel*> channels_;
 };
 
-using Channel = BasicChannel<base::Atomic>;
 using Vm = BasicVm<base::Atomic>;
 
 }  // namespace vmbsave::packet

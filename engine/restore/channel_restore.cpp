@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <new>
-#include <utility>
 
 namespace vmbsave::restore {
 
@@ -28,12 +27,10 @@ Status ChannelRestore::check(std::span<const std::byte> bytes) noexcept {
 
 Status ChannelRestore::run() noexcept {
   if (state_ != State::kChecked) return outcome(RestoreFault::kInUse);
-  RestoreFault fault =
-      RestoreFault::kInUse;  // if something was sent between two chunks: its id may be one of the stream's
+  // If something was sent between two chunks: its id may be one of the stream's.
+  RestoreFault fault = RestoreFault::kInUse;
   if (channel_.table().count_used() == 0) {
-    const void* const outer = std::exchange(packet::restoring_channel, &channel_);
     fault = guarded([this] { return run_callbacks(); });
-    packet::restoring_channel = outer;
     if (fault != RestoreFault::kNone) channel_.drop_all();
   }
   reset(fault == RestoreFault::kNone ? State::kDone : State::kNew);
@@ -76,16 +73,16 @@ RestoreFault ChannelRestore::run_callbacks() {
   // Also what is abandoned keeps its ids: the guest may answer.
   channel_.reserve(reader_.body().next_sequence, reader_.body().next_send);
   if (channel_.config().abandon_on_restore) return RestoreFault::kNone;
-  channel_.reserve_packets(reader_.body().packets);
-  RestoreFault fault = RestoreFault::kNone;
   channel_.restore_target = this;
-  reader_.for_each_record([&](const StreamRecord& record) {
-    fault = run_callback(record);
-    if (fault != RestoreFault::kNone) fault_transaction_ = record.lib.transaction_id;
-    return fault == RestoreFault::kNone;
+  return channel_.restore(reader_.body().packets, [this] {
+    RestoreFault fault = RestoreFault::kNone;
+    reader_.for_each_record([&](const StreamRecord& record) {
+      fault = run_callback(record);
+      if (fault != RestoreFault::kNone) fault_transaction_ = record.lib.transaction_id;
+      return fault == RestoreFault::kNone;
+    });
+    return fault;
   });
-  channel_.restore_target = nullptr;
-  return fault;
 }
 
 RestoreFault ChannelRestore::run_callback(const StreamRecord& record) {

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "image/chunk_reader.hpp"
+#include "restore/image_frame.hpp"
 
 namespace vmbsave::restore {
 
@@ -22,7 +22,7 @@ class ImageLayout {
   // std::bad_alloc. On a fault, fault_offset() and fault_channel() say where.
   RestoreFault read(std::span<const std::byte> image, std::uint64_t max_bytes);
 
-  std::uint64_t packets() const noexcept { return packets_; }
+  std::uint64_t packets() const noexcept { return frame_.packets(); }
   std::span<const StreamSpan> streams() const noexcept { return streams_; }
 
   std::uint64_t fault_offset() const noexcept { return next_; }
@@ -34,9 +34,7 @@ class ImageLayout {
   RestoreFault read_end();
 
   std::span<const std::byte> image_;
-  image::ImageBody head_{};
-  bool streamed_ = false;
-  std::uint64_t packets_ = 0;
+  ImageFrame frame_;
   std::uint64_t next_ = 0;  // where the next chunk is looked for
   std::uint32_t channel_ = RestoreReport::kNoChannel;
   std::vector<StreamSpan> streams_;

@@ -134,9 +134,11 @@ RestoreFault StreamReader::check(const StreamLimits& limits) {
   if (of_direction_[0] > limits.guest_packets || of_direction_[1] > limits.host_packets) {
     return RestoreFault::kPacketLimit;
   }
-  if (const RestoreFault fault = check_directory(); fault != RestoreFault::kNone) return fault;
+  std::vector<std::uint64_t> ids[2];
+  for (unsigned direction = 0; direction < 2; ++direction) ids[direction].reserve(of_direction_[direction]);
+  if (const RestoreFault fault = check_directory(ids); fault != RestoreFault::kNone) return fault;
   fault_offset_ = 0;
-  return check_transaction_ids();
+  return has_twins(ids[0]) || has_twins(ids[1]) ? RestoreFault::kDuplicateTransaction : RestoreFault::kNone;
 }
 
 // The records lie one behind the other and fill the block's body.
@@ -168,18 +170,23 @@ RestoreFault StreamReader::check_record(const image::LibBuf& lib, const StreamLi
 }
 
 // Every record once: as many entries as records, each at a record's start, and sequence numbers that rise strictly.
-RestoreFault StreamReader::check_directory() {
+// Gives each direction's transaction ids, which are its sender's choice and mean something only where a completion was
+// asked for.
+RestoreFault StreamReader::check_directory(std::vector<std::uint64_t> (&ids)[2]) {
   std::uint64_t named = 0;
   std::uint64_t last = 0;
   for (const Chunk& chunk : directory()) {
-    const std::span<const std::byte> body = chunk.body();
-    if (body.size() != chunk.header.count * sizeof(image::DirectoryEntry)) return RestoreFault::kDirectory;
-    for (std::size_t at = 0; at < body.size(); at += sizeof(image::DirectoryEntry)) {
-      const image::DirectoryEntry entry = entry_of(chunk, at / sizeof(image::DirectoryEntry));
-      if (!take_entry(entry)) return RestoreFault::kDirectory;
-      const std::uint64_t sequence = record_at(entry).lib.sequence;
-      if (named++ != 0 && sequence <= last) return RestoreFault::kDirectory;
-      last = sequence;
+    const std::size_t entries = chunk.header.count;
+    if (chunk.body().size() != entries * sizeof(image::DirectoryEntry)) return RestoreFault::kDirectory;
+    for (std::size_t i = 0; i < entries; ++i) {
+      if (!take_entry(entry_of(chunk, i))) return RestoreFault::kDirectory;
+    }
+    for (std::size_t i = 0; i < entries; ++i) {
+      if (i + kAhead < entries) fetch(entry_of(chunk, i + kAhead), 1);
+      const image::LibBuf lib = record_at(entry_of(chunk, i)).lib;
+      if (named++ != 0 && lib.sequence <= last) return RestoreFault::kDirectory;
+      last = lib.sequence;
+      if ((lib.flags & image::kLibBufCompletionRequested) != 0) ids[lib.direction].push_back(lib.transaction_id);
     }
     fault_offset_ += chunk.bytes.size();
   }
@@ -206,23 +213,9 @@ StreamRecord StreamReader::record_at(const image::DirectoryEntry& entry) const n
   return record;
 }
 
-void StreamReader::fetch(const image::DirectoryEntry& entry) const noexcept {
-  constexpr std::size_t kLines = 5;  // what lies behind them is fetched by the hardware, which sees a stream
+void StreamReader::fetch(const image::DirectoryEntry& entry, std::size_t lines) const noexcept {
   const std::byte* const record = chunks_[entry.ordinal].bytes.data() + entry.offset;
-  for (std::size_t line = 0; line < kLines; ++line) base::prefetch(record + line * base::kCacheLine);
-}
-
-// The ids of each direction are chosen by its sender; an id means something only where a completion was asked for.
-RestoreFault StreamReader::check_transaction_ids() const {
-  std::vector<std::uint64_t> ids[2];
-  for (unsigned direction = 0; direction < 2; ++direction) ids[direction].reserve(of_direction_[direction]);
-  for_each_record([&](const StreamRecord& record) {
-    if ((record.lib.flags & image::kLibBufCompletionRequested) != 0) {
-      ids[record.lib.direction].push_back(record.lib.transaction_id);
-    }
-    return true;
-  });
-  return has_twins(ids[0]) || has_twins(ids[1]) ? RestoreFault::kDuplicateTransaction : RestoreFault::kNone;
+  for (std::size_t line = 0; line < lines; ++line) base::prefetch(record + line * base::kCacheLine);
 }
 
 void StreamReader::clear() noexcept {

@@ -62,20 +62,22 @@ class StreamReader {
   RestoreFault check(const StreamLimits& limits);
   RestoreFault check_block(const image::Chunk& block, const StreamLimits& limits);
   RestoreFault check_record(const image::LibBuf& lib, const StreamLimits& limits) const noexcept;
-  RestoreFault check_directory();
+  RestoreFault check_directory(std::vector<std::uint64_t> (&ids)[2]);
   bool take_entry(const image::DirectoryEntry& entry) noexcept;
-  RestoreFault check_transaction_ids() const;
   std::span<const image::Chunk> blocks() const noexcept { return std::span(chunks_).subspan(1, body_.blocks); }
   std::span<const image::Chunk> directory() const noexcept {
     return std::span(chunks_).subspan(std::size_t{1} + body_.blocks);
   }
   StreamRecord record_at(const image::DirectoryEntry& entry) const noexcept;
-  void fetch(const image::DirectoryEntry& entry) const noexcept;
+  void fetch(const image::DirectoryEntry& entry, std::size_t lines) const noexcept;
   static image::DirectoryEntry entry_of(const image::Chunk& directory, std::size_t number) noexcept {
     image::DirectoryEntry entry;
     std::memcpy(&entry, directory.body().data() + number * sizeof entry, sizeof entry);
     return entry;
   }
+
+  // Records are fetched so many ahead: they lie in order of the packet table, all over the stream.
+  static constexpr std::size_t kAhead = 8;
 
   image::ChannelBody body_{};
   std::uint32_t number_ = 0;       // of the channel, as its chunks say
@@ -90,11 +92,11 @@ class StreamReader {
 
 template <class Function>
 void StreamReader::for_each_record(Function&& f) const {
-  constexpr std::size_t kAhead = 8;  // they lie in order of the packet table, all over the stream
+  constexpr std::size_t kLines = 5;  // what lies behind them is fetched by the hardware, which sees a stream
   for (const image::Chunk& chunk : directory()) {
     const std::size_t entries = chunk.header.count;
     for (std::size_t i = 0; i < entries; ++i) {
-      if (i + kAhead < entries) fetch(entry_of(chunk, i + kAhead));
+      if (i + kAhead < entries) fetch(entry_of(chunk, i + kAhead), kLines);
       if (!f(record_at(entry_of(chunk, i)))) return;
     }
   }

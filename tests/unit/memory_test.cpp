@@ -295,7 +295,7 @@ TEST(Stretch, KeepsWhatIsInItsRoom) {
 TEST(PacketPool, PacketsComeBackClean) {
   packet::PacketPool pool(nullptr, 40, 100, 4000);
   std::set<packet::Packet*> packets;
-  for (int i = 0; i < 3000; ++i) packets.insert(pool.allocate(false));
+  for (int i = 0; i < 3000; ++i) packets.insert(pool.allocate());
   EXPECT_EQ(packets.size(), 3000u);
   EXPECT_EQ(pool.outstanding(), 3000u);
   for (packet::Packet* const packet : packets) {
@@ -306,7 +306,7 @@ TEST(PacketPool, PacketsComeBackClean) {
   EXPECT_EQ(pool.outstanding(), 0u);
   pool.release(*packets.begin());
   EXPECT_EQ(pool.outstanding(), 0u) << "freed twice";
-  packet::Packet* const again = pool.allocate(false);
+  packet::Packet* const again = pool.allocate();
   EXPECT_TRUE(packets.contains(again));
   EXPECT_EQ(again->transaction_id, 0u);
   for (int i = 0; i < 40; ++i) EXPECT_EQ(again->context()[i], std::byte{0});

@@ -1,0 +1,40 @@
+#include "restore/image_frame.hpp"
+
+namespace vmbsave::restore {
+
+using image::Chunk;
+using image::ChunkKind;
+
+namespace {
+
+bool is_streamed(const Chunk& chunk) noexcept { return (chunk.header.required & image::kStreamed) != 0; }
+
+}  // namespace
+
+RestoreFault ImageFrame::take_head(const Chunk& chunk) noexcept {
+  if (chunk.kind() != ChunkKind::kImage) return RestoreFault::kOrder;
+  if (!image::read_body(chunk, head_)) return RestoreFault::kLengths;
+  streamed_ = is_streamed(chunk);
+  return streamed_ == (head_.bytes == 0) ? RestoreFault::kNone : RestoreFault::kLengths;
+}
+
+RestoreFault ImageFrame::take_stream(const Chunk& chunk, image::ChannelBody& body) noexcept {
+  if (chunk.kind() != ChunkKind::kChannel || chunk.header.channel != next_channel_) return RestoreFault::kOrder;
+  if (!image::read_body(chunk, body) || body.stream_bytes < chunk.bytes.size() ||
+      body.stream_bytes % image::kChunkAlignment != 0) {
+    return RestoreFault::kLengths;
+  }
+  ++next_channel_;
+  packets_ += body.packets;
+  return RestoreFault::kNone;
+}
+
+RestoreFault ImageFrame::take_end(const Chunk& chunk, std::uint64_t bytes) const noexcept {
+  if (chunk.kind() != ChunkKind::kEnd || is_streamed(chunk) != streamed_) return RestoreFault::kOrder;
+  image::EndBody totals{.packets = head_.packets, .bytes = head_.bytes, .reserved = {}};
+  if (streamed_ && !image::read_body(chunk, totals)) return RestoreFault::kLengths;
+  const bool agree = totals.packets == packets_ && head_.packets == packets_ && totals.bytes == bytes;
+  return agree ? RestoreFault::kNone : RestoreFault::kCounts;
+}
+
+}  // namespace vmbsave::restore

@@ -1,0 +1,34 @@
+// image_frame.hpp: the rules of an image's own chunks and of the first one of each stream, in the order in which they
+// come, whether the image lies in memory or is being received.
+#pragma once
+
+#include <cstdint>
+
+#include "image/chunk_reader.hpp"
+
+namespace vmbsave::restore {
+
+class ImageFrame {
+ public:
+  // Of a chunk that image::read_chunk has taken.
+  RestoreFault take_head(const image::Chunk& chunk) noexcept;
+  // The first chunk of the next channel's stream.
+  RestoreFault take_stream(const image::Chunk& chunk, image::ChannelBody& body) noexcept;
+  // The last one; `bytes`: of the whole image.
+  RestoreFault take_end(const image::Chunk& chunk, std::uint64_t bytes) const noexcept;
+
+  std::uint32_t channels() const noexcept { return head_.channels; }
+  // Length that the head gives; 0: streamed, it gives none.
+  std::uint64_t bytes() const noexcept { return head_.bytes; }
+  bool streamed() const noexcept { return streamed_; }
+  // Of the streams taken.
+  std::uint64_t packets() const noexcept { return packets_; }
+
+ private:
+  image::ImageBody head_{};
+  bool streamed_ = false;
+  std::uint32_t next_channel_ = 0;
+  std::uint64_t packets_ = 0;
+};
+
+}  // namespace vmbsave::restore
