@@ -71,17 +71,21 @@ void run_row(benchmark::State& state, const TransferSpec& spec, report::Transfer
 }  // namespace
 
 std::vector<TransferSpec> transfer_specs(const std::string& suite, unsigned cpus) {
-  constexpr Journey kAll[] = {Journey::kToFile, Journey::kToSocket, Journey::kRestore, Journey::kVerify};
+  static constexpr Journey kAll[] = {Journey::kToFile, Journey::kToSocket, Journey::kRestore, Journey::kPrepared,
+                                     Journey::kVerify};
   const bool smoke = suite == "smoke";
-  if (!smoke && suite != "image" && suite != "full") return {};
+  const bool bar = suite == "bar";  // asks something of restores; each row is repeated
+  if (!smoke && !bar && suite != "image" && suite != "full") return {};
   std::vector<TransferSpec> specs;
   for (const Journey journey : kAll) {
+    if (bar && journey != Journey::kRestore && journey != Journey::kPrepared) continue;
     for (unsigned threads = 1; threads <= (smoke ? 1 : std::min(cpus, 2u)); ++threads) {
       TransferSpec& spec = specs.emplace_back();
       spec.journey = journey;
       spec.threads = threads;
       if (smoke) spec.packets = 512;
       if (smoke) spec.samples = 21;
+      if (bar) spec.samples = 11;
     }
   }
   return specs;

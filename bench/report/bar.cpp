@@ -67,6 +67,7 @@ class Bar {
     add_warm();
     add_small();
     add_memory();
+    add_restore();
     return std::move(lines_);
   }
 
@@ -300,6 +301,24 @@ class Bar {
             return share(row.at("memory_mapped"),
                          row.at("image_bytes").get<double>() * kMoreThanTheImage + threads * kWorker);
           });
+    }
+  }
+
+  void add_restore() {
+    for (const char* const journey : {"restore", "restore_prepared"}) {
+      for (const unsigned threads : {1u, 2u}) {
+        const std::string name = fmt::format("image/{}/{}/threads:{}", journey, bench::point_name({}), threads);
+        BarLine line{.name = fmt::format("{}, {} thread{}: times the fused save with checksum", journey, threads,
+                                         threads == 1 ? "" : "s"),
+                     .most = 3,
+                     .missing = "no row " + name};
+        for (const Json& row : run_.value("transfers", Json::array())) {
+          if (row.at("name") != name || !row.at("error").is_null()) continue;
+          line.value = median_of(row.at("ratio_to_fused_save"));
+          line.missing.clear();
+        }
+        lines_.push_back(std::move(line));
+      }
     }
   }
 

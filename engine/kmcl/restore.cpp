@@ -37,6 +37,16 @@ NTSTATUS VmbChannelRestoreFromBuffer(VMBCHANNEL Channel, PVOID Buffer, ULONG Buf
   return to_ntstatus(status);
 }
 
+NTSTATUS VmbsChannelPrepareRestore(VMBCHANNEL Channel, UINT32 Packets) {
+  if (!vmbsave::kmcl::is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
+  if (vmbsave::kmcl::called_by_callback(*Channel)) return STATUS_INVALID_DEVICE_STATE;
+  const std::lock_guard lock(Channel->changing);
+  if (!vmbsave::kmcl::is_enabled(Channel) || Channel->started) return STATUS_INVALID_DEVICE_STATE;
+  const UINT64 most = UINT64{Channel->channel->config().capacity} + Channel->channel->config().sends;
+  if (Packets > most) return STATUS_INVALID_PARAMETER_2;
+  return Channel->channel->prepare_restore(Packets) ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
 namespace {
 
 // Room for the completion of the packet in this LibBuf: the VSP may complete it as soon as it has it. False: there is

@@ -305,6 +305,8 @@ class BasicChannel {
   std::uint64_t next_sequence() const noexcept { return next_sequence_; }
   std::uint64_t next_send() const noexcept { return next_send_; }  // transaction ids of sends: from here on unused
 
+  // As PacketPool::prepare.
+  bool prepare_restore(std::uint32_t packets) noexcept { return pool_.prepare(packets); }
   // f() runs RestorePackets, which allocate so many packets. One at a time. What f() gives.
   template <class Function>
   auto restore(std::uint32_t packets, Function&& f) {

@@ -90,10 +90,15 @@ std::uint64_t PacketPool::outstanding() const noexcept {
   return made_ - ready_.count();
 }
 
+bool PacketPool::prepare(std::uint32_t packets) noexcept {
+  const std::lock_guard lock(mutex_);
+  return packets <= ready_.count() || grow(ready_, packets - ready_.count(), true);
+}
+
 void PacketPool::begin_restore(std::uint32_t packets) noexcept {
   const std::lock_guard lock(mutex_);
+  if (packets > ready_.count()) (void)grow(ready_, packets - ready_.count(), true);
   set_aside_ = std::exchange(ready_, {});
-  if (packets > set_aside_.count()) (void)grow(set_aside_, packets - set_aside_.count(), true);
 }
 
 Packet* PacketPool::allocate_to_restore() noexcept {
@@ -132,7 +137,7 @@ void PacketPool::end_restore() noexcept {
   ready_ = std::exchange(set_aside_, {});
 }
 
-bool PacketPool::grow(ReadyPackets& ready, std::size_t packets, bool prefault) noexcept {
+bool PacketPool::grow(ReadyPackets& ready, std::uint64_t packets, bool prefault) noexcept {
   // A slab that nearly fills a huge page gets one.
   constexpr std::size_t kHugePage = std::size_t{2} << 20;
   const std::size_t bytes = stride_ * packets;

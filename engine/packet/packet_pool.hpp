@@ -47,6 +47,8 @@ class PacketPool {
   void release(Packet* packet, bool by_restorer = false) noexcept;
   // While no restore runs.
   std::uint64_t outstanding() const noexcept;
+  // So many packets are ready, with their pages, for a restore to come. False: no memory, and nothing has changed.
+  bool prepare(std::uint32_t packets) noexcept;
 
   // ---- a restore: between begin and end, the thread that runs it
 
@@ -62,7 +64,7 @@ class PacketPool {
   void end_restore() noexcept;
 
  private:
-  bool grow(ReadyPackets& ready, std::size_t packets, bool prefault) noexcept;
+  bool grow(ReadyPackets& ready, std::uint64_t packets, bool prefault) noexcept;
   Packet* hand_out(Packet* packet) noexcept;
   void count_sendable() noexcept;
   void uncount_sendable(bool by_restorer) noexcept;

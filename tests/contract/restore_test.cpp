@@ -36,6 +36,28 @@ TEST(RestoreFromBuffer, NothingIsSentFromInsideRestorePacket) {
   EXPECT_EQ(destination.statistics().IncomingInUse, 3u);
 }
 
+TEST(PrepareRestore, SaysWhatItCannotDo) {
+  EXPECT_EQ(VmbsChannelPrepareRestore(nullptr, 1), STATUS_INVALID_PARAMETER_1);
+  Endpoint source;
+  source.fill(3);
+  const Bytes image = save_and_end(source.channel);
+  EXPECT_EQ(VmbsChannelPrepareRestore(source.channel, 1), STATUS_INVALID_DEVICE_STATE) << "it was started";
+  Endpoint destination({.start = false});
+  EXPECT_EQ(VmbsChannelPrepareRestore(destination.channel, UINT32_MAX), STATUS_INVALID_PARAMETER_2);
+  EXPECT_EQ(VmbsChannelPrepareRestore(destination.channel, 0), STATUS_SUCCESS);
+  EXPECT_EQ(VmbsChannelPrepareRestore(destination.channel, 2), STATUS_SUCCESS) << "one less than come";
+  NTSTATUS inside = STATUS_SUCCESS;
+  destination.on_restore = [&](PVOID lib_buf, UINT32 lib_size, PVOID save_buf, UINT32 save_size) {
+    inside = VmbsChannelPrepareRestore(destination.channel, 1);
+    return destination.plain_restore(lib_buf, lib_size, save_buf, save_size);
+  };
+  EXPECT_EQ(restore(destination.channel, image), STATUS_SUCCESS);
+  EXPECT_EQ(inside, STATUS_INVALID_DEVICE_STATE);
+  EXPECT_EQ(destination.statistics().IncomingInUse, 3u);
+  VmbChannelDisable(destination.channel);
+  EXPECT_EQ(VmbsChannelPrepareRestore(destination.channel, 1), STATUS_INVALID_DEVICE_STATE) << "it is not enabled";
+}
+
 TEST(RestoreFromBuffer, RoomForTheCompletionsOfRestoredPacketsIsSetAside) {
   Endpoint source({.rings = {.to_guest_pages = 8}});
   source.fill(50);

@@ -186,6 +186,7 @@ DECLARED(VmbChannelRestoreFromBuffer, NTSTATUS, (VMBCHANNEL, PVOID, ULONG));
 
 DECLARED(VmbsChannelInitSetConcurrentCallbacks, NTSTATUS, (VMBCHANNEL, BOOLEAN));
 DECLARED(VmbsChannelInitSetMaximumSends, NTSTATUS, (VMBCHANNEL, UINT32));
+DECLARED(VmbsChannelPrepareRestore, NTSTATUS, (VMBCHANNEL, UINT32));
 DECLARED(VmbsPacketGetClientContext, PVOID, (VMBPACKET));
 DECLARED(VmbsPacketGetTransactionId, UINT64, (VMBPACKET));
 DECLARED(VmbsChannelOpen, NTSTATUS, (VMBCHANNEL, const VMBS_TRANSPORT *, PVOID));

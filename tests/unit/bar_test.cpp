@@ -67,10 +67,27 @@ OperationRow operation(double ns) {
   return {.name = "operations/acquire_and_complete/threads:1", .operations = 10, .ns = std::vector<double>(101, ns)};
 }
 
-std::vector<BarLine> judge(const std::vector<BenchRow>& rows, double operation_ns = 20) {
+std::vector<TransferRow> restores(double ratio) {
+  std::vector<TransferRow> rows;
+  for (const char* const journey : {"restore", "restore_prepared"}) {
+    for (const unsigned threads : {1u, 2u}) {
+      rows.push_back({.name = "image/" + std::string(journey) + "/" + bench::point_name({}) +
+                              "/threads:" + std::to_string(threads),
+                      .threads = threads,
+                      .packets = 65'536,
+                      .ns = std::vector<std::uint64_t>(kSaves, 1'000'000),
+                      .save_ns = std::vector<std::uint64_t>(kSaves, 500'000),
+                      .ratio_to_save = std::vector<double>(kSaves, ratio)});
+    }
+  }
+  return rows;
+}
+
+std::vector<BarLine> judge(const std::vector<BenchRow>& rows, double operation_ns = 20, double restore_ratio = 2) {
   Json context;
   add_context(context);
-  return bar_lines(bench_json("bar", "2026-01-01T00:00:00Z", context, rows, {}, {operation(operation_ns)}));
+  return bar_lines(bench_json("bar", "2026-01-01T00:00:00Z", context, rows, {}, {operation(operation_ns)}, {},
+                              restores(restore_ratio)));
 }
 
 std::vector<std::string> failing(const std::vector<BarLine>& lines) {
@@ -86,9 +103,9 @@ using Names = std::vector<std::string>;
 TEST(Bar, ARunThatHolds) {
   const std::vector<BarLine> lines = judge(good_rows());
   EXPECT_EQ(failing(lines), Names());
-  EXPECT_EQ(lines.size(), 30u);
+  EXPECT_EQ(lines.size(), 34u);
   const std::string table = bar_table(lines);
-  EXPECT_NE(table.find("24 of 24 lines hold"), std::string::npos) << table;
+  EXPECT_NE(table.find("28 of 28 lines hold"), std::string::npos) << table;
   EXPECT_EQ(table.find("FAILS"), std::string::npos);
   EXPECT_EQ(table.find("NOT MEASURED"), std::string::npos);
 }
@@ -165,6 +182,13 @@ TEST(Bar, AnOperationThatTakesTooLong) {
   EXPECT_EQ(failing(judge(good_rows(), 31)), Names{"acquire plus complete, 1 thread: ns"});
 }
 
+TEST(Bar, RestoresThatTakeTooLong) {
+  const Names names = failing(judge(good_rows(), 20, 3.01));
+  ASSERT_EQ(names.size(), 4u) << testing::PrintToString(names);
+  EXPECT_EQ(names.front(), "restore, 1 thread: times the fused save with checksum");
+  EXPECT_EQ(names.back(), "restore_prepared, 2 threads: times the fused save with checksum");
+}
+
 // An interval that reaches over the line does not hold, though its middle does.
 TEST(Bar, TheIntervalCounts) {
   std::vector<BenchRow> rows = good_rows();
@@ -177,7 +201,7 @@ TEST(Bar, TheIntervalCounts) {
 
 TEST(Bar, WhatWasNotMeasuredDoesNotHold) {
   const std::vector<BarLine> lines = judge({});
-  EXPECT_EQ(failing(lines).size(), 23u) << "all but the operation";
+  EXPECT_EQ(failing(lines).size(), 23u) << "all but the operation and the restores";
   EXPECT_NE(bar_table(lines).find("NOT MEASURED: no row save/engine/fused/"), std::string::npos);
   std::vector<BenchRow> rows = good_rows();
   find(rows, "engine", kSmall, 2).error = "not enough memory";

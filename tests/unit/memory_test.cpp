@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <set>
@@ -310,6 +312,55 @@ TEST(PacketPool, PacketsComeBackClean) {
   EXPECT_TRUE(packets.contains(again));
   EXPECT_EQ(again->transaction_id, 0u);
   for (int i = 0; i < 40; ++i) EXPECT_EQ(again->context()[i], std::byte{0});
+}
+
+TEST(PacketPool, WhatIsPreparedForARestoreHasItsPages) {
+  constexpr std::uint32_t kPackets = 500;
+  packet::PacketPool pool(nullptr, 40, 100, 1);
+  ASSERT_TRUE(pool.prepare(kPackets));
+  ASSERT_TRUE(pool.prepare(kPackets)) << "they are ready already";
+  EXPECT_EQ(pool.outstanding(), 0u);
+  pool.begin_restore(kPackets);
+  std::set<packet::Packet*> packets;
+  for (std::uint32_t i = 0; i < kPackets; ++i) packets.insert(pool.allocate_to_restore());
+  pool.end_restore();
+  const std::size_t stride = packet::packet_stride(40, 100);
+  auto* const first = reinterpret_cast<std::byte*>(*packets.begin());
+  EXPECT_EQ(reinterpret_cast<std::byte*>(*packets.rbegin()), first + (kPackets - 1) * stride) << "of one slab";
+  constexpr std::size_t kPage = 4096;
+  std::vector<unsigned char> resident((kPackets * stride + kPage - 1) / kPage);
+  ASSERT_EQ(mincore(first, kPackets * stride, resident.data()), 0);
+  EXPECT_TRUE(std::ranges::all_of(resident, [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+TEST(PacketPool, ARestoreHasWhatIsReadyToItself) {
+  constexpr std::uint32_t kSends = 3;
+  packet::PacketPool pool(nullptr, 40, 100, kSends);
+  std::set<packet::Packet*> packets{pool.allocate(), pool.allocate()};
+  for (packet::Packet* const packet : packets) pool.release(packet);
+  pool.begin_restore(100);
+  packet::Packet* const sent = pool.allocate();  // somebody else's
+  EXPECT_FALSE(packets.contains(sent));
+  packets.insert(sent);
+  for (int i = 0; i < 102; ++i) packets.insert(pool.allocate_to_restore());
+  EXPECT_EQ(packets.size(), 103u) << "those of before are among them";
+  for (packet::Packet* const packet : packets) {
+    if (packet != sent) pool.becomes_incoming(*packet, true);
+  }
+  std::vector<packet::Packet*> outgoing;
+  for (std::uint32_t i = 1; i < kSends; ++i) {
+    outgoing.push_back(pool.allocate_to_restore());
+    pool.becomes_outgoing(true);
+  }
+  EXPECT_EQ(pool.allocate(), nullptr) << "every send has its packet";
+  packet::Packet* const unused = pool.allocate_to_restore();
+  pool.release(unused, true);
+  pool.end_restore();
+  EXPECT_EQ(pool.outstanding(), packets.size() + outgoing.size());
+  EXPECT_EQ(pool.allocate(), nullptr) << "likewise";
+  pool.release(outgoing.back());
+  EXPECT_NE(pool.allocate(), nullptr);
+  EXPECT_EQ(pool.allocate(), nullptr) << "a packet of the guest's takes no send's place";
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ TEST(Suites, NameEachRowOnce) {
     for (const unsigned cpus : {1u, 2u, 6u, 64u}) {
       const auto rows = names(suite, cpus);
       EXPECT_EQ(rows.empty(), suite == "image");
-      EXPECT_EQ(transfer_specs(suite, cpus).empty(), suite != "image" && suite != "full" && suite != "smoke");
+      EXPECT_EQ(transfer_specs(suite, cpus).empty(), suite == "quick" || suite == "long");
       EXPECT_EQ(std::set<std::string>(rows.begin(), rows.end()).size(), rows.size()) << suite << " " << cpus;
     }
   }
@@ -98,8 +98,8 @@ TEST(Suites, FullAddsOneFactorAtATime) {
     if (is_peer(row.kind)) packets_of_peers.insert(row.point.packets);
     EXPECT_LE(differs(row.point), 1) << row_name(row);
     const bool slow = is_peer(row.kind) || row.point.callback_ns != 0 || row.point.slow_callback_ns != 0 ||
-                      row.point.state_min_bytes == 16'384;
-    const bool slowest = is_peer(row.kind) && row.point == Point{};
+                      row.point.state_min_bytes >= 4096 || row.point.packets >= 262'144;
+    const bool slowest = is_peer(row.kind) && (row.point == Point{} || row.point.state_min_bytes == 4096);
     EXPECT_EQ(row.saves, slowest ? 50u : slow ? 150u : 1000u) << row_name(row);
     threads.insert(row.threads);
   }

@@ -1,4 +1,5 @@
-// An image in memory: checked, and restored into channels that were just enabled, as those of a destination are.
+// An image in memory: checked, and restored into channels that were just enabled, as those of a destination are, or
+// that were told early what is coming.
 #include <cstring>
 
 #include "base/clock.hpp"
@@ -29,6 +30,12 @@ class RestoreTransfer final : public Transfer {
     std::vector<std::uint32_t> quotas;
     for (std::uint32_t c = 0; c < channels; ++c) quotas.push_back(packets_on(rig_.point(), c));
     destination_ = std::make_unique<Machine>(rig_.vsp(), Topology{1, channels}, quotas);
+    if (journey_ == Journey::kPrepared) {
+      for (std::uint32_t c = 0; c < channels; ++c) {
+        const NTSTATUS status = VmbsChannelPrepareRestore(destination_->channels()[c], quotas[c]);
+        if (!NT_SUCCESS(status)) throw CheckFailed("VmbsChannelPrepareRestore failed");
+      }
+    }
     const RestoreReport report = destination_->restore(0, image_, executor_);
     return {.ns = report.restore_ns,
             .blackout_ns = 0,

@@ -12,6 +12,8 @@ const char* journey_name(Journey journey) noexcept {
       return "save_to_socket";
     case Journey::kRestore:
       return "restore";
+    case Journey::kPrepared:
+      return "restore_prepared";
     case Journey::kVerify:
       return "verify";
   }

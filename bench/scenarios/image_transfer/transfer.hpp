@@ -17,6 +17,7 @@ enum class Journey : std::uint8_t {
   kToFile,    // begin, save, send meanwhile, until the file has its name and is on the disk
   kToSocket,  // the same until the last byte is the kernel's; somebody reads at the other end
   kRestore,   // an image in memory, into channels that were just enabled
+  kPrepared,  // likewise, into channels that have their packets ready
   kVerify,    // what a restore checks, without its callbacks
 };
 const char* journey_name(Journey journey) noexcept;  // such as "save_to_file"

@@ -39,6 +39,20 @@ NTSTATUS VmbsChannelInitSetConcurrentCallbacks(VMBCHANNEL Channel, BOOLEAN Allow
  */
 NTSTATUS VmbsChannelInitSetMaximumSends(VMBCHANNEL Channel, UINT32 Packets);
 
+/**
+ * Gets so many packet objects ready, with their memory, for RestorePacket to allocate: a destination that knows early what is coming
+ * takes its page faults before the source stands still. Without it VmbChannelRestoreFromBuffer does so.
+ *
+ * @param Channel  an enabled channel that was not started
+ * @param Packets  0 to its transaction quota and most sends together
+ * @retval STATUS_SUCCESS                 ready, until the channel is disabled
+ * @retval STATUS_INVALID_PARAMETER_1     no channel
+ * @retval STATUS_INVALID_PARAMETER_2     more than it can hold
+ * @retval STATUS_INVALID_DEVICE_STATE    not enabled, or started, or called from inside a callback
+ * @retval STATUS_INSUFFICIENT_RESOURCES  no memory; nothing has changed
+ */
+NTSTATUS VmbsChannelPrepareRestore(VMBCHANNEL Channel, UINT32 Packets);
+
 /* ---- packets ------------------------------------------------------------------------------------------------------------------ */
 
 /**
