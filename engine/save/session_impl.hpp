@@ -210,11 +210,6 @@ Status BasicSaveSession<Atom>::abandon(Status status, SavePhase phase) noexcept 
 }
 
 template <template <class> class Atom>
-Status BasicSaveSession<Atom>::stopped() const noexcept {
-  return stop_.possible() ? stop_.at(base::now_ns()) : Status::kSuccess;
-}
-
-template <template <class> class Atom>
 void BasicSaveSession<Atom>::note_stop() noexcept {
   if (!workers_.stopped()) return;
   report_.stop_ns = stop_.age_ns(base::now_ns());

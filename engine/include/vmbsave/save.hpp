@@ -46,7 +46,8 @@ inline constexpr std::uint32_t kCalibrated = 0xFFFFFFFFu;
 
 /// Ends a save from any thread, also from inside a callback, as if its deadline had passed at that moment: begin stops
 /// waiting, each thread ends the block that it is at and starts no further one, what was done is undone, and the save
-/// fails with kCancelled. A save that has all its packets by then is not hurt. Stays cancelled: for one save.
+/// fails with kCancelled. A save that has all its packets by then is not hurt, but what is sent of it to a socket or
+/// pipe that takes nothing is given up (Sink::set_patience). Stays cancelled: for one save.
 class CancelToken {
  public:
   CancelToken() noexcept;
