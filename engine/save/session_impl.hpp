@@ -137,7 +137,10 @@ Status BasicSaveSession<Atom>::Alone::place() noexcept {
   memory = room.data();
   const std::uint64_t arena_bytes = direct == 0 ? session.arena_.used() + bytes : 0;
   const Status status = session.make_room(session.report_.image_bytes + bytes, arena_bytes);
-  if (status != Status::kSuccess) return status;
+  if (status != Status::kSuccess) {
+    session.report_.failure.channel = channel;
+    return status;
+  }
   if (direct == 0) {
     (void)session.plan_.place_stream(stream, session.arena_.allocate(bytes));
     memory = session.arena_.data();
