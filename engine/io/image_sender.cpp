@@ -18,10 +18,10 @@ constexpr std::size_t kAtOnce = std::size_t{1} << 20;
 // Below, a thread gains little: it starts in some 20 us, and so many packets are saved in 60 to 80.
 constexpr std::uint64_t kWorthAThread = 4096;
 
-// Which channels are complete, and that the image stays where it is.
-class Sealed final : public save::SealObserver {
+// Which channels are complete, that the image stays where it is, and whether somebody still wants it.
+class Sealed final : public save::SealObserver, public Patience {
  public:
-  explicit Sealed(std::size_t channels) : sealed_(channels) {}
+  explicit Sealed(const save::SaveSession& session) : session_(session), sealed_(session.image().channels()) {}
 
   void sealed(std::uint32_t channel) noexcept override {
     const std::lock_guard lock(mutex_);
@@ -30,6 +30,13 @@ class Sealed final : public save::SealObserver {
   }
   void before_move() noexcept override { image_.lock(); }
   void after_move() noexcept override { image_.unlock(); }
+
+  // The VM stands still until all is sent, so what ends a save ends that too: a sink that waits holds the image, for
+  // which the save may wait in turn.
+  Status check() noexcept override {
+    const std::lock_guard lock(mutex_);
+    return failed_ ? Status::kCancelled : session_.stopped();
+  }
 
   // The save is over.
   void finish(bool complete) noexcept {
@@ -58,6 +65,7 @@ class Sealed final : public save::SealObserver {
   std::mutex& image() noexcept { return image_; }
 
  private:
+  const save::SaveSession& session_;
   std::mutex image_;
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
@@ -155,7 +163,7 @@ class ImageSender {
 class Sending {
  public:
   Sending(const save::SaveSession& session, Sink& sink)
-      : session_(session), sink_(sink), sealed_(session.image().channels()), sender_(session, sink, sealed_) {}
+      : session_(session), sink_(sink), sealed_(session), sender_(session, sink, sealed_) {}
 
   Sealed& sealed() noexcept { return sealed_; }
 
@@ -197,6 +205,7 @@ SendReport save_to(save::SaveSession& session, Sink& sink, const SendOptions& op
   if (!session.begun()) return {.status = Status::kInvalidDeviceState};
   try {
     Sending sending(session, sink);
+    sink.set_patience(&sending.sealed());
     const bool meanwhile = options.meanwhile && session.report().packets >= kWorthAThread;
     std::thread thread = meanwhile ? start_thread(sending) : std::thread();
     const Status saved = session.save(thread.joinable() ? &sending.sealed() : nullptr);
@@ -207,7 +216,9 @@ SendReport save_to(save::SaveSession& session, Sink& sink, const SendOptions& op
     } else if (saved == Status::kSuccess) {
       sending.send();
     }
-    return sending.report(saved, save_ns);
+    const SendReport report = sending.report(saved, save_ns);
+    sink.set_patience(nullptr);
+    return report;
   } catch (const std::bad_alloc&) {
     sink.abandon();
     return {.status = Status::kInsufficientResources};

@@ -18,6 +18,8 @@ Status status_of(int error) noexcept {
       return Status::kInsufficientResources;
     case ETIMEDOUT:  // ours, or TCP's own
       return Status::kIoTimeout;
+    case ECANCELED:  // ours
+      return Status::kCancelled;
     case EPIPE:
     case ECONNRESET:
     case ECONNABORTED:

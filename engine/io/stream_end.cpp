@@ -20,6 +20,13 @@ bool is_socket(int fd) noexcept {
   return fstat(fd, &what) == 0 && S_ISSOCK(what.st_mode);
 }
 
+// Why to wait no longer, as an errno; 0: there is no reason.
+int end_of(Patience* patience) noexcept {
+  const Status status = patience == nullptr ? Status::kSuccess : patience->check();
+  if (status == Status::kSuccess) return 0;
+  return status == Status::kIoTimeout ? ETIMEDOUT : ECANCELED;
+}
+
 }  // namespace
 
 StreamEnd::StreamEnd(int fd, std::uint64_t timeout_ns) noexcept
@@ -57,14 +64,17 @@ std::int64_t StreamEnd::move(short event, Move&& move) const noexcept {
 // Until the descriptor is ready, or has failed, which the call that follows tells. 0 or an errno.
 int StreamEnd::wait(short event, std::uint64_t since_ns) const noexcept {
   constexpr std::uint64_t kSecond = 1'000'000'000;
+  constexpr std::uint64_t kLook = 10'000'000;
   if (fd_ < 0) return EBADF;  // poll would ignore it
   pollfd polled{.fd = fd_, .events = event, .revents = 0};
   for (;;) {
+    if (const int error = end_of(patience_); error != 0) return error;
     const std::uint64_t waited = base::now_ns() - since_ns;
     if (timeout_ns_ != 0 && waited >= timeout_ns_) return ETIMEDOUT;
-    const std::uint64_t left = timeout_ns_ - waited;
+    const std::uint64_t left =
+        std::min(timeout_ns_ == 0 ? UINT64_MAX : timeout_ns_ - waited, patience_ == nullptr ? UINT64_MAX : kLook);
     const timespec limit{.tv_sec = static_cast<time_t>(left / kSecond), .tv_nsec = static_cast<long>(left % kSecond)};
-    const int ready = ppoll(&polled, 1, timeout_ns_ == 0 ? nullptr : &limit, nullptr);
+    const int ready = ppoll(&polled, 1, left == UINT64_MAX ? nullptr : &limit, nullptr);
     if (ready > 0) return 0;
     if (ready < 0 && errno != EINTR) return errno;
   }

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <span>
 
+#include "vmbsave/io.hpp"
+
 namespace vmbsave::io {
 
 class StreamEnd {
@@ -19,10 +21,13 @@ class StreamEnd {
   StreamEnd(int fd, std::uint64_t timeout_ns) noexcept;
 
   // Moves what goes at once, and waits where nothing does. Bytes moved: at least one, or 0 where the stream ends; or a
-  // negative errno, -ETIMEDOUT if nothing went for the time allowed. `bytes` is not empty. send() may raise SIGPIPE on
-  // a pipe.
+  // negative errno: -ETIMEDOUT if nothing went for the time allowed, or as patience ends, -ECANCELED. `bytes` is not
+  // empty. send() may raise SIGPIPE on a pipe.
   std::int64_t send(std::span<const std::byte> bytes) const noexcept;
   std::int64_t receive(std::span<std::byte> bytes) const noexcept;
+
+  // Asked from inside both. nullptr: nobody.
+  void set_patience(Patience* patience) noexcept { patience_ = patience; }
 
  private:
   template <class Move>
@@ -32,6 +37,7 @@ class StreamEnd {
   int fd_;
   std::uint64_t timeout_ns_;
   bool is_socket_;
+  Patience* patience_ = nullptr;
 };
 
 }  // namespace vmbsave::io

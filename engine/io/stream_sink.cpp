@@ -44,6 +44,8 @@ class StreamSink final : public Sink {
     return error_.status;
   }
 
+  void set_patience(Patience* patience) noexcept override { end_.set_patience(patience); }
+
   void abandon() noexcept override { open_ = false; }
 
   const IoError& error() const noexcept override { return error_; }
@@ -69,7 +71,8 @@ class StreamSink final : public Sink {
   }
 
   bool fail(int error) noexcept {
-    error_ = failure(error == ETIMEDOUT ? IoStep::kWait : IoStep::kWrite, error, sent_);
+    const bool waited = error == ETIMEDOUT || error == ECANCELED;
+    error_ = failure(waited ? IoStep::kWait : IoStep::kWrite, error, sent_);
     open_ = false;
     return false;
   }

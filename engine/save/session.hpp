@@ -73,6 +73,9 @@ class BasicSaveSession {
   // Between begin and save: this channel's packets are left out, and its VSP is not called.
   void leave_out(const Channel& channel) noexcept;
 
+  // Between begin and end, from any thread: kIoTimeout past the deadline, kCancelled if cancelled, else kSuccess.
+  Status stopped() const noexcept { return stop_.possible() ? stop_.at(base::now_ns()) : Status::kSuccess; }
+
   bool begun() const noexcept { return state_ != State::kIdle; }
   bool complete() const noexcept { return state_ == State::kComplete; }
   bool failed() const noexcept { return state_ == State::kFailed; }
@@ -101,7 +104,6 @@ class BasicSaveSession {
   Status prepare() noexcept;
   Status check_callbacks() const noexcept;
   Status abandon(Status status, SavePhase phase) noexcept;
-  Status stopped() const noexcept;
   void note_stop() noexcept;
 
   bool pays(std::uint64_t packets) const noexcept;

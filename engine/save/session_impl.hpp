@@ -137,7 +137,10 @@ Status BasicSaveSession<Atom>::Alone::place() noexcept {
   memory = room.data();
   const std::uint64_t arena_bytes = direct == 0 ? session.arena_.used() + bytes : 0;
   const Status status = session.make_room(session.report_.image_bytes + bytes, arena_bytes);
-  if (status != Status::kSuccess) return status;
+  if (status != Status::kSuccess) {
+    session.report_.failure.channel = channel;
+    return status;
+  }
   if (direct == 0) {
     (void)session.plan_.place_stream(stream, session.arena_.allocate(bytes));
     memory = session.arena_.data();
@@ -207,11 +210,6 @@ Status BasicSaveSession<Atom>::abandon(Status status, SavePhase phase) noexcept 
   vm_.control().leave();
   if (phase == SavePhase::kTransitWait) report_.stop_ns = stop_.age_ns(base::now_ns());
   return status;
-}
-
-template <template <class> class Atom>
-Status BasicSaveSession<Atom>::stopped() const noexcept {
-  return stop_.possible() ? stop_.at(base::now_ns()) : Status::kSuccess;
 }
 
 template <template <class> class Atom>

@@ -60,7 +60,7 @@ class Workers {
     failed_.store_relaxed(0);
     lost_bytes_.store_relaxed(0);
     arrived_ns_.store_relaxed(0);
-    stopped_ns_.store_relaxed(0);
+    stopped_ns_.store_relaxed(kNever);
     late_blocks_.store_relaxed(0);
     saver_ = std::this_thread::get_id();
     started_ns_ = now;
@@ -112,8 +112,9 @@ class Workers {
   // Of this save: the first failure.
   const SaveFailure& failure() const noexcept { return failure_; }
 
-  // Of this save: whether some worker has seen that it has to stop, and how many blocks were begun after that.
-  bool stopped() const noexcept { return stopped_ns_.load_relaxed() != 0; }
+  // Of this save: whether some worker has seen that it has to stop, and how many blocks began all the same: by workers
+  // that looked after that, or were the ones who saw it.
+  bool stopped() const noexcept { return stopped_ns_.load_relaxed() != kNever; }
   std::uint64_t blocks_after_stop() const noexcept { return late_blocks_.load_relaxed(); }
 
   // Of the last pass: blocks that must be saved again, because a packet's state grew, and blocks that found no room.
@@ -211,8 +212,11 @@ class Workers {
   }
 
   PassResult try_block(Block& block, BlockPackets& packets, BlockPackets& next, Ground& ground) noexcept {
-    const Status stop = stop_.possible() ? look_at_stop() : Status::kSuccess;
-    if (stop != Status::kSuccess) return {.status = stop};
+    if (stop_.possible()) {
+      const Look look = look_at_stop();
+      if (look.status != Status::kSuccess) return {.status = look.status};
+      note_begin(look);
+    }
     try {
       return run_block(block, packets, next, ground);
     } catch (...) {
@@ -220,17 +224,28 @@ class Workers {
     }
   }
 
-  // Before a block. The clock says which blocks were begun after the first worker had seen that the save has to stop.
-  [[gnu::noinline]] Status look_at_stop() noexcept {
+  static constexpr std::uint64_t kNever = UINT64_MAX;
+
+  // Whether the save has to stop, and when somebody looked: kNever, later than any stop, where it has to.
+  struct Look {
+    Status status;
+    std::uint64_t at_ns;
+  };
+
+  // Before a block.
+  [[gnu::noinline]] Look look_at_stop() noexcept {
     const std::uint64_t now = base::now_ns();
     const Status status = stop_.at(now);
-    std::uint64_t seen = stopped_ns_.load_relaxed();
-    if (status == Status::kSuccess) {
-      if (seen != 0 && seen < now) late_blocks_.fetch_add_relaxed(1);
-    } else if (seen == 0) {
-      (void)stopped_ns_.compare_exchange_relaxed(seen, base::now_ns());
-    }
-    return status;
+    if (status == Status::kSuccess) return {status, now};
+    std::uint64_t never = kNever;
+    (void)stopped_ns_.compare_exchange_relaxed(never, base::now_ns());
+    return {status, kNever};
+  }
+
+  // A block begins after that look. What counts is when its worker looked: a stop that another one has seen since then
+  // is none that it could have seen.
+  void note_begin(const Look& look) noexcept {
+    if (stopped_ns_.load_relaxed() < look.at_ns) late_blocks_.fetch_add_relaxed(1);
   }
 
   // So many more blocks of the channel are saved. Whoever saves its last one seals it, while its places are in the
@@ -353,8 +368,8 @@ class Workers {
   Atom<std::uint32_t> grown_{};
   Atom<std::uint32_t> unplaced_{};
   Atom<std::uint64_t> lost_bytes_{};
-  Atom<std::uint64_t> arrived_ns_{};  // 0: no second thread has joined
-  Atom<std::uint64_t> stopped_ns_{};  // when the first worker saw that the save has to stop; 0: none has
+  Atom<std::uint64_t> arrived_ns_{};        // 0: no second thread has joined
+  Atom<std::uint64_t> stopped_ns_{kNever};  // when the first worker saw that the save has to stop, or kNever
   Atom<std::uint64_t> late_blocks_{};
 };
 

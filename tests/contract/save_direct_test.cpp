@@ -185,6 +185,25 @@ TEST_F(SaveDirectTogether, AFailureIsEveryonesAndNothingIsLost) {
   EXPECT_EQ(copies().size(), 3u) << "the next save works";
 }
 
+TEST_F(SaveDirectTogether, TheOneForWhichNoBudgetIsLeftIsNamed) {
+  const std::vector<Bytes> expected = copies();
+  channels[0]->set_options([&](VMBS_SAVE_OPTIONS& options) {
+    options.Executor = VMBS_EXECUTOR_SERIAL;
+    options.MemoryBudget = expected[2].size() + expected[0].size();
+  });
+  begin();
+  EXPECT_EQ(stream(channels[2]->channel, kRoom), expected[2]);
+  EXPECT_EQ(stream(channels[0]->channel, kRoom), expected[0]);
+  EXPECT_EQ(continue_at(channels[1]->channel, kRoom).status, STATUS_QUOTA_EXCEEDED);
+  end();
+  EXPECT_EQ(channels[0]->save_statistics().FailureStatus, STATUS_QUOTA_EXCEEDED);
+  EXPECT_EQ(channels[0]->save_statistics().FailureChannel, 1u);
+  begin();
+  EXPECT_EQ(continue_at(channels[2]->channel, kRoom - 8, 8).status, STATUS_QUOTA_EXCEEDED) << "all at once";
+  end();
+  EXPECT_EQ(channels[0]->save_statistics().FailureChannel, 0u) << "no channel's";
+}
+
 TEST_F(SaveDirectTogether, OneThatIsDisabledAfterItWasSavedIsDiscarded) {
   const std::vector<Bytes> expected = copies();
   begin();

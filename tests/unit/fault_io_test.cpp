@@ -293,5 +293,49 @@ TEST(FaultIo, AnotherEndThatTakesNothing) {
   }
 }
 
+// What ends the save ends the wait for the other end, which by itself would last longer than this test may: in the
+// pass, when the image is to move, or when all is saved and only the sending is left.
+TEST(FaultIo, AnotherEndThatTakesNothingIsLeftWhenTheSaveHasToEnd) {
+  constexpr std::uint64_t kAfter = 20'000'000;
+  enum class End { kDeadline, kCancel, kFailure };
+  SinkSetup setup;
+  setup.stream = {.timeout_ns = 600'000'000'000, .buffer_bytes = 1024};
+  setup.narrow = true;
+  setup.reader_waits = true;
+  for (const std::uint32_t packets : {kSmallImage, kLargeImage}) {
+    SaveRig rig(kIoChannels, packets);
+    std::uint64_t complete = 0;
+    for (const Way& way : ways({To::kSocket, To::kPipe}, {true, false})) {
+      for (const End end : {End::kDeadline, End::kCancel, End::kFailure}) {
+        SCOPED_TRACE("end " + std::to_string(static_cast<int>(end)) + ", " + way.text());
+        CancelToken token;
+        std::atomic<bool> over{false};
+        rig.vm.begun_ns = 0;
+        std::thread other([&] {
+          while (rig.vm.begun_ns == 0 || base::now_ns() - rig.vm.begun_ns < kAfter) std::this_thread::yield();
+          if (end == End::kCancel) token.cancel();
+          while (!over) std::this_thread::yield();  // so that its memory is there when it is counted
+        });
+        Faults faults;
+        if (end == End::kFailure) faults.callback = {Callback::kSecond, Wrong::kFails, rig.vm.packets() / 2};
+        SaveOptions options{.cancel = &token};
+        if (end == End::kDeadline) options.deadline_ns = kAfter;
+        const Outcome outcome = rig.run(way, faults, options, setup);
+        over = true;
+        other.join();
+        EXPECT_EQ(outcome.status, end == End::kDeadline ? Status::kIoTimeout
+                                  : end == End::kCancel ? Status::kCancelled
+                                                        : Status::kDataError);
+        if (outcome.save.failure.status == Status::kSuccess) {
+          ++complete;
+          EXPECT_EQ(outcome.sent.io.step, io::IoStep::kWait);
+        }
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+    EXPECT_GE(complete, 1u) << "some are only sent too late";
+  }
+}
+
 }  // namespace
 }  // namespace vmbsave::test

@@ -139,10 +139,14 @@ TEST(FaultSave, SomeCallbacksWhileItIsSent) {
 // ---- deadline and cancel
 // ---------------------------------------------------------------------------------------------------------------------
 
+// Stopped, or whole; what is whole may have met a socket that was to be waited for.
 void expect_stopped(const Outcome& outcome, Status status) {
   EXPECT_TRUE(outcome.status == status || outcome.status == Status::kSuccess) << status_name(outcome.status);
   EXPECT_EQ(outcome.save.blocks_after_stop, 0u);
-  EXPECT_EQ(outcome.save.stop_ns != 0, outcome.status == status);
+  EXPECT_EQ(outcome.save.stop_ns != 0, outcome.save.failure.status == status);
+  if (outcome.status == status && outcome.save.failure.status == Status::kSuccess) {
+    EXPECT_EQ(outcome.sent.io.step, io::IoStep::kWait);
+  }
 }
 
 // The block in which it comes is ended; if that is the last one, the save is whole. stopped: how often it was not.

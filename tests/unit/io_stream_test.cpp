@@ -201,6 +201,31 @@ TEST_P(IoStream, ReaderThatStandsStill) {
   EXPECT_EQ(sink->error().offset, waiting_at(ends.reader()));
 }
 
+// Comes to its end when it is asked for the third time.
+class Impatience final : public io::Patience {
+ public:
+  explicit Impatience(Status status) : status_(status) {}
+  Status check() noexcept override { return ++asked == 3 ? status_ : Status::kSuccess; }
+  unsigned asked = 0;
+
+ private:
+  const Status status_;
+};
+
+TEST_P(IoStream, ReaderThatIsNotWorthWaitingFor) {
+  for (const Status status : {Status::kIoTimeout, Status::kCancelled}) {
+    Ends own(GetParam());
+    const auto sink = sink_of(own.writer(), 0);  // by itself it would wait for ever
+    Impatience impatience(status);
+    sink->set_patience(&impatience);
+    EXPECT_EQ(write_for_ever(*sink), status);
+    EXPECT_EQ(impatience.asked, 3u);
+    EXPECT_EQ(sink->error().step, io::IoStep::kWait);
+    EXPECT_EQ(sink->finish(), status) << "the first failure stays";
+    EXPECT_EQ(impatience.asked, 3u);
+  }
+}
+
 TEST_P(IoStream, WriterThatStandsStill) {
   EXPECT_EQ(write(ends.writer(), "abc", 3), 3);
   const auto source = source_of(ends.reader(), kShort);

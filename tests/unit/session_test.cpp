@@ -319,6 +319,29 @@ TEST(SaveSession, APacketThatIsDeliveredAtTheCutLeavesNoBlock) {
   EXPECT_EQ(restore::restore_image(destination.vm, image, {}).status, Status::kSuccess);
 }
 
+// None begins; one that did would show here and nowhere else.
+TEST(SaveSession, ABlockThatBeginsInSpiteOfAStopIsCounted) {
+  for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
+    for (const bool by_deadline : {false, true}) {
+      TestVm vm(4);
+      fill(vm, 50);
+      CancelToken token;
+      vm[0].save_hook = [&](std::uint64_t, void*, std::uint32_t, std::uint32_t*) {
+        if (!by_deadline) token.cancel();
+        return TestChannel::kPassOn;
+      };
+      SaveOptions options{.plan = plan};
+      if (by_deadline) options.deadline_ns = 1;
+      if (!by_deadline) options.cancel = &token;
+      ASSERT_EQ(vm.session.begin(options), Status::kSuccess);
+      (void)vm.session.save();
+      EXPECT_GT(vm.session.report().stop_ns, 0u) << "a thread has seen it";
+      EXPECT_EQ(vm.session.report().blocks_after_stop, 0u) << plan_name(plan) << ", deadline " << by_deadline;
+      vm.session.end(EndMode::kResume);
+    }
+  }
+}
+
 TEST(SaveSession, CancelledNoFurtherBlockIsStarted) {
   for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
     TestVm vm(4);

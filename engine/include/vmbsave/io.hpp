@@ -36,6 +36,7 @@ const char* io_step_name(IoStep step) noexcept;
 ///   kInsufficientResources  no memory, no descriptors, ENOSPC, EDQUOT, EFBIG
 ///   kQuotaExceeded          more bytes than the sink may hold
 ///   kIoTimeout              the other end took or gave nothing for the time allowed
+///   kCancelled              nobody wants the image any more (Patience)
 ///   kConnectionDisconnected the other end is gone
 ///   kObjectNameNotFound     no such file or folder
 ///   kAccessDenied           not allowed
@@ -47,6 +48,18 @@ struct IoError {
   IoStep step = IoStep::kNone;       ///< what was being done
   int error = 0;                     ///< errno; 0: none was given
   std::uint64_t offset = 0;          ///< bytes that were written or read before
+};
+
+/// Asked by a sink whose other end takes nothing, whether that is still worth waiting for.
+class Patience {
+ public:
+  /// From inside the sink's write() or finish(), before it waits, and every 10 ms while it does. Waits for nobody.
+  ///
+  /// @return kSuccess: as long as the sink's own timeout allows; else the sink fails: kIoTimeout or kCancelled
+  virtual Status check() noexcept = 0;
+
+ protected:
+  ~Patience() = default;
 };
 
 /// Takes the bytes of an image, in order. Used by one thread at a time. After a failure every call fails with the same
@@ -77,6 +90,12 @@ class Sink {
   ///
   /// @return kSuccess, or as IoError::status
   virtual Status finish() noexcept = 0;
+
+  /// Whom to ask while the other end is waited for, beside the sink's own timeout: so another thread can have the sink
+  /// give up. What waits for no other end, as memory and files, asks nobody.
+  ///
+  /// @param patience  stays until another one takes its place; nullptr, as at first: nobody
+  virtual void set_patience(Patience* patience) noexcept { (void)patience; }
 
   /// Gives up: what can be taken back is.
   virtual void abandon() noexcept = 0;

@@ -218,7 +218,8 @@ typedef struct VMBS_SAVE_STATISTICS {
   UINT32 Size;                 /**< of this structure, set by the caller */
   NTSTATUS FailureStatus;      /**< STATUS_SUCCESS, or the first failure seen */
   UINT64 FailureTransactionId; /**< of the packet whose callback failed */
-  UINT32 FailureChannel;       /**< its channel's number: place in the order of Enable */
+  UINT32 FailureChannel;       /**< its channel's number: place in the order of Enable. Over MemoryBudget: the channel for which none was
+                                    left, if each is saved into the caller's buffer, else 0 */
   UINT32 GrowthRetries;        /**< how often the save pass was run again */
   UINT64 Channels;             /**< of the VM */
   UINT64 Packets;              /**< that the save describes */

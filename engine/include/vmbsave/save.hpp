@@ -46,7 +46,8 @@ inline constexpr std::uint32_t kCalibrated = 0xFFFFFFFFu;
 
 /// Ends a save from any thread, also from inside a callback, as if its deadline had passed at that moment: begin stops
 /// waiting, each thread ends the block that it is at and starts no further one, what was done is undone, and the save
-/// fails with kCancelled. A save that has all its packets by then is not hurt. Stays cancelled: for one save.
+/// fails with kCancelled. A save that has all its packets by then is not hurt, but what is sent of it to a socket or
+/// pipe that takes nothing is given up (Sink::set_patience). Stays cancelled: for one save.
 class CancelToken {
  public:
   CancelToken() noexcept;
@@ -103,11 +104,14 @@ inline constexpr unsigned kSavePhases = 8;  ///< how many parts there are
 /// @return such as "transit_wait"
 const char* phase_name(SavePhase phase) noexcept;
 
-/// Why a save failed, for the first failure seen.
+/// Why a save failed, for the first failure seen. `channel` says whose packet a callback failed with, or whose block
+/// did not begin when the save had to stop. Channels that are saved one by one (SaveContinue into the caller's buffer)
+/// also have one for which no memory or budget was left. What is the VM's as a whole has none: an image saved at once
+/// that is over the budget, and whatever fails the begin. It is 0 then, and says nothing.
 struct SaveFailure {
   Status status = Status::kSuccess;   ///< kSuccess: it did not
   SavePhase phase = SavePhase::kCut;  ///< where
-  std::uint32_t channel = 0;          ///< number in the VM
+  std::uint32_t channel = 0;          ///< number in the VM, if it is one channel's
   std::uint64_t transaction_id = 0;   ///< of the packet, if a callback failed
 };
 
