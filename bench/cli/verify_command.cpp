@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "cli/commands.hpp"
 #include "cli/image_file.hpp"
@@ -16,7 +18,18 @@ struct Verify {
   std::uint64_t max_bytes = RestoreOptions{}.max_bytes;
 };
 
+// A restore would refuse it before it looks at a byte; nor is it read here. Of what has no size, reading says why.
+bool is_too_large(const Verify& verify) {
+  std::error_code error;
+  const std::uint64_t bytes = std::filesystem::file_size(verify.file, error);
+  if (error || bytes <= verify.max_bytes) return false;
+  fmt::print("{}: {}: {} bytes, more than the {} allowed; see --max-bytes\n", verify.file,
+             restore_fault_text(RestoreFault::kTooLarge), bytes, verify.max_bytes);
+  return true;
+}
+
 int run_verify(const Verify& verify) {
+  if (is_too_large(verify)) return kFailed;
   const std::vector<std::byte> image = read_image_file(verify.file, verify.max_bytes);
   const auto executor = make_executor();
   const RestoreReport report = restore::check_image(image, {.executor = executor.get(), .max_bytes = verify.max_bytes});
@@ -33,10 +46,13 @@ int run_verify(const Verify& verify) {
 
 void add_verify(CLI::App& app, Command& chosen) {
   CLI::App* const command = app.add_subcommand(
-      "verify", "Checks an image as a restore would, without a virtual machine. Exits 0 if it is good, 1 if not.");
+      "verify",
+      "Checks an image as a restore would, without a virtual machine. Exits 0 if it is good, 1 if a restore would "
+      "refuse it, 2 if it cannot be read.");
   const auto verify = std::make_shared<Verify>();
   command->add_option("IMAGE", verify->file, "the file")->required();
-  command->add_option("--max-bytes", verify->max_bytes, "refuse larger files")->capture_default_str();
+  command->add_option("--max-bytes", verify->max_bytes, "a larger image is refused, as by a restore")
+      ->capture_default_str();
   command->callback([verify, &chosen] { chosen = [verify] { return run_verify(*verify); }; });
 }
 

@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kGolden = VMBSAVE_GOLDEN "/v1-blocks-of-63.img";
+constexpr const char* kStreamed = VMBSAVE_GOLDEN "/v1-streamed.img";
 
 std::string bytes_of(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -68,6 +69,29 @@ TEST_F(Inspect, AGoodImageIsShownWhole) {
   EXPECT_TRUE(has(verified, "good, 75 packets, 11968 bytes")) << verified.out;
 }
 
+// Its head gives no length; its end does.
+TEST_F(Inspect, AStreamedImageIsNamedAsOne) {
+  const Outcome outcome = inspect(kStreamed);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_TRUE(has(outcome, "version 1, 3 channels, 75 packets, streamed; engine 0.1.0")) << outcome.out;
+  EXPECT_TRUE(has(outcome, "       2         9344        5        2         1920         2560        100\n"))
+      << outcome.out;
+  EXPECT_TRUE(has(outcome, "checksums: all match; the image is good")) << outcome.out;
+
+  const Outcome verified = verify(kStreamed);
+  EXPECT_EQ(verified.exit_code, 0);
+  EXPECT_TRUE(has(verified, "good, 75 packets, 12032 bytes")) << verified.out;
+
+  // Without its end nobody knows how long it was to be.
+  const std::string bytes = bytes_of(kStreamed);
+  const std::string path = file(bytes.substr(0, bytes.size() - 128));
+  const Outcome cut = inspect(path);
+  EXPECT_EQ(cut.exit_code, 1);
+  EXPECT_TRUE(has(cut, "75 packets, streamed;")) << cut.out;
+  EXPECT_TRUE(has(cut, "damaged: it ends before its last chunk")) << cut.out;
+  EXPECT_EQ(verify(path).exit_code, 1);
+}
+
 TEST_F(Inspect, OfADamagedImageWhatLiesBefore) {
   std::string bytes = bytes_of(kGolden);
   bytes[9'344 + 256] = static_cast<char>(bytes[9'344 + 256] ^ 1);  // in the last channel
@@ -119,9 +143,22 @@ TEST_F(Inspect, WhatIsNoImageOrNoFileIsToldApart) {
       EXPECT_TRUE(has(outcome, path)) << outcome.out;
     }
   }
-  const Outcome large = verify(std::string("--max-bytes 100 ") + kGolden);
-  EXPECT_EQ(large.exit_code, 2);
-  EXPECT_TRUE(has(large, "11968 bytes, more than the 100 allowed")) << large.out;
+}
+
+// A restore would refuse it, which is what verify is asked; inspect has nothing to show.
+TEST_F(Inspect, AnImageThatIsTooLargeIsThereAndRefused) {
+  for (const std::string limit : {"100", "11967"}) {
+    const std::string arguments = "--max-bytes " + limit + " " + kGolden;
+    const std::string words = "11968 bytes, more than the " + limit + " allowed";
+    const Outcome verified = verify(arguments);
+    EXPECT_EQ(verified.exit_code, 1);
+    EXPECT_EQ(count(verified.out, "\n"), 1u) << verified.out;
+    EXPECT_TRUE(has(verified, words)) << verified.out;
+    const Outcome inspected = inspect(arguments);
+    EXPECT_EQ(inspected.exit_code, 2);
+    EXPECT_TRUE(has(inspected, words)) << inspected.out;
+  }
+  EXPECT_EQ(verify(std::string("--max-bytes 11968 ") + kGolden).exit_code, 0);
 }
 
 // A producer's name comes from the file, and does not get at the terminal.

@@ -1,11 +1,15 @@
 // Why an image is refused: each fault is told apart, and where it is.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <set>
 #include <string>
 
+#include "io/image_receiver.hpp"
 #include "restore/channel_restore.hpp"
 #include "unit/image_fixture.hpp"
+#include "vmbsave/executor.hpp"
 
 namespace vmbsave::test {
 namespace {
@@ -24,6 +28,29 @@ RestoreReport report_of(const Bytes& image, unsigned channels = 1) {
   if (report.status != Status::kSuccess) {
     EXPECT_EQ(vm.in_use(), 0u);
     EXPECT_EQ(report.packets, 0u);
+  }
+  return report;
+}
+
+// Whose size is not known, as a socket's.
+class SizelessSource final : public io::Source {
+ public:
+  explicit SizelessSource(std::span<const std::byte> bytes) : bytes_(io::make_memory_source(bytes)) {}
+  Status read(std::span<std::byte> to, std::size_t& got) noexcept override { return bytes_->read(to, got); }
+  const io::IoError& error() const noexcept override { return bytes_->error(); }
+  std::uint64_t peak_bytes() const noexcept override { return bytes_->peak_bytes(); }
+
+ private:
+  const std::unique_ptr<io::Source> bytes_;
+};
+
+// As the image comes from such a source.
+io::ReceiveReport received(const Bytes& image, const io::ReceiveOptions& options = {}) {
+  TestVm vm;
+  SizelessSource source(image);
+  const io::ReceiveReport report = io::restore_from(vm.vm, source, options);
+  if (report.restore.status != Status::kSuccess) {
+    EXPECT_EQ(vm.in_use(), 0u);
   }
   return report;
 }
@@ -85,6 +112,45 @@ TEST(RestoreFaults, AreLookedForInTheirOrder) {
   EXPECT_EQ(report_of(image, vm).fault, RestoreFault::kChecksum);
   header.reserved[0] = 0;
   EXPECT_EQ(report_of(image, vm).fault, RestoreFault::kNone);
+}
+
+// The same of an image that comes: what its header shows is known before more is asked for.
+TEST(RestoreFaults, OfAnImageThatComesAreLookedForInTheirOrder) {
+  Bytes image = small_image();
+  auto& header = at<image::ChunkHeader>(image, 0);
+  const image::ChunkHeader good = header;
+  header.magic ^= 1;
+  header.version = 2;
+  header.required = 0x80;
+  header.bytes += 1;
+  const auto expect = [&](RestoreFault fault, std::uint64_t bytes, std::uint64_t max_bytes) {
+    const io::ReceiveReport report = received(image, {.max_bytes = max_bytes});
+    EXPECT_EQ(report.restore.fault, fault) << restore_fault_text(report.restore.fault);
+    EXPECT_EQ(report.restore.status, restore_fault_status(fault));
+    EXPECT_EQ(report.restore.offset, 0u);
+    EXPECT_EQ(report.bytes, bytes) << restore_fault_text(fault);
+  };
+  TestVm vm;
+  const auto sized = io::make_memory_source(image);
+  const io::ReceiveReport report = io::restore_from(vm.vm, *sized, {.max_bytes = image.size() - 1});
+  EXPECT_EQ(report.restore.fault, RestoreFault::kTooLarge);
+  EXPECT_EQ(report.bytes, 0u);
+  expect(RestoreFault::kTooLarge, 0, kBody - 1);
+  expect(RestoreFault::kNotAnImage, kBody, kBody);
+  header.magic = good.magic;
+  expect(RestoreFault::kVersion, kBody, kBody);
+  header.version = good.version;
+  expect(RestoreFault::kFeature, kBody, kBody);
+  header.required = good.required;
+  expect(RestoreFault::kLengths, kBody, kBody);
+  header.bytes = good.bytes;
+  header.reserved[0] = 1;
+  // How large it is to be stands behind the header, and is not believed before the checksum.
+  expect(RestoreFault::kTooLarge, kBody, kBody);
+  expect(RestoreFault::kChecksum, image::kImageChunkBytes, image.size() - 1);
+  header.reserved[0] = 0;
+  expect(RestoreFault::kTooLarge, image::kImageChunkBytes, image.size() - 1);
+  expect(RestoreFault::kNone, image.size(), image.size());
 }
 
 TEST(RestoreFaults, AMissingTailIsToldFromTrailingBytes) {
@@ -179,6 +245,19 @@ TEST(RestoreFaults, OfFeaturesThatNobodyKnows) {
   streamed.expect(RestoreFault::kFeature, 2, 2);
 }
 
+// Of one packet that the host has sent and that still queues for the ring.
+Bytes image_of_a_queued_packet(std::uint32_t payload) {
+  TestVm vm(1, {.sends = 1});
+  packet::Packet* const sent = vm[0]->allocate();
+  EXPECT_EQ(vm[0]->claim_send(*sent), packet::ClaimStatus::kClaimed);
+  sent->queued = true;
+  sent->data_bytes = payload;
+  std::memset(sent->payload(vm[0]->config().context_bytes), 7, payload);
+  TestChannel::state_of(sent) = {sent->transaction_id, 9};
+  vm[0]->publish_send(*sent);
+  return save(vm);
+}
+
 TEST(RestoreFaults, OfTheDestination) {
   const Bytes image = small_image();
   TestVm two(2);
@@ -186,6 +265,16 @@ TEST(RestoreFaults, OfTheDestination) {
   EXPECT_EQ(report_of(image, two).channel, RestoreReport::kNoChannel);
   TestVm full(1, {.capacity = 4});
   EXPECT_EQ(report_of(image, full).fault, RestoreFault::kPacketLimit);
+  const Bytes queued = image_of_a_queued_packet(11);
+  TestVm shorter(1, {.sends = 1, .result_bytes = 10});
+  EXPECT_EQ(report_of(queued, shorter).fault, RestoreFault::kPayloadLimit);
+  EXPECT_EQ(report_of(queued, shorter).channel, 0u);
+  TestVm as_long(1, {.sends = 1, .result_bytes = 11});
+  EXPECT_EQ(report_of(queued, as_long).packets, 1u);
+  packet::Vm mute;
+  TestChannel without_callbacks(mute, {}, false);
+  EXPECT_EQ(restore::restore_image(mute, image, {}).fault, RestoreFault::kNoCallback);
+  EXPECT_EQ(restore::restore_image(mute, small_image(1, 0), {}).fault, RestoreFault::kNone) << "nobody is to be called";
   TestVm used;
   used[0].receive(7, 0);
   EXPECT_EQ(report_of(image, used).fault, RestoreFault::kInUse);
@@ -216,6 +305,27 @@ TEST(RestoreFaults, OfRestorePacketNameThePacket) {
   EXPECT_EQ(vm.in_use(), 0u);
 }
 
+// RestorePacket of channel 0 goes on when one of channel 1 has begun: of a restore of one channel behind the other it
+// waits until it gives up.
+TEST(ParallelRestore, ChannelsAreRestoredBesideEachOther) {
+  TestVm vm(2);
+  std::atomic<bool> begun = false;
+  bool met = false;
+  vm[0].restore_hook = [&](std::uint64_t) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!begun && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+    met = begun;
+    return met ? TestChannel::kPassOn : static_cast<std::int32_t>(Status::kUnsuccessful);
+  };
+  vm[1].restore_hook = [&](std::uint64_t) {
+    begun = true;
+    return TestChannel::kPassOn;
+  };
+  const auto threads = make_thread_executor(2);  // two, however many processors there are
+  EXPECT_EQ(restore::restore_image(vm.vm, small_image(2), {.executor = threads.get()}).packets, 10u);
+  EXPECT_TRUE(met);
+}
+
 TEST(RestoreFaults, OfTheLowestChannelIsReported) {
   Bytes image = small_image(3);
   const std::vector<std::size_t> chunks = chunk_offsets(image);
@@ -227,25 +337,6 @@ TEST(RestoreFaults, OfTheLowestChannelIsReported) {
     EXPECT_EQ(report.channel, 1u);
     EXPECT_EQ(report.offset, chunks[5]);
   }
-}
-
-// ---- what later writers may add
-// ---------------------------------------------------------------------------------------------------
-
-TEST(LaterWriters, OptionalFieldsAreSkipped) {
-  Forgery forged;
-  forged.header(0).reserved[1] = 77;
-  forged.in<image::ImageBody>(0).reserved0 = 5;
-  reseal(forged.image, 0);
-  EXPECT_EQ(report_of(forged.image).packets, 5u);
-  // A longer body of the image chunk.
-  Bytes longer = forged.image;
-  longer.insert(longer.begin() + image::kImageChunkBytes, 64, std::byte{0xEE});
-  at<image::ChunkHeader>(longer, 0).bytes += 64;
-  at<image::ChunkHeader>(longer, 0).body += 40;
-  at<image::ImageBody>(longer, kBody).bytes += 64;
-  reseal(longer, 0);
-  EXPECT_EQ(report_of(longer).packets, 5u);
 }
 
 // ---- images whose length was not known when they began
@@ -306,6 +397,42 @@ TEST(StreamedImage, TotalsAndEndsMustAgree) {
   image = good;
   image.resize(image.size() + 64);
   EXPECT_EQ(report_of(image).fault, RestoreFault::kTrailingBytes);
+}
+
+// ---- what later writers may add
+// ---------------------------------------------------------------------------------------------------
+
+void reseal_all(Bytes& image) {
+  for (const std::size_t chunk : chunk_offsets(image)) {
+    if (chunk < image.size()) reseal(image, chunk);
+  }
+}
+
+// Whether the image lies in memory or comes.
+void expect_restores(const Bytes& image) {
+  EXPECT_EQ(report_of(image).packets, 5u);
+  EXPECT_EQ(received(image).restore.packets, 5u);
+}
+
+TEST(LaterWriters, ReservedFieldsOfEveryChunkAreSkipped) {
+  for (const bool is_streamed : {false, true}) {
+    Forgery forged;
+    if (is_streamed) forged.image = streamed(forged.image);
+    for (std::size_t chunk = 0; chunk < 5; ++chunk) {
+      for (std::uint64_t& reserved : forged.header(chunk).reserved) reserved = UINT64_MAX;
+    }
+    forged.in<image::ImageBody>(0).reserved0 = UINT32_MAX;
+    for (std::uint64_t& reserved : forged.in<image::ChannelBody>(1).reserved) reserved = UINT64_MAX;
+    const std::size_t end = kBody + forged.header(2).body;
+    for (std::size_t offset = kBody; offset < end; offset += forged.in<image::LibBuf>(2, offset).record_bytes) {
+      forged.in<image::LibBuf>(2, offset).reserved = UINT16_MAX;
+    }
+    if (is_streamed) {
+      for (std::uint64_t& reserved : forged.in<image::EndBody>(4).reserved) reserved = UINT64_MAX;
+    }
+    reseal_all(forged.image);
+    expect_restores(forged.image);
+  }
 }
 
 }  // namespace

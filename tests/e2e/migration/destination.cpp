@@ -77,12 +77,22 @@ class Destination {
   void go_on() {
     host_.take_disk(role_.fault != Fault::kNoFence);
     host_.open();
-    host_.channels().reissue();
+    if (role_.fault == Fault::kNoDrain) host_.disk().hold_writes(1);
+    host_.reissue();
     const Ids restored = host_.ids().submitted;
     shared_.reissued.store(restored.size());
+    if (role_.fault == Fault::kNoDrain) return serve_at_once();
     save_while_draining(restored);
     host_.disk().drain();
     host_.serve();
+  }
+
+  // A write of what was restored is held, and so under way for as long as it takes.
+  void serve_at_once() {
+    host_.serve();
+    const auto end = std::chrono::steady_clock::now() + 1s;
+    while (!shared_.complained.load() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
+    host_.disk().let_go();
   }
 
   // Holds what was in use at its cut: all that was restored, but for what had been answered before.

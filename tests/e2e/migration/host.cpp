@@ -126,6 +126,7 @@ void Channels::renew() {
 struct Host::Operation {
   VMBPACKET packet;
   std::uint64_t transaction_id;
+  bool reissued;
 };
 
 Host::Host(Shared& shared, const Settings& settings)
@@ -149,9 +150,15 @@ bool Host::take_disk(bool wait_for_lock) {
 
 void Host::open() {
   for (std::uint32_t number = 0; number < kChannels; ++number) {
-    transports_.push_back(std::make_unique<Transport>(shared_, number));
+    transports_.push_back(std::make_unique<Transport>(shared_, number, reissued_));
     require(transports_.back()->open(channels_.channel(number)), "VmbsChannelOpen");
   }
+}
+
+void Host::reissue() {
+  reissuing_ = true;
+  channels_.reissue();
+  reissuing_ = false;
 }
 
 void Host::serve() {
@@ -196,8 +203,9 @@ void Host::submit(VMBPACKET packet, std::uint64_t transaction_id) {
     answer(packet, transaction_id, STATUS_INVALID_PARAMETER);
     return;
   }
+  if (reissuing_) reissued_.fetch_add(1);
   disk_->submit(
-      std::make_unique<Transfer>(Transfer{new Operation{packet, transaction_id}, command.write,
+      std::make_unique<Transfer>(Transfer{new Operation{packet, transaction_id, reissuing_}, command.write,
                                           command.block* kBlockBytes, command.blocks* kBlockBytes, std::move(pieces)}));
 }
 
@@ -205,6 +213,7 @@ void Host::done(Operation* operation, bool good) {
   const std::unique_ptr<Operation> its(operation);
   if (!good) shared_.complain("the disk failed");
   answer(its->packet, its->transaction_id, good ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL);
+  if (its->reissued) reissued_.fetch_sub(1);
 }
 
 void Host::answer(VMBPACKET packet, std::uint64_t transaction_id, NTSTATUS status) {

@@ -69,6 +69,8 @@ class Host {
 
   // The guest's rings are the channels' from here on, though nothing is taken from them.
   void open();
+  // Carries out what was restored. Nothing may be taken from the rings before the last of it has its answer.
+  void reissue();
   // Channels start, and a thread takes requests until it is stopped.
   void serve();
   void stop_serving();
@@ -93,6 +95,8 @@ class Host {
   const Settings settings_;
   mutable std::mutex ids_mutex_;
   Ids ids_;
+  bool reissuing_ = false;                 // of the thread that does
+  std::atomic<std::uint64_t> reissued_{};  // under way
   std::unique_ptr<DiskFile> file_;
   std::vector<std::unique_ptr<Transport>> transports_;
   Channels channels_;

@@ -14,6 +14,7 @@ enum class Fault {
   kNoFence,    // the destination does not wait for the disk's lock
   kDelivers,   // the source delivers after it has handed over
   kTruncated,  // the destination goes on with a truncated image
+  kNoDrain,    // the destination takes new requests while restored ones are under way
 };
 
 struct Role {

@@ -79,6 +79,8 @@ struct SharedChannel {
 // How far the source is, in this order; the last one it reached.
 enum class Stage : std::uint32_t { kServing, kBegin, kCut, kSent, kAcknowledged, kDiscarded, kResumed };
 const char* stage_name(Stage stage) noexcept;
+// A complaint: of what no host may do before its restored requests have drained.
+inline constexpr const char* kTakenTooEarly = "a new packet was taken before the re-issued ones had drained";
 // What the destination made of the image.
 enum class Verdict : std::uint32_t { kNone, kRestored, kRefused };
 

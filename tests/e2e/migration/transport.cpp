@@ -46,7 +46,7 @@ NTSTATUS Transport::peek(VMBS_INCOMING_PACKET& packet) {
 }
 
 void Transport::consume() {
-  if (!new_allowed_.load()) shared_.complain("a new packet was taken before the re-issued ones had drained");
+  if (!new_allowed_.load() || reissued_.load() != 0) shared_.complain(kTakenTooEarly);
   rings_.to_host.consume();
 }
 

@@ -11,13 +11,15 @@ namespace vmbsave::migration {
 
 class Transport {
  public:
-  // taking: what no host may do before its restored requests have drained is found out.
-  Transport(Shared& shared, std::uint32_t channel) : shared_(shared), rings_(shared.channels[channel]) {}
+  // reissued: of all channels, restored requests that are carried out again and have no answer yet. A packet that is
+  // taken meanwhile is a complaint.
+  Transport(Shared& shared, std::uint32_t channel, const std::atomic<std::uint64_t>& reissued)
+      : shared_(shared), rings_(shared.channels[channel]), reissued_(reissued) {}
   Transport(const Transport&) = delete;
 
   NTSTATUS open(VMBCHANNEL channel);
   bool has_work() const noexcept { return rings_.to_host.peek() != nullptr; }
-  // Until then a packet that is taken is a complaint.
+  // Until then a packet that is taken is a complaint too.
   void allow_new() noexcept { new_allowed_.store(true); }
   std::uint64_t delivered() const noexcept { return delivered_.load(); }
 
@@ -28,6 +30,7 @@ class Transport {
 
   Shared& shared_;
   SharedChannel& rings_;
+  const std::atomic<std::uint64_t>& reissued_;
   std::atomic<bool> new_allowed_{};
   std::atomic<std::uint64_t> delivered_{};
   std::mutex sending_;  // of this process alone
