@@ -61,23 +61,22 @@ class ImageReceiver {
     return got == bytes.size() || fail(RestoreFault::kMissingTail, channel);
   }
 
-  // A small chunk, of which the header is looked at before the rest is read.
-  template <std::size_t kMost>
-  bool read_chunk(std::byte (&bytes)[kMost], Chunk& chunk, std::uint32_t channel = RestoreReport::kNoChannel) noexcept {
+  // Into small_; the header is looked at before the rest is read.
+  bool read_chunk(Chunk& chunk, std::uint32_t channel = RestoreReport::kNoChannel) noexcept {
     chunk_at_ = received_;
-    if (!read(std::span(bytes).first(sizeof(image::ChunkHeader)), channel)) return false;
-    RestoreFault fault = image::read_unchecked_chunk(std::span(bytes).first(sizeof(image::ChunkHeader)), chunk);
+    const auto header = std::span(small_).first(sizeof(image::ChunkHeader));
+    if (!read(header, channel)) return false;
+    RestoreFault fault = restore::read_frame_chunk(header, chunk);
     if (fault != RestoreFault::kNone && fault != RestoreFault::kMissingTail) return fail(fault, channel);
-    if (chunk.header.bytes > kMost) return fail(RestoreFault::kLengths, channel);
-    const auto whole = std::span(bytes).first(chunk.header.bytes);
-    if (!read(whole.subspan(sizeof(image::ChunkHeader)), channel)) return false;
-    fault = image::read_chunk(whole, chunk);
+    const auto whole = std::span(small_).first(chunk.header.bytes);
+    if (!read(whole.subspan(header.size()), channel)) return false;
+    fault = restore::read_frame_chunk(whole, chunk);
     return fault == RestoreFault::kNone || fail(fault, channel);
   }
 
   bool receive_head() noexcept {
     Chunk chunk;
-    if (!read_chunk(small_, chunk)) return false;
+    if (!read_chunk(chunk)) return false;
     if (const RestoreFault fault = frame_.take_head(chunk); fault != RestoreFault::kNone) return fail(fault);
     if (frame_.bytes() > options_.max_bytes) return fail(RestoreFault::kTooLarge);
     if (frame_.channels() != vm_.channels().size()) return fail(RestoreFault::kChannels);
@@ -101,7 +100,7 @@ class ImageReceiver {
   // The first chunk of a stream, which says how long that is.
   bool receive_first(std::uint32_t channel) noexcept {
     Chunk chunk;
-    if (!read_chunk(small_, chunk, channel)) return false;
+    if (!read_chunk(chunk, channel)) return false;
     if (const RestoreFault fault = frame_.take_stream(chunk, body_); fault != RestoreFault::kNone) {
       return fail(fault, channel);
     }
@@ -154,7 +153,7 @@ class ImageReceiver {
 
   bool receive_end() noexcept {
     Chunk chunk;
-    if (!read_chunk(small_, chunk)) return false;
+    if (!read_chunk(chunk)) return false;
     const RestoreFault fault = frame_.take_end(chunk, received_);
     return fault == RestoreFault::kNone || fail(fault);
   }
@@ -178,7 +177,7 @@ class ImageReceiver {
   const ReceiveOptions options_;
   RestoreReport report_;
   restore::ImageFrame frame_;
-  alignas(image::kChunkAlignment) std::byte small_[4096];
+  alignas(image::kChunkAlignment) std::byte small_[restore::kMaxFrameChunkBytes];
   bool has_first_ = false;  // small_ and body_ are of a stream whose rest is not read yet
   std::size_t first_bytes_ = 0;
   image::ChannelBody body_{};

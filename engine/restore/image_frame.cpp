@@ -11,6 +11,14 @@ bool is_streamed(const Chunk& chunk) noexcept { return (chunk.header.required & 
 
 }  // namespace
 
+RestoreFault read_frame_chunk(std::span<const std::byte> bytes, Chunk& chunk) noexcept {
+  if (bytes.size() < sizeof(image::ChunkHeader)) return RestoreFault::kMissingTail;
+  const RestoreFault fault = image::read_unchecked_chunk(bytes, chunk);
+  if (fault != RestoreFault::kNone && fault != RestoreFault::kMissingTail) return fault;
+  if (chunk.header.bytes > kMaxFrameChunkBytes) return RestoreFault::kLengths;
+  return fault == RestoreFault::kNone ? image::read_chunk(bytes, chunk) : fault;
+}
+
 RestoreFault ImageFrame::take_head(const Chunk& chunk) noexcept {
   if (chunk.kind() != ChunkKind::kImage) return RestoreFault::kOrder;
   if (!image::read_body(chunk, head_)) return RestoreFault::kLengths;

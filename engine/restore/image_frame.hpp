@@ -2,15 +2,24 @@
 // come, whether the image lies in memory or is being received.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "image/chunk_reader.hpp"
 
 namespace vmbsave::restore {
 
+// Most bytes of a chunk that ImageFrame takes; it leaves room for what later writers add. A reader that an image comes
+// to has room for so much before it knows what comes.
+inline constexpr std::size_t kMaxFrameChunkBytes = 4096;
+
+// As image::read_chunk, of such a chunk: a longer one is kLengths. The header is enough to see that.
+RestoreFault read_frame_chunk(std::span<const std::byte> bytes, image::Chunk& chunk) noexcept;
+
 class ImageFrame {
  public:
-  // Of a chunk that image::read_chunk has taken.
+  // Of a chunk that read_frame_chunk has taken.
   RestoreFault take_head(const image::Chunk& chunk) noexcept;
   // The first chunk of the next channel's stream.
   RestoreFault take_stream(const image::Chunk& chunk, image::ChannelBody& body) noexcept;

@@ -17,7 +17,7 @@ RestoreFault ImageLayout::read(std::span<const std::byte> image, std::uint64_t m
 
 RestoreFault ImageLayout::read_head() {
   Chunk chunk;
-  if (const RestoreFault fault = image::read_chunk(image_, chunk); fault != RestoreFault::kNone) return fault;
+  if (const RestoreFault fault = read_frame_chunk(image_, chunk); fault != RestoreFault::kNone) return fault;
   if (const RestoreFault fault = frame_.take_head(chunk); fault != RestoreFault::kNone) return fault;
   if (!frame_.streamed() && frame_.bytes() > image_.size()) return RestoreFault::kMissingTail;
   if (!frame_.streamed() && frame_.bytes() < image_.size()) return RestoreFault::kTrailingBytes;
@@ -29,7 +29,7 @@ RestoreFault ImageLayout::read_head() {
 RestoreFault ImageLayout::read_stream() {
   const std::span<const std::byte> rest = image_.subspan(next_);
   Chunk chunk;
-  if (const RestoreFault fault = image::read_chunk(rest, chunk); fault != RestoreFault::kNone) return fault;
+  if (const RestoreFault fault = read_frame_chunk(rest, chunk); fault != RestoreFault::kNone) return fault;
   image::ChannelBody body;
   if (const RestoreFault fault = frame_.take_stream(chunk, body); fault != RestoreFault::kNone) return fault;
   if (body.stream_bytes > rest.size()) {
@@ -44,7 +44,7 @@ RestoreFault ImageLayout::read_stream() {
 RestoreFault ImageLayout::read_end() {
   Chunk end;
   const std::span<const std::byte> rest = image_.subspan(next_);
-  if (const RestoreFault fault = image::read_chunk(rest, end); fault != RestoreFault::kNone) return fault;
+  if (const RestoreFault fault = read_frame_chunk(rest, end); fault != RestoreFault::kNone) return fault;
   if (const RestoreFault fault = frame_.take_end(end, next_ + end.bytes.size()); fault != RestoreFault::kNone)
     return fault;
   return end.bytes.size() == rest.size() ? RestoreFault::kNone : RestoreFault::kTrailingBytes;

@@ -413,6 +413,29 @@ void expect_restores(const Bytes& image) {
   EXPECT_EQ(report_of(image).packets, 5u);
   EXPECT_EQ(received(image).restore.packets, 5u);
 }
+void expect_refused(const Bytes& image, RestoreFault fault, std::size_t offset) {
+  for (const RestoreReport& report : {report_of(image), restore::check_image(image, {}), received(image).restore}) {
+    EXPECT_EQ(report.fault, fault) << restore_fault_text(report.fault);
+    EXPECT_EQ(report.offset, offset);
+  }
+}
+
+// A small image with `more` bytes behind the body of a chunk, which are the body's too.
+Bytes with_more(std::size_t chunk, std::uint32_t more, Bytes image = small_image()) {
+  const std::vector<std::size_t> chunks = chunk_offsets(image);  // image, channel, block, directory, end
+  auto& header = at<image::ChunkHeader>(image, chunks[chunk]);
+  header.body += more;
+  header.bytes += more;
+  if (chunk != 0 && chunk != 4) at<image::ChannelBody>(image, chunks[1] + kBody).stream_bytes += more;
+  if (at<image::ChunkHeader>(image, 0).required != image::kStreamed) {
+    at<image::ImageBody>(image, kBody).bytes += more;
+  } else {
+    at<image::EndBody>(image, chunks[4] + kBody).bytes += more;
+  }
+  image.insert(image.begin() + static_cast<std::ptrdiff_t>(chunks[chunk + 1]), more, std::byte{0xEE});
+  reseal_all(image);
+  return image;
+}
 
 TEST(LaterWriters, ReservedFieldsOfEveryChunkAreSkipped) {
   for (const bool is_streamed : {false, true}) {
@@ -433,6 +456,26 @@ TEST(LaterWriters, ReservedFieldsOfEveryChunkAreSkipped) {
     reseal_all(forged.image);
     expect_restores(forged.image);
   }
+}
+
+TEST(LaterWriters, FieldsBehindABodyAreSkippedUpToALimit) {
+  for (const std::size_t chunk : {0u, 1u, 4u}) {
+    for (const bool is_streamed : {false, true}) {
+      const Bytes image = is_streamed ? streamed(small_image()) : small_image();
+      const std::vector<std::size_t> chunks = chunk_offsets(image);
+      const auto room = static_cast<std::uint32_t>(4096 - (chunks[chunk + 1] - chunks[chunk]));
+      expect_restores(with_more(chunk, 64, image));
+      expect_restores(with_more(chunk, room, image));
+      expect_refused(with_more(chunk, room + 64, image), RestoreFault::kLengths, chunks[chunk]);
+    }
+  }
+}
+
+// Their bodies are records and entries up to the end.
+TEST(LaterWriters, CannotAddFieldsBehindRecordsAndEntries) {
+  const std::vector<std::size_t> chunks = chunk_offsets(small_image());
+  expect_refused(with_more(2, 64), RestoreFault::kRecord, chunks[2]);
+  expect_refused(with_more(3, 64), RestoreFault::kDirectory, chunks[3]);
 }
 
 }  // namespace
