@@ -51,7 +51,8 @@ void measure(benchmark::State& state, const TransferSpec& spec, report::Transfer
   }
   (void)transfer->run();
   transfer->check();
-  state.SetBytesProcessed(static_cast<std::int64_t>(row.image_bytes * row.ns.size()));
+  ++row.repetitions;
+  state.SetBytesProcessed(static_cast<std::int64_t>(row.image_bytes) * state.iterations());
 }
 
 void run_row(benchmark::State& state, const TransferSpec& spec, report::TransferRow& row, Executors& executors) {

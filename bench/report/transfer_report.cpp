@@ -20,6 +20,7 @@ Json row_json(const TransferRow& row) {
     per_packet = median / static_cast<double>(std::max<std::uint64_t>(row.packets, 1));
     rate = static_cast<double>(row.image_bytes) / median;
   }
+  const std::size_t repetitions = std::max<std::size_t>(row.repetitions, 1);
   Json parts = Json::object();
   for (const auto& [name, samples] : row.parts) parts[name] = percentiles_json(samples);
   return {{"name", row.name},
@@ -33,8 +34,8 @@ Json row_json(const TransferRow& row) {
           {"gigabytes_per_second", rate},
           {"blackout_ns", row.blackout_ns.empty() ? Json(nullptr) : percentiles_json(row.blackout_ns)},
           {"fused_save_ns", percentiles_json(row.save_ns)},
-          {"ratio_to_copy", median_json(row.ratio_to_copy)},
-          {"ratio_to_fused_save", median_json(row.ratio_to_save)},
+          {"ratio_to_copy", median_json(row.ratio_to_copy, repetitions)},
+          {"ratio_to_fused_save", median_json(row.ratio_to_save, repetitions)},
           {"parts_ns", parts}};
 }
 

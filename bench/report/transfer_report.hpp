@@ -15,6 +15,7 @@ struct TransferRow {
   unsigned threads = 1;
   std::uint64_t packets = 0;
   std::uint64_t image_bytes = 0;
+  std::size_t repetitions = 0;
   std::vector<std::uint64_t> ns = {};
   std::vector<std::uint64_t> blackout_ns = {};  // empty: no save
   std::vector<std::uint64_t> save_ns = {};      // of the fused save with checksums beside each

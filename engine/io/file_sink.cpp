@@ -92,7 +92,7 @@ class FileSink final : public Sink {
 
   // Of the current buffer, which ends what was written.
   void start(std::size_t bytes) noexcept {
-    transfers_.start(current_, written_ - filled_, bytes, bytes);
+    transfers_.start(current_, written_ - filled_, bytes, filled_);  // the padding need not fit
     current_ = (current_ + 1) % transfers_.count();
     filled_ = 0;
   }
@@ -128,7 +128,7 @@ class FileSink final : public Sink {
     const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, written_));
     std::memcpy(transfers_.buffer(0).data(), head_.data(), bytes);
     const std::size_t whole = padded(0, bytes);
-    transfers_.start(0, 0, whole, whole);
+    transfers_.start(0, 0, whole, bytes);
     return reap(0);
   }
 

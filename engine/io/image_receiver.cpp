@@ -77,7 +77,8 @@ class ImageReceiver {
   bool receive_head() noexcept {
     Chunk chunk;
     if (!read_chunk(chunk)) return false;
-    if (const RestoreFault fault = frame_.take_head(chunk); fault != RestoreFault::kNone) return fail(fault);
+    if (const RestoreFault fault = frame_.take_head(chunk, source_.size()); fault != RestoreFault::kNone)
+      return fail(fault);
     if (frame_.bytes() > options_.max_bytes) return fail(RestoreFault::kTooLarge);
     if (frame_.channels() != vm_.channels().size()) return fail(RestoreFault::kChannels);
     return true;
@@ -101,7 +102,7 @@ class ImageReceiver {
   bool receive_first(std::uint32_t channel) noexcept {
     Chunk chunk;
     if (!read_chunk(chunk, channel)) return false;
-    if (const RestoreFault fault = frame_.take_stream(chunk, body_); fault != RestoreFault::kNone) {
+    if (const RestoreFault fault = frame_.take_stream(chunk, chunk_at_, body_); fault != RestoreFault::kNone) {
       return fail(fault, channel);
     }
     first_bytes_ = chunk.bytes.size();
@@ -142,7 +143,9 @@ class ImageReceiver {
     streams.reserve(batch_.size());
     for (const Held& held : batch_) streams.push_back({held.offset, {room_.data() + held.at, held.bytes}});
     const auto channels = std::span(vm_.channels()).subspan(restored_, streams.size());
+    const std::uint64_t checked_ns = report_.check_ns;
     report_ = restore::restore_streams(channels, streams, options_.executor);
+    report_.check_ns += checked_ns;
     if (report_.status != Status::kSuccess) {
       report_.channel += restored_;
       return false;

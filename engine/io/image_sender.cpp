@@ -12,7 +12,7 @@
 namespace vmbsave::io {
 namespace {
 
-// While it copies so much, a save that has to move its image waits.
+// While it writes so much, a save that has to move its image waits.
 constexpr std::size_t kAtOnce = std::size_t{1} << 20;
 
 // Below, a thread gains little: it starts in some 20 us, and so many packets are saved in 60 to 80.
@@ -26,12 +26,21 @@ class Sealed final : public save::SealObserver, public Patience {
   void sealed(std::uint32_t channel) noexcept override {
     const std::lock_guard lock(mutex_);
     sealed_[channel] = true;
-    changed_.notify_one();
+    changed_.notify_all();
   }
-  void before_move() noexcept override { image_.lock(); }
-  void after_move() noexcept override { image_.unlock(); }
+  // A save goes first: whoever reads, and has more to read, lets it move the image.
+  void before_move() noexcept override {
+    std::unique_lock lock(mutex_);
+    moving_ = true;
+    changed_.wait(lock, [this] { return !reading_; });
+  }
+  void after_move() noexcept override {
+    const std::lock_guard lock(mutex_);
+    moving_ = false;
+    changed_.notify_all();
+  }
 
-  // The VM stands still until all is sent, so what ends a save ends that too: a sink that waits holds the image, for
+  // The VM stands still until all is sent, so what ends a save ends that too: a sink that waits reads the image, for
   // which the save may wait in turn.
   Status check() noexcept override {
     const std::lock_guard lock(mutex_);
@@ -42,7 +51,7 @@ class Sealed final : public save::SealObserver, public Patience {
   void finish(bool complete) noexcept {
     const std::lock_guard lock(mutex_);
     (complete ? complete_ : failed_) = true;
-    changed_.notify_one();
+    changed_.notify_all();
   }
 
   // Waits. False: the save failed.
@@ -61,24 +70,39 @@ class Sealed final : public save::SealObserver, public Patience {
     return failed_ || complete_;
   }
 
-  // Held by whoever reads the image.
-  std::mutex& image() noexcept { return image_; }
+  // Between them the image of a sealed channel stays where it is. Waits while it moves. False: the save failed.
+  bool begin_read() noexcept {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return failed_ || !moving_; });
+    reading_ = !failed_;
+    return reading_;
+  }
+  void end_read() noexcept {
+    const std::lock_guard lock(mutex_);
+    reading_ = false;
+    changed_.notify_all();
+  }
 
  private:
   const save::SaveSession& session_;
-  std::mutex image_;
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   std::vector<bool> sealed_;
   bool complete_ = false;
   bool failed_ = false;
+  bool moving_ = false;
+  bool reading_ = false;
 };
 
 // Sends one image: head, channels, end.
 class ImageSender {
  public:
   ImageSender(const save::SaveSession& session, Sink& sink, Sealed& sealed) noexcept
-      : session_(session), sink_(sink), sealed_(sealed), streams_(sink.rewritable() < image::kImageChunkBytes) {}
+      : session_(session),
+        sink_(sink),
+        sealed_(sealed),
+        channels_(session.image().channels()),
+        streams_(sink.rewritable() < image::kImageChunkBytes) {}
 
   // False: the save has failed, or the sink.
   bool send() noexcept {
@@ -98,22 +122,21 @@ class ImageSender {
   }
 
   bool write(std::span<const std::byte> bytes) noexcept {
+    if (!taken(sink_.write(bytes))) return false;
     bytes_ += bytes.size();
-    return taken(sink_.write(bytes));
+    return true;
   }
 
   bool send_head() noexcept {
     alignas(image::kChunkAlignment) std::byte head[image::kImageChunkBytes] = {};
     if (streams_) {
-      image::write_streamed_image_chunk(head, session_.image().channels(), session_.report().packets,
-                                        session_.options().checksum);
+      image::write_streamed_image_chunk(head, channels_, session_.report().packets, session_.options().checksum);
     }
     return write(head);
   }
 
   bool send_channels() noexcept {
-    const std::uint32_t channels = session_.image().channels();
-    for (std::uint32_t channel = 0; channel < channels; ++channel) {
+    for (std::uint32_t channel = 0; channel < channels_; ++channel) {
       if (!sealed_.await(channel)) return false;
       if (!sealed_.over()) ++channels_meanwhile_;
       if (!send_channel(channel)) return false;
@@ -124,7 +147,7 @@ class ImageSender {
   // In steps, by the bytes sent of it: between two of them the image may move.
   bool send_channel(std::uint32_t channel) noexcept {
     for (std::uint64_t sent = 0;;) {
-      const std::lock_guard lock(sealed_.image());
+      if (!sealed_.begin_read()) return false;
       const std::uint64_t before = sent;
       bool ok = true;
       std::uint64_t at = 0;
@@ -137,6 +160,7 @@ class ImageSender {
         }
         at += piece.size();
       });
+      sealed_.end_read();
       if (!ok) return false;
       if (sent == at) return true;
     }
@@ -153,6 +177,7 @@ class ImageSender {
   const save::SaveSession& session_;
   Sink& sink_;
   Sealed& sealed_;
+  const std::uint32_t channels_;  // the image's address may change, and is not looked at for that
   const bool streams_;
   Status status_ = Status::kSuccess;
   std::uint64_t bytes_ = 0;
@@ -202,7 +227,10 @@ std::thread start_thread(Sending& sending) noexcept {
 }  // namespace
 
 SendReport save_to(save::SaveSession& session, Sink& sink, const SendOptions& options) noexcept {
-  if (!session.begun()) return {.status = Status::kInvalidDeviceState};
+  if (!session.begun()) {
+    sink.abandon();
+    return {.status = Status::kInvalidDeviceState};
+  }
   try {
     Sending sending(session, sink);
     sink.set_patience(&sending.sealed());
@@ -226,7 +254,10 @@ SendReport save_to(save::SaveSession& session, Sink& sink, const SendOptions& op
 }
 
 SendReport send_image(const save::SaveSession& session, Sink& sink) noexcept {
-  if (!session.complete()) return {.status = Status::kInvalidDeviceState};
+  if (!session.complete()) {
+    sink.abandon();
+    return {.status = Status::kInvalidDeviceState};
+  }
   try {
     Sending sending(session, sink);
     sending.sealed().finish(true);

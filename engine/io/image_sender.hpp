@@ -25,8 +25,8 @@ struct SendReport {
 };
 
 // In place of session.save(), of a session that has begun; session.end() is due as ever. kSuccess: the sink is finished
-// and has the whole image. Else it is abandoned: nobody takes what was sent for an image. A sink that fails does not
-// stop the save. Takes one thread more while it sends.
+// and has the whole image. Else it is abandoned: nobody takes what was sent for an image, but after kSyncDirectory. A
+// sink that fails does not stop the save. Takes one thread more while it sends.
 //
 // Past the save's deadline, when it is cancelled or has failed, the sink no longer waits for another end that takes
 // nothing (Sink::set_patience, which is this call's until it returns): kIoTimeout or kCancelled even if all packets

@@ -81,6 +81,7 @@ IoError TargetFile::open_device(const char* path) noexcept {
   struct stat there {};
   if (fstat(fd, &there) != 0) return failure(IoStep::kOpen, errno);
   if (!S_ISCHR(there.st_mode)) return failure(IoStep::kOpen, ESPIPE);
+  if (lseek(fd, 0, SEEK_CUR) < 0) return failure(IoStep::kOpen, errno);  // offsets would be ignored
   in_place_ = true;
   const int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0) return failure(IoStep::kOpen, errno);

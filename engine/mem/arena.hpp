@@ -17,6 +17,7 @@ class Arena {
  public:
   static constexpr std::size_t kBlockAlignment = base::kCacheLine;
   static constexpr std::uint64_t kNoRoom = UINT64_MAX;
+  static constexpr std::uint64_t kPage = 4096;
 
   // Forgets every block; the pages stay. One thread, no allocation at the same time.
   void reset() noexcept { used_.store_relaxed(0); }
@@ -25,13 +26,18 @@ class Arena {
   // within `budget` (0: no limit). What was allocated stays, perhaps at another address. One thread. False: no memory,
   // nothing has changed.
   bool ensure(std::uint64_t bytes, std::uint64_t spare = 0, std::uint64_t budget = 0) noexcept {
-    if (bytes > mapping_.size() || spare > mapping_.size() - bytes) {
+    if (moves(bytes, spare)) {
       const std::uint64_t more = bytes / 10 + spare;
       const std::uint64_t roomy = bytes + std::min(more, UINT64_MAX - bytes);
       const std::uint64_t most = budget == 0 ? roomy : std::max(bytes, std::min(roomy, budget));
       if (!mapping_.grow(most) && !mapping_.grow(bytes)) return false;
     }
     return prefault(bytes);
+  }
+
+  // Whether ensure() of these would have to grow: what was allocated may then lie elsewhere.
+  bool moves(std::uint64_t bytes, std::uint64_t spare) const noexcept {
+    return bytes > mapping_.size() || spare > mapping_.size() - bytes;
   }
 
   // Takes the page faults of what ensure() has reserved beyond its need: not while anybody waits. Nothing moves.
@@ -69,7 +75,9 @@ class Arena {
  private:
   bool prefault(std::uint64_t bytes) noexcept {
     if (bytes <= ready_) return true;
-    if (!mapping_.prefault(ready_, bytes)) return false;
+    // The page that ready_ ends in has been taken with what lies before, which somebody may be reading.
+    const std::uint64_t first = base::align_up(ready_, kPage);
+    if (first < bytes && !mapping_.prefault(first, bytes)) return false;
     ready_ = bytes;
     return true;
   }

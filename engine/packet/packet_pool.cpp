@@ -63,7 +63,7 @@ void ReadyPackets::give_all(ReadyPackets&& other, std::size_t stride) noexcept {
 
 Packet* PacketPool::allocate() noexcept {
   const std::lock_guard lock(mutex_);
-  if (sendable_.load_relaxed() >= sends_) return nullptr;
+  if (sendable_.load_relaxed() >= std::int64_t{sends_}) return nullptr;
   if (ready_.count() == 0 && !grow(ready_, std::max(kSlabBytes / stride_, kMinSlabPackets), false)) return nullptr;
   sendable_.fetch_add_relaxed(1);
   return hand_out(ready_.take(context_bytes_, stride_));
@@ -120,7 +120,7 @@ void PacketPool::becomes_outgoing(bool by_restorer) noexcept {
   if (by_restorer) count_sendable();
 }
 
-void PacketPool::count_sendable() noexcept { sendable_.fetch_add_relaxed(std::exchange(uncounted_, 0)); }
+void PacketPool::count_sendable() noexcept { sendable_.fetch_add_relaxed(std::int64_t{std::exchange(uncounted_, 0u)}); }
 
 void PacketPool::uncount_sendable(bool by_restorer) noexcept {
   if (by_restorer && uncounted_ != 0) {

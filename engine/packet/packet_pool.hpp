@@ -47,7 +47,8 @@ class PacketPool {
   void release(Packet* packet, bool by_restorer = false) noexcept;
   // While no restore runs.
   std::uint64_t outstanding() const noexcept;
-  // So many packets are ready, with their pages, for a restore to come. False: no memory, and nothing has changed.
+  // So many packets are ready for a restore to come, those that are made for it with their pages. False: no memory, and
+  // nothing has changed.
   bool prepare(std::uint32_t packets) noexcept;
 
   // ---- a restore: between begin and end, the thread that runs it
@@ -79,7 +80,8 @@ class PacketPool {
   ReadyPackets ready_;
   // Handed out and not restored as the guest's. Grows under the lock, so that what is compared there is not too small,
   // and by what a restore puts into slots.
-  base::Atomic<std::uint32_t> sendable_{};
+  // Below zero where others have freed what the restorer has not counted yet.
+  base::Atomic<std::int64_t> sendable_{};
   // The restorer's own.
   ReadyPackets set_aside_;
   std::uint32_t uncounted_ = 0;  // handed out, and not in sendable_ yet

@@ -19,18 +19,26 @@ RestoreFault read_frame_chunk(std::span<const std::byte> bytes, Chunk& chunk) no
   return fault == RestoreFault::kNone ? image::read_chunk(bytes, chunk) : fault;
 }
 
-RestoreFault ImageFrame::take_head(const Chunk& chunk) noexcept {
+RestoreFault ImageFrame::take_head(const Chunk& chunk, std::uint64_t size) noexcept {
   if (chunk.kind() != ChunkKind::kImage) return RestoreFault::kOrder;
   if (!image::read_body(chunk, head_)) return RestoreFault::kLengths;
   streamed_ = is_streamed(chunk);
-  return streamed_ == (head_.bytes == 0) ? RestoreFault::kNone : RestoreFault::kLengths;
+  if (streamed_ != (head_.bytes == 0)) return RestoreFault::kLengths;
+  if (!streamed_ && size != UINT64_MAX && head_.bytes != size) {
+    return head_.bytes > size ? RestoreFault::kMissingTail : RestoreFault::kTrailingBytes;
+  }
+  end_ = streamed_ ? size : head_.bytes;
+  return RestoreFault::kNone;
 }
 
-RestoreFault ImageFrame::take_stream(const Chunk& chunk, image::ChannelBody& body) noexcept {
+RestoreFault ImageFrame::take_stream(const Chunk& chunk, std::uint64_t at, image::ChannelBody& body) noexcept {
   if (chunk.kind() != ChunkKind::kChannel || chunk.header.channel != next_channel_) return RestoreFault::kOrder;
   if (!image::read_body(chunk, body) || body.stream_bytes < chunk.bytes.size() ||
       body.stream_bytes % image::kChunkAlignment != 0) {
     return RestoreFault::kLengths;
+  }
+  if (at > end_ || body.stream_bytes > end_ - at) {
+    return streamed_ ? RestoreFault::kMissingTail : RestoreFault::kLengths;
   }
   ++next_channel_;
   packets_ += body.packets;

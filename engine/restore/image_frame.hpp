@@ -19,10 +19,10 @@ RestoreFault read_frame_chunk(std::span<const std::byte> bytes, image::Chunk& ch
 
 class ImageFrame {
  public:
-  // Of a chunk that read_frame_chunk has taken.
-  RestoreFault take_head(const image::Chunk& chunk) noexcept;
-  // The first chunk of the next channel's stream.
-  RestoreFault take_stream(const image::Chunk& chunk, image::ChannelBody& body) noexcept;
+  // Of a chunk that read_frame_chunk has taken. size: of all there is; UINT64_MAX: nobody knows yet.
+  RestoreFault take_head(const image::Chunk& chunk, std::uint64_t size) noexcept;
+  // The first chunk of the next channel's stream, which begins `at` so many bytes.
+  RestoreFault take_stream(const image::Chunk& chunk, std::uint64_t at, image::ChannelBody& body) noexcept;
   // The last one; `bytes`: of the whole image.
   RestoreFault take_end(const image::Chunk& chunk, std::uint64_t bytes) const noexcept;
 
@@ -36,6 +36,7 @@ class ImageFrame {
  private:
   image::ImageBody head_{};
   bool streamed_ = false;
+  std::uint64_t end_ = UINT64_MAX;  // of the image, as far as is known
   std::uint32_t next_channel_ = 0;
   std::uint64_t packets_ = 0;
 };

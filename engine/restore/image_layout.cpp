@@ -18,9 +18,7 @@ RestoreFault ImageLayout::read(std::span<const std::byte> image, std::uint64_t m
 RestoreFault ImageLayout::read_head() {
   Chunk chunk;
   if (const RestoreFault fault = read_frame_chunk(image_, chunk); fault != RestoreFault::kNone) return fault;
-  if (const RestoreFault fault = frame_.take_head(chunk); fault != RestoreFault::kNone) return fault;
-  if (!frame_.streamed() && frame_.bytes() > image_.size()) return RestoreFault::kMissingTail;
-  if (!frame_.streamed() && frame_.bytes() < image_.size()) return RestoreFault::kTrailingBytes;
+  if (const RestoreFault fault = frame_.take_head(chunk, image_.size()); fault != RestoreFault::kNone) return fault;
   next_ = chunk.bytes.size();
   return RestoreFault::kNone;
 }
@@ -31,10 +29,7 @@ RestoreFault ImageLayout::read_stream() {
   Chunk chunk;
   if (const RestoreFault fault = read_frame_chunk(rest, chunk); fault != RestoreFault::kNone) return fault;
   image::ChannelBody body;
-  if (const RestoreFault fault = frame_.take_stream(chunk, body); fault != RestoreFault::kNone) return fault;
-  if (body.stream_bytes > rest.size()) {
-    return frame_.streamed() ? RestoreFault::kMissingTail : RestoreFault::kLengths;
-  }
+  if (const RestoreFault fault = frame_.take_stream(chunk, next_, body); fault != RestoreFault::kNone) return fault;
   streams_.push_back({next_, rest.first(body.stream_bytes)});
   next_ += body.stream_bytes;
   return RestoreFault::kNone;

@@ -98,7 +98,10 @@ RestoreReport restore_streams(std::span<packet::Channel* const> channels, std::s
   if (!batch.for_each([&](std::size_t i) { return check(*restores[i], streams[i].bytes); })) return batch.report();
   const std::uint64_t check_ns = base::now_ns() - start;
   if (!batch.for_each([&](std::size_t i) { return fault_of(*restores[i], restores[i]->run()); })) {
-    for (packet::Channel* channel : channels) channel->drop_all();
+    // But for one into which something was sent meanwhile: that is nobody's to drop.
+    for (std::size_t i = 0; i < channels.size(); ++i) {
+      if (restores[i]->fault() != RestoreFault::kInUse) channels[i]->drop_all();
+    }
   }
   RestoreReport report = batch.report();
   report.check_ns = check_ns;

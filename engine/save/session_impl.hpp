@@ -346,9 +346,10 @@ Status BasicSaveSession<Atom>::place_due() noexcept {
 // As Arena::ensure; what was allocated may move.
 template <template <class> class Atom>
 bool BasicSaveSession<Atom>::ensure(std::uint64_t bytes, std::uint64_t spare, std::uint64_t budget) noexcept {
-  if (observer_ != nullptr) observer_->before_move();
+  SealObserver* const told = arena_.moves(bytes, spare) ? observer_ : nullptr;
+  if (told != nullptr) told->before_move();
   const bool ensured = arena_.ensure(bytes, spare, budget);
-  if (observer_ != nullptr) observer_->after_move();
+  if (told != nullptr) told->after_move();
   return ensured;
 }
 

@@ -46,7 +46,7 @@ std::vector<Way> ways() {
 // allocate for each packet, some of those.
 template <class Point>
 std::uint64_t each_point(const std::string& what, Point&& point) {
-  constexpr std::uint64_t kEach = 60;
+  constexpr std::uint64_t kEach = 20;
   constexpr std::uint64_t kStep = VMBSAVE_CHECK < 2 ? 1 : kPackets / 2;
   for (std::uint64_t n = 1; n < 1000; ++n) {
     SCOPED_TRACE(what + " " + std::to_string(n));

@@ -279,19 +279,28 @@ TEST(ImageReceive, EveryFlippedBitIsNoticed) {
 TEST(ImageReceive, WhatFollowsIsLeftInASourceWithoutASize) {
   Bytes both = small_image(1, 5);
   const Bytes second = small_image(1, 9);
-  const std::size_t first_bytes = both.size();
   both.insert(both.end(), second.begin(), second.end());
   OneWaySource source(both);
   for (const std::uint64_t packets : {5u, 9u}) {
     TestVm vm;
     EXPECT_EQ(io::restore_from(vm.vm, source).restore.packets, packets);
   }
+}
+
+// What contradicts the size of the source is known before anything is restored.
+TEST(ImageReceive, ASourceOfAnotherSizeIsRefusedByItsHead) {
+  Bytes image = small_image(1, 5);
   TestVm vm;
-  const auto whole = io::make_memory_source(both);
-  const io::ReceiveReport report = io::restore_from(vm.vm, *whole);
-  EXPECT_EQ(report.restore.fault, RestoreFault::kTrailingBytes);
-  EXPECT_EQ(report.bytes, first_bytes);
-  EXPECT_EQ(vm.in_use(), 0u) << "what was restored is given back";
+  const auto restored = [&](std::span<const std::byte> bytes) {
+    const auto source = io::make_memory_source(bytes);
+    const io::ReceiveReport report = io::restore_from(vm.vm, *source);
+    EXPECT_EQ(report.bytes, image::kImageChunkBytes);
+    return report.restore.fault;
+  };
+  EXPECT_EQ(restored(std::span(image).first(image.size() - 1)), RestoreFault::kMissingTail);
+  image.resize(image.size() + 1);
+  EXPECT_EQ(restored(image), RestoreFault::kTrailingBytes);
+  EXPECT_EQ(vm.in_use(), 0u);
 }
 
 TEST(ImageReceive, LimitsAndStatesAreRefused) {
@@ -346,6 +355,8 @@ TEST(ImageReceive, AStreamThatOnlyClaimsToBeLongCostsNothing) {
   const std::size_t channel = chunk_offsets(image)[1];
   at<image::ChannelBody>(image, channel + sizeof(image::ChunkHeader)).stream_bytes = std::uint64_t{1} << 40;
   reseal(image, channel);
+  at<image::ImageBody>(image, sizeof(image::ChunkHeader)).bytes = std::uint64_t{1} << 41;
+  reseal(image, 0);
   TestVm vm;
   OneWaySource source(image);
   const io::ReceiveReport report =

@@ -72,7 +72,7 @@ struct RestoreReport {
   std::uint64_t transaction_id = 0;          ///< of the packet, for kRefused and kContract
   std::uint64_t packets = 0;                 ///< restored, or found good; 0 after a failure
   std::uint64_t restore_ns = 0;              ///< how long it took
-  std::uint64_t check_ns = 0;                ///< of it: until the first RestorePacket could run
+  std::uint64_t check_ns = 0;                ///< of it: streams were checked, before their RestorePackets ran
 };
 
 }  // namespace vmbsave
