@@ -163,8 +163,8 @@ std::unique_ptr<Source> make_memory_source(std::span<const std::byte> bytes) noe
 /// is whole and has its name, and it is open whether it has it after a power failure.
 ///
 /// A file that is replaced gives the new one its permissions; a new one has 0666 less the umask. A symbolic link stays:
-/// the file it points to is replaced, or made. A character device that can seek (/dev/null) is written in place, neither synced nor
-/// renamed. Anything else that is no regular file is refused.
+/// the file it points to is replaced, or made. A character device that can seek (/dev/null) is written in place,
+/// neither synced nor renamed. Anything else that is no regular file is refused.
 ///
 /// @param path     where the image belongs
 /// @param options  how
