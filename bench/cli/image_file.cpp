@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <stdexcept>
 
 #include "vmbsave/io.hpp"
 
@@ -22,7 +21,7 @@ std::vector<std::byte> read_image_file(const std::string& path, std::uint64_t ma
   const auto source = io::open_file(path.c_str(), {.direct = false}, error);
   if (source == nullptr) fail(path, error);
   if (source->size() > max_bytes) {
-    throw std::runtime_error(
+    throw TooLarge(
         fmt::format("{}: {} bytes, more than the {} allowed; see --max-bytes", path, source->size(), max_bytes));
   }
   std::vector<std::byte> bytes(source->size());

@@ -3,12 +3,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace vmbsave::cli {
 
-// Throws std::runtime_error with one clear line: not there, no regular file, larger than max_bytes, unreadable.
+// An image that is there, and larger than max_bytes.
+struct TooLarge : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Throws std::runtime_error with one clear line: not there, no regular file, TooLarge, unreadable.
 std::vector<std::byte> read_image_file(const std::string& path, std::uint64_t max_bytes);
 
 }  // namespace vmbsave::cli

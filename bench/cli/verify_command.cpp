@@ -1,8 +1,7 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
-#include <system_error>
+#include <span>
 
 #include "cli/commands.hpp"
 #include "cli/image_file.hpp"
@@ -18,19 +17,7 @@ struct Verify {
   std::uint64_t max_bytes = RestoreOptions{}.max_bytes;
 };
 
-// A restore would refuse it before it looks at a byte; nor is it read here. Of what has no size, reading says why.
-bool is_too_large(const Verify& verify) {
-  std::error_code error;
-  const std::uint64_t bytes = std::filesystem::file_size(verify.file, error);
-  if (error || bytes <= verify.max_bytes) return false;
-  fmt::print("{}: {}: {} bytes, more than the {} allowed; see --max-bytes\n", verify.file,
-             restore_fault_text(RestoreFault::kTooLarge), bytes, verify.max_bytes);
-  return true;
-}
-
-int run_verify(const Verify& verify) {
-  if (is_too_large(verify)) return kFailed;
-  const std::vector<std::byte> image = read_image_file(verify.file, verify.max_bytes);
+int check(const Verify& verify, std::span<const std::byte> image) {
   const auto executor = make_executor();
   const RestoreReport report = restore::check_image(image, {.executor = executor.get(), .max_bytes = verify.max_bytes});
   if (report.status != Status::kSuccess) {
@@ -40,6 +27,15 @@ int run_verify(const Verify& verify) {
   fmt::print("{}: good, {} packets, {} bytes, checked in {:.3f} ms\n", verify.file, report.packets, image.size(),
              static_cast<double>(report.restore_ns) / 1e6);
   return kOk;
+}
+
+int run_verify(const Verify& verify) {
+  try {
+    return check(verify, read_image_file(verify.file, verify.max_bytes));
+  } catch (const TooLarge& error) {  // a restore would refuse it before it looks at a byte
+    fmt::print("{}\n", error.what());
+    return kFailed;
+  }
 }
 
 }  // namespace

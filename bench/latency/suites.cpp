@@ -18,7 +18,7 @@ constexpr auto kExact = SavePlan::kExact;
 constexpr auto kFused = SavePlan::kFused;
 constexpr unsigned kSaves = 1000;
 constexpr unsigned kSavesForAMedian = 150;  // of what is slow: slow callbacks, the largest images, peers elsewhere
-constexpr unsigned kSavesOfAPeer = 50;      // at the middle point, where one takes 3 to 30 times the engine's time
+constexpr unsigned kSavesOfAPeer = 50;  // at the middle point and of 4 KiB: one takes 3 to 30 times the engine's time
 constexpr unsigned kSavesAtTheLimits = 20;  // of a second or so each
 
 // Every implementation at one point, warm and cold, with and without the checksum, with `many` threads and with one.

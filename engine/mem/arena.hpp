@@ -17,7 +17,6 @@ class Arena {
  public:
   static constexpr std::size_t kBlockAlignment = base::kCacheLine;
   static constexpr std::uint64_t kNoRoom = UINT64_MAX;
-  static constexpr std::uint64_t kPage = 4096;
 
   // Forgets every block; the pages stay. One thread, no allocation at the same time.
   void reset() noexcept { used_.store_relaxed(0); }

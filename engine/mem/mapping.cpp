@@ -10,7 +10,6 @@
 namespace vmbsave::mem {
 namespace {
 
-constexpr std::size_t kPage = 4096;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 std::byte* map(std::size_t bytes) noexcept {

@@ -7,6 +7,9 @@
 
 namespace vmbsave::mem {
 
+// Of the smallest pages, which are taken one by one.
+inline constexpr std::size_t kPage = 4096;
+
 class Mapping {
  public:
   Mapping() noexcept = default;

@@ -64,7 +64,7 @@ void ReadyPackets::give_all(ReadyPackets&& other, std::size_t stride) noexcept {
 Packet* PacketPool::allocate() noexcept {
   const std::lock_guard lock(mutex_);
   if (sendable_.load_relaxed() >= std::int64_t{sends_}) return nullptr;
-  if (ready_.count() == 0 && !grow(ready_, std::max(kSlabBytes / stride_, kMinSlabPackets), false)) return nullptr;
+  if (ready_.count() == 0 && !grow_by_a_slab(ready_)) return nullptr;
   sendable_.fetch_add_relaxed(1);
   return hand_out(ready_.take(context_bytes_, stride_));
 }
@@ -90,21 +90,25 @@ std::uint64_t PacketPool::outstanding() const noexcept {
   return made_ - ready_.count();
 }
 
+bool PacketPool::make_ready(std::uint32_t packets) noexcept {
+  return packets <= ready_.count() || grow(ready_, packets - ready_.count(), true);
+}
+
 bool PacketPool::prepare(std::uint32_t packets) noexcept {
   const std::lock_guard lock(mutex_);
-  return packets <= ready_.count() || grow(ready_, packets - ready_.count(), true);
+  return make_ready(packets);
 }
 
 void PacketPool::begin_restore(std::uint32_t packets) noexcept {
   const std::lock_guard lock(mutex_);
-  if (packets > ready_.count()) (void)grow(ready_, packets - ready_.count(), true);
+  (void)make_ready(packets);
   set_aside_ = std::exchange(ready_, {});
 }
 
 Packet* PacketPool::allocate_to_restore() noexcept {
   if (set_aside_.count() == 0) {
     const std::lock_guard lock(mutex_);
-    if (!grow(set_aside_, std::max(kSlabBytes / stride_, kMinSlabPackets), false)) return nullptr;
+    if (!grow_by_a_slab(set_aside_)) return nullptr;
   }
   ++uncounted_;
   return hand_out(set_aside_.take(context_bytes_, stride_));
@@ -135,6 +139,10 @@ void PacketPool::end_restore() noexcept {
   count_sendable();
   set_aside_.give_all(std::move(ready_), stride_);  // what came back meanwhile
   ready_ = std::exchange(set_aside_, {});
+}
+
+bool PacketPool::grow_by_a_slab(ReadyPackets& ready) noexcept {
+  return grow(ready, std::max(kSlabBytes / stride_, kMinSlabPackets), false);
 }
 
 bool PacketPool::grow(ReadyPackets& ready, std::uint64_t packets, bool prefault) noexcept {

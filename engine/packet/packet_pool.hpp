@@ -66,6 +66,8 @@ class PacketPool {
 
  private:
   bool grow(ReadyPackets& ready, std::uint64_t packets, bool prefault) noexcept;
+  bool grow_by_a_slab(ReadyPackets& ready) noexcept;
+  bool make_ready(std::uint32_t packets) noexcept;
   Packet* hand_out(Packet* packet) noexcept;
   void count_sendable() noexcept;
   void uncount_sendable(bool by_restorer) noexcept;
@@ -78,9 +80,8 @@ class PacketPool {
   std::vector<mem::Mapping> slabs_;
   std::uint64_t made_ = 0;  // packets of all slabs
   ReadyPackets ready_;
-  // Handed out and not restored as the guest's. Grows under the lock, so that what is compared there is not too small,
-  // and by what a restore puts into slots.
-  // Below zero where others have freed what the restorer has not counted yet.
+  // Handed out and not restored as the guest's, less what is uncounted: that makes it too small by what a RestorePacket
+  // has not restored yet, and below zero where others free that.
   base::Atomic<std::int64_t> sendable_{};
   // The restorer's own.
   ReadyPackets set_aside_;

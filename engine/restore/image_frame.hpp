@@ -29,7 +29,6 @@ class ImageFrame {
   std::uint32_t channels() const noexcept { return head_.channels; }
   // Length that the head gives; 0: streamed, it gives none.
   std::uint64_t bytes() const noexcept { return head_.bytes; }
-  bool streamed() const noexcept { return streamed_; }
   // Of the streams taken.
   std::uint64_t packets() const noexcept { return packets_; }
 

@@ -10,6 +10,7 @@
 
 #include <csignal>
 
+#include "io/descriptor.hpp"
 #include "unit/io_fixture.hpp"
 
 namespace vmbsave::test {
@@ -230,6 +231,40 @@ TEST(IoFileRefusal, SyncOfTheFolder) {
     });
     EXPECT_EQ(folder.names(), std::vector<std::string>{"image"});
     EXPECT_EQ(bytes_of(folder / "image"), some_bytes(10)) << "it has its name";
+  }
+}
+
+// A device that has no places would take writes in any order.
+TEST(IoFileRefusal, DeviceThatCannotSeek) {
+  const io::Descriptor terminal(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  ASSERT_GE(terminal.get(), 0);
+  ASSERT_EQ(grantpt(terminal.get()), 0);
+  ASSERT_EQ(unlockpt(terminal.get()), 0);
+  io::IoError error;
+  EXPECT_EQ(io::create_file(ptsname(terminal.get()), kSmall, error), nullptr);
+  EXPECT_EQ(error.step, io::IoStep::kOpen);
+  EXPECT_EQ(error.error, ESPIPE);
+}
+
+// Past the page cache it is written with padding, which need not fit.
+TEST(IoFileRefusal, ImageThatJustFitsTheLimitOfFileSize) {
+  for (const bool uring : {false, true}) {
+    for (const bool direct : {false, true}) {
+      const Folder folder;
+      EXPECT_IN_CHILD([&] {
+        constexpr std::size_t kFits = 20'000;
+        const rlimit limit{kFits, kFits};
+        if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
+        io::FileOptions options = kSmall;
+        options.uring = uring;
+        options.direct = direct;
+        const auto sink = sink_of(folder / "image", options);
+        EXPECT_EQ(sink->write(some_bytes(kFits)), Status::kSuccess);
+        EXPECT_EQ(sink->finish(), Status::kSuccess) << uring << direct << ' ' << sink->error().error;
+        return true;
+      });
+      EXPECT_EQ(bytes_of(folder / "image"), some_bytes(20'000));
+    }
   }
 }
 

@@ -314,6 +314,15 @@ TEST(PacketPool, PacketsComeBackClean) {
   for (int i = 0; i < 40; ++i) EXPECT_EQ(again->context()[i], std::byte{0});
 }
 
+TEST(PacketPool, WhatOthersFreeDuringARestoreTakesNoSendsPlace) {
+  packet::PacketPool pool(nullptr, 40, 100, 1);
+  pool.begin_restore(1);
+  pool.release(pool.allocate_to_restore(), false);
+  EXPECT_NE(pool.allocate(), nullptr);
+  pool.end_restore();
+  EXPECT_EQ(pool.allocate(), nullptr);
+}
+
 TEST(PacketPool, WhatIsPreparedForARestoreHasItsPages) {
   constexpr std::uint32_t kPackets = 500;
   packet::PacketPool pool(nullptr, 40, 100, 1);
@@ -353,8 +362,7 @@ TEST(PacketPool, ARestoreHasWhatIsReadyToItself) {
     pool.becomes_outgoing(true);
   }
   EXPECT_EQ(pool.allocate(), nullptr) << "every send has its packet";
-  packet::Packet* const unused = pool.allocate_to_restore();
-  pool.release(unused, true);
+  for (const bool by_restorer : {true, false}) pool.release(pool.allocate_to_restore(), by_restorer);
   pool.end_restore();
   EXPECT_EQ(pool.outstanding(), packets.size() + outgoing.size());
   EXPECT_EQ(pool.allocate(), nullptr) << "likewise";

@@ -89,15 +89,21 @@ TEST(RestoreFaults, EachHasItsWordsAndAStatus) {
   }
 }
 
-// What is looked at first is what is reported: nothing behind it is believed.
-TEST(RestoreFaults, AreLookedForInTheirOrder) {
-  Bytes image = small_image();
-  auto& header = at<image::ChunkHeader>(image, 0);
+// Everything that is looked at in it is wrong now. What it was.
+image::ChunkHeader spoil(image::ChunkHeader& header) {
   const image::ChunkHeader good = header;
   header.magic ^= 1;
   header.version = 2;
   header.required = 0x80;
   header.bytes += 1;
+  return good;
+}
+
+// What is looked at first is what is reported: nothing behind it is believed.
+TEST(RestoreFaults, AreLookedForInTheirOrder) {
+  Bytes image = small_image();
+  auto& header = at<image::ChunkHeader>(image, 0);
+  const image::ChunkHeader good = spoil(header);
   TestVm vm;
   EXPECT_EQ(restore::restore_image(vm.vm, image, {.max_bytes = image.size() - 1}).fault, RestoreFault::kTooLarge);
   EXPECT_EQ(report_of(image, vm).fault, RestoreFault::kNotAnImage);
@@ -118,11 +124,7 @@ TEST(RestoreFaults, AreLookedForInTheirOrder) {
 TEST(RestoreFaults, OfAnImageThatComesAreLookedForInTheirOrder) {
   Bytes image = small_image();
   auto& header = at<image::ChunkHeader>(image, 0);
-  const image::ChunkHeader good = header;
-  header.magic ^= 1;
-  header.version = 2;
-  header.required = 0x80;
-  header.bytes += 1;
+  const image::ChunkHeader good = spoil(header);
   const auto expect = [&](RestoreFault fault, std::uint64_t bytes, std::uint64_t max_bytes) {
     const io::ReceiveReport report = received(image, {.max_bytes = max_bytes});
     EXPECT_EQ(report.restore.fault, fault) << restore_fault_text(report.restore.fault);
@@ -324,6 +326,25 @@ TEST(ParallelRestore, ChannelsAreRestoredBesideEachOther) {
   const auto threads = make_thread_executor(2);  // two, however many processors there are
   EXPECT_EQ(restore::restore_image(vm.vm, small_image(2), {.executor = threads.get()}).packets, 10u);
   EXPECT_TRUE(met);
+}
+
+// What a VSP has sent meanwhile is no packet of the image, and nobody's to drop.
+TEST(RestoreFaults, OfAChannelThatSendsBetweenItsCheckAndItsRestore) {
+  TestVm vm(2, {.sends = 1});
+  packet::Packet* sent = nullptr;
+  vm[0].restore_hook = [&](std::uint64_t) {
+    if (sent == nullptr) {
+      sent = vm[1]->allocate();
+      EXPECT_EQ(vm[1]->claim_send(*sent), packet::ClaimStatus::kClaimed);
+      vm[1]->publish_send(*sent);
+    }
+    return TestChannel::kPassOn;
+  };
+  const RestoreReport report = report_of(small_image(2), vm);
+  EXPECT_EQ(report.fault, RestoreFault::kInUse);
+  EXPECT_EQ(report.channel, 1u);
+  EXPECT_EQ(vm[0]->table().count_used(), 0u);
+  EXPECT_EQ(vm[1]->find_send(sent->transaction_id), sent);
 }
 
 TEST(RestoreFaults, OfTheLowestChannelIsReported) {

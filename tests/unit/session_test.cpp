@@ -342,6 +342,25 @@ TEST(SaveSession, ABlockThatBeginsInSpiteOfAStopIsCounted) {
   }
 }
 
+// Whoever reads the image meanwhile is waited for only where it moves.
+TEST(SaveSession, AnImageThatHasRoomDoesNotMove) {
+  struct Observer final : save::SealObserver {
+    void sealed(std::uint32_t) noexcept override {}
+    void before_move() noexcept override { ++moves; }
+    void after_move() noexcept override {}
+    unsigned moves = 0;
+  };
+  TestVm vm(3);
+  fill(vm, 400);
+  for (const bool warm : {false, true}) {
+    Observer observer;
+    ASSERT_EQ(vm.session.begin({.plan = SavePlan::kFused}), Status::kSuccess);
+    EXPECT_EQ(vm.session.save(&observer), Status::kSuccess);
+    EXPECT_EQ(observer.moves == 0, warm) << observer.moves;
+    vm.session.end(EndMode::kResume);
+  }
+}
+
 TEST(SaveSession, CancelledNoFurtherBlockIsStarted) {
   for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
     TestVm vm(4);

@@ -40,8 +40,8 @@ NTSTATUS VmbsChannelInitSetConcurrentCallbacks(VMBCHANNEL Channel, BOOLEAN Allow
 NTSTATUS VmbsChannelInitSetMaximumSends(VMBCHANNEL Channel, UINT32 Packets);
 
 /**
- * Gets so many packet objects ready, with their memory, for RestorePacket to allocate: a destination that knows early what is coming
- * takes its page faults before the source stands still. Without it VmbChannelRestoreFromBuffer does so.
+ * Gets so many packet objects ready for RestorePacket to allocate, those that it makes with their pages: a destination that knows early
+ * what is coming takes these page faults before the source stands still. Without it VmbChannelRestoreFromBuffer does so.
  *
  * @param Channel  an enabled channel that was not started
  * @param Packets  0 to its transaction quota and most sends together
