@@ -25,13 +25,19 @@ struct Reply {
 };
 static_assert(sizeof(Reply) == 8);
 
-// A record's state is these words, little-endian, as far as its size goes. splitmix64, seeded by the record: each bit
-// of record and index reaches each bit of the word.
-constexpr std::uint64_t state_word(std::uint64_t record, std::uint64_t index) {
-  std::uint64_t x = (record * 4096 + index + 1) * 0x9E3779B97F4A7C15u;
+// A record's state is these words, little-endian, as far as its size goes: splitmix64 of the record, each bit of which
+// reaches each bit, and as many odd steps as the word's number. One mix a record, so that a VSP that looks at each word
+// costs no more than one that copies it.
+constexpr std::uint64_t first_state_word(std::uint64_t record) {
+  std::uint64_t x = (record + 1) * 0x9E3779B97F4A7C15u;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
   return x ^ (x >> 31);
+}
+constexpr std::uint64_t kStateStep = 0x9E3779B97F4A7C15u;
+
+constexpr std::uint64_t state_word(std::uint64_t record, std::uint64_t index) {
+  return first_state_word(record) + index * kStateStep;
 }
 
 }  // namespace vmbsave::blob
