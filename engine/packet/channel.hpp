@@ -84,7 +84,8 @@ class BasicChannel {
       : control_(control),
         config_(config),
         table_(config.capacity, config.sends),
-        pool_(this, config.context_bytes, config.result_bytes, config.sends),
+        // Without a slot to send from nothing is sent: no room for what would be.
+        pool_(this, config.context_bytes, config.sends == 0 ? 0 : config.result_bytes, config.sends),
         at_(std::make_unique<Packet*[]>(table_.slots())) {}
   BasicChannel(const BasicChannel&) = delete;
 
@@ -254,12 +255,11 @@ class BasicChannel {
   // ---- restore: before the channel starts
   // --------------------------------------------------------------------------------------
 
-  // Puts a packet that the VSP made, whose other saved properties the caller has set, in use.
+  // Inside restore(): puts a packet that the VSP made, whose other saved properties the caller has set, in use.
   ClaimStatus adopt(Packet& packet, Direction direction) noexcept {
-    const bool incoming = direction == Direction::kIncoming;
-    const Claim claim = incoming ? table_.claim(control_) : table_.claim_send(control_);
+    const Claim claim = direction == Direction::kIncoming ? claim_restored() : table_.claim_send(control_);
     if (claim.status != ClaimStatus::kClaimed) return claim.status;
-    if (incoming) {
+    if (direction == Direction::kIncoming) {
       pool_.becomes_incoming(packet, restores_here());
       packet.external_data = nullptr;
       packet.failed = false;
@@ -269,7 +269,7 @@ class BasicChannel {
     }
     packet.direction = direction;
     occupy(packet, claim.slot);
-    table_.publish(claim.slot);
+    if (direction == Direction::kOutgoing) table_.publish(claim.slot);
     return ClaimStatus::kClaimed;
   }
 
@@ -315,6 +315,7 @@ class BasicChannel {
       Channel* const outer;
       ~Scope() {
         restoring_channel = outer;
+        channel.give_back_claimed();
         channel.pool_.end_restore();
       }
     };
@@ -333,6 +334,25 @@ class BasicChannel {
   RestoreTarget* restore_target = nullptr;  // not null while RestorePacket runs
 
  private:
+  // A slot for a packet of the guest's. A word of them changes hands at once: a read-modify-write for each packet would
+  // wait until all that was stored before has reached its lines, which are cold.
+  Claim claim_restored() noexcept {
+    if (claimed_ == 0) {
+      const Claim word = table_.claim_word(control_, claimed_);
+      if (word.status != ClaimStatus::kClaimed) {
+        claimed_ = 0;
+        return word;
+      }
+      claimed_first_ = word.slot;
+    }
+    const std::uint32_t slot = claimed_first_ + sync::first_slot(claimed_);
+    claimed_ &= claimed_ - 1;
+    return {ClaimStatus::kClaimed, slot};
+  }
+  void give_back_claimed() noexcept {
+    if (claimed_ != 0) table_.unclaim_word(claimed_first_, std::exchange(claimed_, 0));
+  }
+
   bool restores_here() const noexcept { return static_cast<const void*>(restoring_channel) == this; }
 
   // The result is stored.
@@ -392,6 +412,8 @@ class BasicChannel {
   // The line of the thread that reads the ring (or restores).
   alignas(base::kCacheLine) Atom<std::uint32_t> indicating_{};  // packets between publish and indicated()
   std::uint64_t next_sequence_ = 0;
+  SlotSet claimed_ = 0;  // for restored packets, and not filled yet; of one word
+  std::uint32_t claimed_first_ = 0;
   // The line of the thread that sends.
   alignas(base::kCacheLine) std::uint64_t next_send_ = 1;
   bool ids_moved_ = false;  // some restored send lies in another slot than its id says

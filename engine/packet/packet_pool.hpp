@@ -17,7 +17,7 @@ namespace vmbsave::packet {
 class ReadyPackets {
  public:
   std::uint64_t count() const noexcept { return free_count_ + new_count_; }
-  // A packet with a zeroed client context; nullptr: there is none. The one after it is fetched.
+  // A packet with a zeroed client context; nullptr: there is none. Fetches one that comes soon.
   Packet* take(std::uint32_t context_bytes, std::size_t stride) noexcept;
   void give(Packet& packet) noexcept;
   // `count` zeroed packets, one behind the other, that were never used.

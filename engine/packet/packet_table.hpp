@@ -111,6 +111,30 @@ class PacketTable {
     (void)old;
   }
 
+  // Free -> InUse, of all free slots of one word of the guest's packets: for packets that are restored, which no save
+  // meets before the restore is over. claim.slot: the word's first. The caller gives back what it does not fill.
+  Claim claim_word(const Control& control, SlotSet& claimed) noexcept {
+    return search(0, send_word_, hint_, control, [&](std::uint32_t w) -> Claim {
+      std::uint64_t found = word_[w].value.load_relaxed();
+      for (;;) {
+        if (sync::is_frozen(found)) return {ClaimStatus::kPaused, 0};
+        claimed = free_slots(w, found);
+        if (claimed == 0) return {ClaimStatus::kFull, 0};
+        // [claim] acquire: as there, of each packet.
+        if (word_[w].value.compare_exchange_acquire(found, found + kInUseUnits * claimed)) {
+          return {ClaimStatus::kClaimed, w * sync::kSlotsPerWord};
+        }
+      }
+    });
+  }
+  // InUse -> Free, for slots of a claimed word that found no use.
+  void unclaim_word(std::uint32_t first_slot, SlotSet slots) noexcept {
+    // [unclaim] release: pairs with the next claim of the slots.
+    const std::uint64_t old = word(first_slot).fetch_sub_release(kInUseUnits * slots);
+    VMBSAVE_ASSERT((sync::slots_in(old, SlotState::kInUse) & slots) == slots);
+    (void)old;
+  }
+
   // InUse -> Done, or Deferred while a save runs. The caller has stored the result in the packet.
   CompleteOutcome complete(std::uint32_t slot, const Control& control) noexcept {
     // [complete] release: the result, for the saver. acquire: whoever finds the word thawed finds the epoch idle.
@@ -246,6 +270,8 @@ class PacketTable {
   }
 
  private:
+  static constexpr std::uint64_t kInUseUnits = static_cast<std::uint64_t>(SlotState::kInUse);
+
   struct alignas(base::kCacheLine) Line {
     Atom<std::uint64_t> value{};
   };
@@ -261,6 +287,10 @@ class PacketTable {
   SlotSet slots_of(std::uint32_t w) const noexcept {
     return w < send_word_ ? sync::first_slots(capacity_ - w * sync::kSlotsPerWord)
                           : sync::first_slots(sends_ - (w - send_word_) * sync::kSlotsPerWord);
+  }
+
+  SlotSet free_slots(std::uint32_t w, std::uint64_t found) const noexcept {
+    return sync::slots_in(found, SlotState::kFree) & slots_of(w);
   }
 
   // A saver goes through all words in order, and the processor waits for each before it looks at the next.
@@ -279,12 +309,19 @@ class PacketTable {
 
   Claim claim_between(std::uint32_t first, std::uint32_t last, Atom<std::uint32_t>& hint,
                       const Control& control) noexcept {
+    return search(first, last, hint, control, [&](std::uint32_t w) { return claim_in(w, control); });
+  }
+
+  // claim_one(w) of each word until one has room, from the hint on.
+  template <class ClaimOne>
+  Claim search(std::uint32_t first, std::uint32_t last, Atom<std::uint32_t>& hint, const Control& control,
+               ClaimOne&& claim_one) noexcept {
     if (control.saving()) return {ClaimStatus::kPaused, 0};
     const std::uint32_t words = last - first;
     const std::uint32_t start = hint.load_relaxed();
     for (std::uint32_t i = 0; i < words; ++i) {
       const std::uint32_t w = start + i < words ? start + i : start + i - words;
-      const Claim claim = claim_in(first + w, control);
+      const Claim claim = claim_one(first + w);
       if (claim.status != ClaimStatus::kFull) {
         if (i != 0) hint.store_relaxed(w);
         return claim;
@@ -297,7 +334,7 @@ class PacketTable {
     std::uint64_t found = word_[w].value.load_relaxed();
     for (;;) {
       if (sync::is_frozen(found)) return {ClaimStatus::kPaused, 0};
-      const SlotSet free = sync::slots_in(found, SlotState::kFree) & slots_of(w);
+      const SlotSet free = free_slots(w, found);
       if (free == 0) return {ClaimStatus::kFull, 0};
       const unsigned slot = sync::first_slot(free);
       // [claim] acquire: the last use of the packet is over. Fails only if another operation on the word succeeded.

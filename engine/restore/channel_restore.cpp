@@ -120,7 +120,9 @@ Status ChannelRestore::restore_packet(packet::Packet& packet, std::span<const st
   packet.completion_requested = (lib.flags & image::kLibBufCompletionRequested) != 0;
   packet.queued = (lib.flags & image::kLibBufQueued) != 0;
   packet.data_bytes = lib.payload_bytes;
-  std::memcpy(packet.payload(channel_.config().context_bytes), current_->lib_buf + sizeof lib, lib.payload_bytes);
+  if (lib.payload_bytes != 0) {
+    std::memcpy(packet.payload(channel_.config().context_bytes), current_->lib_buf + sizeof lib, lib.payload_bytes);
+  }
   switch (channel_.adopt(packet, static_cast<packet::Direction>(lib.direction))) {
     case packet::ClaimStatus::kClaimed:
       adopted_ = true;

@@ -78,7 +78,8 @@ TEST(Order, APacketThatGoesBackToThePoolIsNobodysAnyMore) {
     TestVm vm(1, {.capacity = 1, .sends = 1, .result_bytes = 8});
     packet::Packet* const packet = vm[0]->allocate();
     TestChannel::state_of(packet) = {1, 4};
-    ASSERT_EQ(vm[0]->adopt(*packet, packet::Direction::kIncoming), packet::ClaimStatus::kClaimed);
+    vm[0]->restore(
+        1, [&] { ASSERT_EQ(vm[0]->adopt(*packet, packet::Direction::kIncoming), packet::ClaimStatus::kClaimed); });
     ASSERT_EQ(vm.session.begin({}), Status::kSuccess);
     ASSERT_EQ(vm.session.save(), Status::kSuccess);
     Sign completed;

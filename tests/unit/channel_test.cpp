@@ -53,10 +53,12 @@ TEST(Channel, AdoptedPacketsTakeASlotAndGiveItBack) {
   packet->transaction_id = 9;
   packet->sequence = 100;
   packet->completion_requested = true;
-  ASSERT_EQ(vm[0]->adopt(*packet, packet::Direction::kIncoming), packet::ClaimStatus::kClaimed);
-  packet::Packet* const second = vm[0]->allocate();
-  EXPECT_EQ(vm[0]->adopt(*second, packet::Direction::kIncoming), packet::ClaimStatus::kFull);
-  vm[0]->free(*second);
+  vm[0]->restore(2, [&] {
+    ASSERT_EQ(vm[0]->adopt(*packet, packet::Direction::kIncoming), packet::ClaimStatus::kClaimed);
+    packet::Packet* const second = vm[0]->allocate();
+    EXPECT_EQ(vm[0]->adopt(*second, packet::Direction::kIncoming), packet::ClaimStatus::kFull);
+    vm[0]->free(*second);
+  });
   EXPECT_EQ(vm[0]->packet_at(packet->slot), packet);
   EXPECT_EQ(vm[0].complete(packet), Status::kSuccess);
   vm[0]->reserve(101, 0);
@@ -64,6 +66,34 @@ TEST(Channel, AdoptedPacketsTakeASlotAndGiveItBack) {
   ASSERT_NE(next, nullptr);
   EXPECT_NE(next, packet);
   EXPECT_EQ(next->sequence, 101u);
+}
+
+TEST(Channel, ARestoreLeavesTheSlotsFreeThatItDidNotFill) {
+  constexpr std::uint32_t kCapacity = 50;  // three words, the last of them not whole
+  TestVm vm(1, {.capacity = kCapacity});
+  std::vector<packet::Packet*> restored;
+  vm[0]->restore(30, [&] {
+    for (std::uint64_t id = 1; id <= 30; ++id) {
+      packet::Packet* const packet = vm[0]->allocate();
+      packet->transaction_id = id;
+      ASSERT_EQ(vm[0]->adopt(*packet, packet::Direction::kIncoming), packet::ClaimStatus::kClaimed);
+      restored.push_back(packet);
+      if (id % 4 == 0) {
+        ASSERT_EQ(vm[0].complete(packet), Status::kSuccess);
+      }
+    }
+  });
+  EXPECT_TRUE(vm[0]->table().valid());
+  EXPECT_EQ(vm[0]->table().count_used(), 23u);
+  std::set<std::uint32_t> slots;
+  for (std::size_t i = 0; i < restored.size(); ++i) {
+    if ((i + 1) % 4 != 0) {
+      EXPECT_TRUE(slots.insert(restored[i]->slot).second);
+    }
+  }
+  for (std::uint32_t more = 23; more < kCapacity; ++more) ASSERT_NE(vm[0].receive(100 + more, 0), nullptr) << more;
+  EXPECT_EQ(vm[0].receive(200, 0), nullptr);
+  EXPECT_TRUE(vm[0]->table().valid());
 }
 
 TEST(Channel, SentPacketsHaveRoomOfTheirOwn) {
