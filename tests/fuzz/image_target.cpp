@@ -1,11 +1,13 @@
 // image_target.cpp: any bytes as an image. It is refused and leaves the VM empty and usable, or its packets are in use,
-// as many as it says, and a save of them restores the same ones. What is restored at once also is in pieces.
+// as many as it says, and a save of them restores the same ones. What is restored at once also is in pieces,
+// and as it comes from a source.
 #include <algorithm>
 #include <memory>
 #include <string_view>
 
 #include "fuzz/image_pieces.hpp"
 #include "fuzz/image_vm.hpp"
+#include "io/image_receiver.hpp"
 #include "restore/channel_restore.hpp"
 #include "restore/image_restore.hpp"
 #include "vmbsave/executor.hpp"
@@ -155,6 +157,22 @@ bool restore_at_once(Rig& rig, Input image, const Course& course, Restored& rest
   return true;
 }
 
+// The same bytes as they come from a source. restored: what they hold at once; nullptr: they are refused.
+void receive(Rig& rig, Input image, const Course& course, const Restored* restored) {
+  const auto source = io::make_memory_source(image);
+  const std::uint64_t cap = course.small_cap ? kSmallCap : kMaxBytes;
+  const io::ReceiveReport report = io::restore_from(rig.vm.vm, *source, {.max_bytes = cap, .memory_budget = kMaxBytes});
+  require(report.bytes <= image.size(), "no more is received than there is");
+  require((report.restore.status == Status::kSuccess) == (restored != nullptr), "both readers take the same images");
+  if (restored == nullptr) {
+    require_explained(report.restore, image);
+    require_refused(rig.vm, report.restore.status);
+    return;
+  }
+  require(rig.vm.restored() == *restored, "an image restores the same as it comes");
+  rig.vm.clear();
+}
+
 void restore_beside_a_save(ImageVm& vm, Input image) {
   require(vm.session.begin({}) == Status::kSuccess, "a save of nothing begins");
   const RestoreReport report = restore::restore_image(vm.vm, image, {});
@@ -242,6 +260,7 @@ void image(Input image) {
   Restored at_once;
   Restored in_pieces;
   const bool whole = restore_at_once(rig, image, course, at_once);
+  receive(rig, image, course, whole ? &at_once : nullptr);
   const bool pieces = !image.empty() && restore_in_pieces(rig.vm, image, course, in_pieces);
   require(!whole || course.sends || (pieces && at_once == in_pieces), "an image restores the same in pieces");
   if (!whole || !pieces) require_usable(rig);
