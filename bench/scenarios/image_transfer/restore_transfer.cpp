@@ -6,7 +6,6 @@
 #include "kmcl/vm.hpp"
 #include "restore/image_restore.hpp"
 #include "scenarios/image_transfer/transfer.hpp"
-#include "scenarios/save_latency/check.hpp"
 #include "scenarios/vm/check_failed.hpp"
 #include "scenarios/vm/machine.hpp"
 #include "scenarios/vm/restore_text.hpp"
@@ -26,13 +25,10 @@ class RestoreTransfer final : public Transfer {
       return {.ns = report.restore_ns, .blackout_ns = 0, .parts = {}};
     }
     destination_.reset();
-    const std::uint32_t channels = rig_.point().channels;
-    std::vector<std::uint32_t> quotas;
-    for (std::uint32_t c = 0; c < channels; ++c) quotas.push_back(packets_on(rig_.point(), c));
-    destination_ = std::make_unique<Machine>(rig_.vsp(), Topology{1, channels}, quotas);
+    destination_ = make_destination(rig_);
     if (journey_ == Journey::kPrepared) {
-      for (std::uint32_t c = 0; c < channels; ++c) {
-        const NTSTATUS status = VmbsChannelPrepareRestore(destination_->channels()[c], quotas[c]);
+      for (std::uint32_t c = 0; c < rig_.point().channels; ++c) {
+        const NTSTATUS status = VmbsChannelPrepareRestore(destination_->channels()[c], packets_on(rig_.point(), c));
         if (!NT_SUCCESS(status)) throw CheckFailed("VmbsChannelPrepareRestore failed");
       }
     }
@@ -52,8 +48,7 @@ class RestoreTransfer final : public Transfer {
 
   void check() override {
     if (journey_ == Journey::kVerify) return;  // it is a check
-    const std::string why = image_difference(rig_, destination_->save(0, {}).image, true);
-    if (!why.empty()) throw CheckFailed("restored: " + why);
+    expect_restored(rig_, *destination_);
   }
 
  private:

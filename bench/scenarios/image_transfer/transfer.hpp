@@ -13,6 +13,8 @@
 
 namespace vmbsave::bench {
 
+class Machine;
+
 enum class Journey : std::uint8_t {
   kToFile,    // begin, save, send meanwhile, until the file has its name and is on the disk
   kToSocket,  // the same until the last byte is the kernel's; somebody reads at the other end
@@ -46,7 +48,10 @@ std::unique_ptr<Transfer> make_transfer(Journey journey, Rig& rig, Executor* exe
 std::unique_ptr<Transfer> make_save_transfer(Journey journey, Rig& rig, Executor* executor, const std::string& folder);
 std::unique_ptr<Transfer> make_restore_transfer(Journey journey, Rig& rig, Executor* executor);
 
-// A fused save with checksums and its image, for who needs one.
+// For both: a fused save with checksums and its image; a VM with the rig's channels and nothing in use; and that what
+// it restored is the rig's packets, each of them.
 std::vector<std::byte> saved_image(Rig& rig, Executor* executor);
+std::unique_ptr<Machine> make_destination(const Rig& rig);
+void expect_restored(const Rig& rig, Machine& destination);
 
 }  // namespace vmbsave::bench
