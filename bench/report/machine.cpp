@@ -113,6 +113,8 @@ Json machine_json(const fs::path& root) {
   json["kernel"] = or_null(read_line(root / "proc/sys/kernel/osrelease"));
   json["hypervisor"] = hypervisor(root);
   json["clock_source"] = or_null(read_line(root / "sys/devices/system/clocksource/clocksource0/current_clocksource"));
+  std::error_code none;
+  json["temporary_files"] = or_null(file_system_of(fs::temp_directory_path(none), root));
   json["thp"] = bracketed(read_line(root / "sys/kernel/mm/transparent_hugepage/enabled"));
   json["governor"] = or_null(read_line(cpus / "cpu0/cpufreq/scaling_governor"));
   return json;

@@ -1,7 +1,12 @@
 #include "report/system_files.hpp"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include <charconv>
 #include <fstream>
+#include <sstream>
 
 namespace vmbsave::report {
 
@@ -45,6 +50,24 @@ std::optional<unsigned> cpus_in_list(const std::optional<std::string>& list) {
     at = read.ptr + 1;
   }
   return count == 0 ? std::nullopt : std::optional(count);
+}
+
+std::optional<std::string> file_system_of(const std::filesystem::path& folder, const std::filesystem::path& root) {
+  struct stat there {};
+  if (stat(folder.c_str(), &there) != 0) return std::nullopt;
+  const std::string device = fmt::format("{}:{}", major(there.st_dev), minor(there.st_dev));
+  std::ifstream in(root / "proc/self/mountinfo");
+  for (std::string line; std::getline(in, line);) {
+    // Its number, its parent's, the device, ..., a hyphen, the kind.
+    std::istringstream words(line);
+    std::string word;
+    for (int i = 0; i < 3; ++i) words >> word;
+    if (word != device) continue;
+    while (words >> word && word != "-") {
+    }
+    if (words >> word) return word;
+  }
+  return std::nullopt;
 }
 
 }  // namespace vmbsave::report

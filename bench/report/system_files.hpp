@@ -20,4 +20,9 @@ std::optional<std::string> value_of(const std::filesystem::path& file, std::stri
 // How many CPUs a list such as "0-3,8" names.
 std::optional<unsigned> cpus_in_list(const std::optional<std::string>& list);
 
+// The kind of file system that a folder lies on, such as "ext4", as /proc/self/mountinfo names it; absent if that does
+// not have the folder's device.
+std::optional<std::string> file_system_of(const std::filesystem::path& folder,
+                                          const std::filesystem::path& root = "/");
+
 }  // namespace vmbsave::report

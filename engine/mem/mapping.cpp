@@ -1,6 +1,7 @@
 #include "mem/mapping.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -30,6 +31,15 @@ std::byte* map_aligned(std::size_t bytes) noexcept {
 // For systems that do not populate on demand.
 void touch(std::byte* first, std::byte* last) noexcept {
   for (volatile std::byte* page = first; page < last; page += kPage) *page = *page;
+}
+
+// More than the machine has would be given page by page, until the system ends the process. Asked only for sizes that
+// take long anyway.
+bool is_beyond_memory(std::size_t bytes) noexcept {
+  constexpr std::size_t kWorthAsking = std::size_t{1} << 30;
+  if (bytes < kWorthAsking) return false;
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  return pages > 0 && bytes / kPage > static_cast<std::size_t>(pages);
 }
 
 }  // namespace
@@ -67,6 +77,7 @@ bool Mapping::prefault(std::size_t first, std::size_t last) noexcept {
   first = first / kPage * kPage;
   last = std::min(last, bytes_);
   if (first >= last) return true;
+  if (is_beyond_memory(last)) return false;
   std::byte* const base = base_ + first;
   // Not every system has huge pages, or gives them to everybody.
   (void)madvise(base_, bytes_, MADV_HUGEPAGE);

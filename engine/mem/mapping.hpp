@@ -31,7 +31,7 @@ class Mapping {
   bool grow(std::size_t bytes) noexcept;
 
   // Takes the page faults of [first, last) now instead of in a save; huge pages where the system gives them. Nobody
-  // else writes there meanwhile. False: there is no memory for them.
+  // else writes there meanwhile. False: there is no memory for them, or `last` is more than the machine has.
   [[nodiscard]] bool prefault(std::size_t first, std::size_t last) noexcept;
 
   std::byte* data() const noexcept { return base_; }

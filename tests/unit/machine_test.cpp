@@ -2,6 +2,8 @@
 #include "report/machine.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <filesystem>
 #include <fstream>
@@ -36,7 +38,7 @@ class Machine : public testing::Test {
 
 TEST_F(Machine, WithoutFilesIsNullThroughout) {
   const auto json = read();
-  EXPECT_EQ(json.size(), 13u);
+  EXPECT_EQ(json.size(), 14u);
   for (const auto& [key, value] : json.items()) EXPECT_TRUE(value.is_null()) << key;
   EXPECT_EQ(available_memory(root_), std::nullopt);
 }
@@ -63,6 +65,15 @@ TEST_F(Machine, IsReadFromItsFiles) {
   EXPECT_EQ(json.at("thp"), "madvise");
   EXPECT_EQ(json.at("governor"), "performance");
   EXPECT_EQ(available_memory(root_), 1024u * 1024);
+}
+
+TEST_F(Machine, NamesTheFileSystemOfTemporaryFiles) {
+  struct stat there {};
+  ASSERT_EQ(stat(fs::temp_directory_path().c_str(), &there), 0);
+  const std::string device = std::to_string(major(there.st_dev)) + ":" + std::to_string(minor(there.st_dev));
+  put("proc/self/mountinfo", "30 23 " + device + "1 / /other rw - ext2 /dev/x rw\n" +  //
+                                 "31 23 " + device + " / / rw,noatime shared:1 - xfs /dev/y rw\n");
+  EXPECT_EQ(read().at("temporary_files"), "xfs");
 }
 
 TEST_F(Machine, ACgroupLeavesLessMemory) {

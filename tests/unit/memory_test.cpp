@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -98,6 +99,16 @@ TEST(Mapping, PrefaultKeepsContents) {
   for (std::size_t i = 0; i < mapping.size(); i += 4096) {
     EXPECT_EQ(mapping.data()[i], std::byte(i % (2 * 4096) == 0 ? 9 : 0)) << i;
   }
+}
+
+// The system would give pages until it ends the process. Asked for one of them only, in case it does.
+TEST(Mapping, MoreThanTheMachineHasIsRefused) {
+  const std::size_t memory = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * mem::kPage;
+  if (memory < std::size_t{1} << 30) GTEST_SKIP() << "less than 1 GiB is never asked about";
+  mem::Mapping mapping = mem::Mapping::reserve(2 * memory);
+  if (!mapping) GTEST_SKIP() << "the system gives no addresses for it";
+  EXPECT_FALSE(mapping.prefault(2 * memory - mem::kPage, 2 * memory));
+  EXPECT_TRUE(mapping.prefault(0, 2 * mem::kPage));
 }
 
 TEST(Arena, BlocksAreAlignedAndApart) {
