@@ -251,7 +251,7 @@ NTSTATUS VmbsChannelGetSaveStatistics(VMBCHANNEL Channel, VMBS_SAVE_STATISTICS *
 /** One channel since its Enable. Exact while nothing runs on the channel. */
 typedef struct VMBS_CHANNEL_STATISTICS {
   UINT32 Size;             /**< of this structure, set by the caller */
-  UINT32 IncomingInUse;    /**< packets of the guest that are in use */
+  UINT32 IncomingInUse;    /**< packets of the guest that are in use; while a restore runs up to 20 more */
   UINT32 OutgoingInUse;    /**< packets of the VSP that are in use */
   UINT32 OutgoingQueued;   /**< of these, how many wait for room in the ring */
   UINT64 Received;         /**< packets handed to ProcessPacket, each once */
