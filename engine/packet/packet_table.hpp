@@ -111,26 +111,23 @@ class PacketTable {
     (void)old;
   }
 
-  // Free -> InUse, of all free slots of one word of the guest's packets: for packets that are restored, which no save
-  // meets before the restore is over. claim.slot: the word's first. The caller gives back what it does not fill.
+  // Free -> InUse, of all free slots of one word of the guest's packets: for packets that are restored, while no save
+  // can run. claim.slot: the word's first. The caller gives back what it does not fill.
   Claim claim_word(const Control& control, SlotSet& claimed) noexcept {
     return search(0, send_word_, hint_, control, [&](std::uint32_t w) -> Claim {
       std::uint64_t found = word_[w].value.load_relaxed();
-      for (;;) {
-        if (sync::is_frozen(found)) return {ClaimStatus::kPaused, 0};
+      do {
+        VMBSAVE_ASSERT(!sync::is_frozen(found));
         claimed = free_slots(w, found);
         if (claimed == 0) return {ClaimStatus::kFull, 0};
-        // [claim] acquire: as there, of each packet.
-        if (word_[w].value.compare_exchange_acquire(found, found + kInUseUnits * claimed)) {
-          return {ClaimStatus::kClaimed, w * sync::kSlotsPerWord};
-        }
-      }
+        // [claim] acquire: the last use of each packet is over.
+      } while (!word_[w].value.compare_exchange_acquire(found, found + kInUseUnits * claimed));
+      return {ClaimStatus::kClaimed, w * sync::kSlotsPerWord};
     });
   }
-  // InUse -> Free, for slots of a claimed word that found no use.
+  // InUse -> Free, for slots of a claimed word that nobody touched.
   void unclaim_word(std::uint32_t first_slot, SlotSet slots) noexcept {
-    // [unclaim] release: pairs with the next claim of the slots.
-    const std::uint64_t old = word(first_slot).fetch_sub_release(kInUseUnits * slots);
+    const std::uint64_t old = word(first_slot).fetch_sub_relaxed(kInUseUnits * slots);
     VMBSAVE_ASSERT((sync::slots_in(old, SlotState::kInUse) & slots) == slots);
     (void)old;
   }

@@ -97,6 +97,24 @@ TEST(Order, APacketThatGoesBackToThePoolIsNobodysAnyMore) {
   }
 }
 
+// [claim], of a word for a restore, and [release]: a slot whose packet was completed meanwhile is taken again.
+TEST(Order, ARestoreTakesASlotWhenItsLastCompletionIsOver) {
+  for (int round = 0; round < 100; ++round) {
+    TestVm vm(1, {.capacity = 1, .sends = 2, .result_bytes = 8});
+    std::thread completer;
+    vm[0]->restore(2, [&] {
+      packet::Packet* const first = vm[0]->allocate();
+      packet::Packet* const second = vm[0]->allocate();
+      ASSERT_EQ(vm[0]->adopt(*first, packet::Direction::kIncoming), packet::ClaimStatus::kClaimed);
+      completer = std::thread([&] { EXPECT_EQ(vm[0].complete(first), Status::kSuccess); });
+      while (vm[0]->table().count_used() != 0) std::this_thread::yield();
+      ASSERT_EQ(vm[0]->adopt(*second, packet::Direction::kIncoming), packet::ClaimStatus::kClaimed);
+    });
+    completer.join();
+    EXPECT_EQ(vm[0]->table().count_used(), 1u);
+  }
+}
+
 // [enter] and [leave]: a channel that another thread has added, and the saver's list of channels.
 TEST(Order, ASaverSeesTheChannelsThatCameBefore) {
   for (int round = 0; round < 20; ++round) {
