@@ -262,6 +262,7 @@ TEST(FaultRestore, EachSystemCall) {
       {"short read", To::kFile, Call::kPread, {.error = 0, .most = 100}, Status::kSuccess},
       {"EINTR", To::kFile, Call::kPread, {.error = EINTR}, Status::kSuccess},
       {"EIO", To::kFile, Call::kPread, {.error = EIO}, Status::kUnexpectedIoError},
+      {"EINTR of an open", To::kFile, Call::kOpen, {.error = EINTR}, Status::kSuccess},
       {"EMFILE", To::kFile, Call::kOpen, {.error = EMFILE}, Status::kInsufficientResources},
       {"EACCES", To::kFile, Call::kOpen, {.error = EACCES}, Status::kAccessDenied},
       {"one byte from a socket", To::kSocket, Call::kRecv, {.error = 0, .most = 1}, Status::kSuccess},
