@@ -5,6 +5,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#if VMBSAVE_URING
+#include <liburing.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -54,6 +57,14 @@ ssize_t move_or_fail(Call call, std::size_t bytes, Real&& real) noexcept {
   return -1;
 }
 
+// liburing's way to say it.
+template <class Real>
+int or_negative(Call call, Real&& real) noexcept {
+  return must_fail(call) ? -chosen.error : real();
+}
+
+[[maybe_unused]] bool is_armed(Call call) noexcept { return (armed & set_of(call)) != 0; }
+
 void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
   if (must_fail(Call::kNew)) return nullptr;
   void* const block = alignment <= alignof(std::max_align_t)
@@ -87,6 +98,7 @@ Injection::Injection(unsigned calls, std::uint64_t number, const Failure& what) 
 
 Injection::~Injection() { armed = 0; }
 
+std::uint64_t Injection::calls() noexcept { return seen; }
 std::uint64_t Injection::met() noexcept { return failed; }
 unsigned Injection::met_calls() noexcept { return failed_calls; }
 
@@ -131,10 +143,13 @@ void operator delete[](void* block, std::align_val_t, const std::nothrow_t&) noe
 // ---------------------------------------------------------------------------------------------------------------------
 
 using vmbsave::test::Call;
+using vmbsave::test::chosen;
+using vmbsave::test::is_armed;
 using vmbsave::test::mapped;
 using vmbsave::test::move_or_fail;
 using vmbsave::test::must_fail;
 using vmbsave::test::or_fail;
+using vmbsave::test::or_negative;
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker's names
 extern "C" {
@@ -234,5 +249,48 @@ ssize_t __wrap_recv(int fd, void* data, size_t bytes, int flags) {
 int __wrap_ppoll(pollfd* polled, nfds_t count, const timespec* limit, const sigset_t* mask) {
   return or_fail(Call::kPoll, [&] { return __real_ppoll(polled, count, limit, mask); });
 }
+
+#if VMBSAVE_URING
+int __real_io_uring_queue_init(unsigned entries, io_uring* ring, unsigned flags);
+int __real_io_uring_submit(io_uring* ring);
+int __real___io_uring_get_cqe(io_uring* ring, io_uring_cqe** cqe, unsigned submit, unsigned least, sigset_t* mask);
+
+int __wrap_io_uring_queue_init(unsigned entries, io_uring* ring, unsigned flags) {
+  return or_negative(Call::kRingSetup, [&] { return __real_io_uring_queue_init(entries, ring, flags); });
+}
+
+// Of the entry that came last. A short one is really shorter; one that fails does nothing, which the kernel completes
+// at once, and its completion is then given the error.
+static int submit_to_fail(io_uring* ring) {
+  io_uring_sqe& entry = ring->sq.sqes[(ring->sq.sqe_tail - 1) & ring->sq.ring_mask];
+  const auto tag = entry.user_data;
+  if (chosen.error == 0) {
+    entry.len = std::min(entry.len, static_cast<unsigned>(chosen.most));
+    return __real_io_uring_submit(ring);
+  }
+  io_uring_prep_nop(&entry);
+  entry.user_data = tag;
+  const int taken = __real_io_uring_submit(ring);
+  unsigned head = 0;
+  io_uring_cqe* done = nullptr;
+  io_uring_for_each_cqe(ring, head, done) {
+    if (done->user_data == tag) done->res = -chosen.error;
+  }
+  return taken;
+}
+
+// Where waits are counted, entries are held back until the first of them: what is complete already is not waited for.
+int __wrap_io_uring_submit(io_uring* ring) {
+  return or_negative(Call::kRingSubmit, [&] {
+    if (must_fail(Call::kRingMove)) return submit_to_fail(ring);
+    return is_armed(Call::kRingWait) ? 1 : __real_io_uring_submit(ring);
+  });
+}
+
+int __wrap___io_uring_get_cqe(io_uring* ring, io_uring_cqe** cqe, unsigned submit, unsigned least, sigset_t* mask) {
+  if (is_armed(Call::kRingWait) && io_uring_sq_ready(ring) != 0) (void)__real_io_uring_submit(ring);
+  return or_negative(Call::kRingWait, [&] { return __real___io_uring_get_cqe(ring, cqe, submit, least, mask); });
+}
+#endif
 }
 // NOLINTEND(bugprone-reserved-identifier)

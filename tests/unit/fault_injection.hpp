@@ -1,6 +1,6 @@
 // fault_injection.hpp: calls that fail when a test wants them to, and what the process holds. The program that includes
 // this is linked with fault_injection.cpp, which takes the place of operator new and, for the engine's libraries, of
-// the C library's functions (-Wl,--wrap).
+// the C library's functions and liburing's (-Wl,--wrap).
 #pragma once
 
 #include <cerrno>
@@ -9,7 +9,8 @@
 
 namespace vmbsave::test {
 
-// What can be made to fail. kPopulate: madvise(MADV_POPULATE_WRITE).
+// What can be made to fail. kPopulate: madvise(MADV_POPULATE_WRITE). Of io_uring: making a ring, entering the kernel to
+// submit a read or write, entering it to wait for one, and the read or write itself, as its completion tells.
 enum class Call : unsigned {
   kNew,
   kMmap,
@@ -26,6 +27,10 @@ enum class Call : unsigned {
   kSend,
   kRecv,
   kPoll,
+  kRingSetup,
+  kRingSubmit,
+  kRingWait,
+  kRingMove,
 };
 
 template <class... Calls>
@@ -41,14 +46,15 @@ struct Failure {
 };
 
 // As long as it lives: the call with this number, counted over all of `calls` from 1 on, fails; 0: none does. One at a
-// time.
+// time. With kRingWait among them it must outlive each ring.
 class Injection {
  public:
   Injection(unsigned calls, std::uint64_t number, const Failure& failure = {}) noexcept;
   ~Injection();
   Injection(const Injection&) = delete;
 
-  // Of the one that lives, or lived last: failures, and the set of calls that failed.
+  // Of the one that lives, or lived last: calls, failures, and the set of calls that failed.
+  static std::uint64_t calls() noexcept;
   static std::uint64_t met() noexcept;
   static unsigned met_calls() noexcept;
 };

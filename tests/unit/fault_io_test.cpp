@@ -22,6 +22,7 @@ struct CallFault {
   Failure failure;
   Status status;  // kSuccess: nobody is to notice
   io::IoStep step;
+  unsigned also = 0;  // calls that fail too, counted with it
 };
 
 constexpr CallFault kCallFaults[] = {
@@ -37,6 +38,9 @@ constexpr CallFault kCallFaults[] = {
      {.error = ENOSPC, .stays = true},
      Status::kInsufficientResources,
      io::IoStep::kWrite},
+    {"EINTR of a cut", To::kFile, Call::kFtruncate, {.error = EINTR}, Status::kSuccess, io::IoStep::kNone},
+    {"EINTR of a sync", To::kFile, Call::kFsync, {.error = EINTR}, Status::kSuccess, io::IoStep::kNone},
+    {"EINTR of an open", To::kFile, Call::kOpen, {.error = EINTR}, Status::kSuccess, io::IoStep::kNone},
     {"EIO of a cut", To::kFile, Call::kFtruncate, {.error = EIO}, Status::kUnexpectedIoError, io::IoStep::kWrite},
     {"EIO of a sync", To::kFile, Call::kFsync, {.error = EIO}, Status::kUnexpectedIoError, io::IoStep::kSync},
     {"ENOSPC of a sync", To::kFile, Call::kFsync, {.error = ENOSPC}, Status::kInsufficientResources, io::IoStep::kSync},
@@ -86,7 +90,7 @@ std::uint64_t each_system_call(SaveRig& rig, Way way, const CallFault& fault, co
     SCOPED_TRACE(std::string(fault.name) + " " + std::to_string(n) + ", " + way.text() +
                  (setup.file.direct ? ", past the page cache" : ""));
     const Outcome outcome =
-        rig.run(way, {.calls = set_of(fault.call), .number = 1 + (n - 1) * step, .failure = fault.failure}, {}, setup);
+        rig.run(way, {set_of(fault.call) | fault.also, 1 + (n - 1) * step, fault.failure}, {}, setup);
     const Status expected = outcome.met == 0 ? Status::kSuccess : fault.status;
     EXPECT_EQ(outcome.status, expected) << status_name(outcome.status);
     if (expected != Status::kSuccess && outcome.has_sink) {
@@ -122,6 +126,116 @@ TEST(FaultIo, EachSystemCall) {
     if (fault.call != Call::kFtruncate) {
       EXPECT_GE(points, 8u) << fault.name;
     }
+  }
+}
+
+// What the ring does not answer with all bytes is written again without it, and only that failure counts.
+constexpr CallFault kRingFaults[] = {
+    {"short write", To::kFile, Call::kRingMove, {.error = 0, .most = 100}, Status::kSuccess, io::IoStep::kNone},
+    {"write of one block", To::kFile, Call::kRingMove, {.error = 0, .most = 4096}, Status::kSuccess, io::IoStep::kNone},
+    {"writes of one block from",
+     To::kFile,
+     Call::kRingMove,
+     {.error = 0, .most = 4096, .stays = true},
+     Status::kSuccess,
+     io::IoStep::kNone},
+    {"EIO of the ring alone", To::kFile, Call::kRingMove, {.error = EIO}, Status::kSuccess, io::IoStep::kNone},
+    {"EINTR", To::kFile, Call::kRingMove, {.error = EINTR}, Status::kSuccess, io::IoStep::kNone},
+    {"EAGAIN", To::kFile, Call::kRingMove, {.error = EAGAIN}, Status::kSuccess, io::IoStep::kNone},
+    {"EAGAIN from", To::kFile, Call::kRingMove, {.error = EAGAIN, .stays = true}, Status::kSuccess, io::IoStep::kNone},
+    {"EIO from",
+     To::kFile,
+     Call::kRingMove,
+     {.error = EIO, .stays = true},
+     Status::kUnexpectedIoError,
+     io::IoStep::kWrite,
+     set_of(Call::kPwrite)},
+    {"a full disk from",
+     To::kFile,
+     Call::kRingMove,
+     {.error = ENOSPC, .stays = true},
+     Status::kInsufficientResources,
+     io::IoStep::kWrite,
+     set_of(Call::kPwrite)},
+    {"no ring", To::kFile, Call::kRingSetup, {.error = EPERM}, Status::kSuccess, io::IoStep::kNone},
+    {"EINTR of a submit", To::kFile, Call::kRingSubmit, {.error = EINTR}, Status::kSuccess, io::IoStep::kNone},
+    {"EAGAIN of a submit", To::kFile, Call::kRingSubmit, {.error = EAGAIN}, Status::kSuccess, io::IoStep::kNone},
+    {"a ring that takes no more from",
+     To::kFile,
+     Call::kRingSubmit,
+     {.error = EPERM, .stays = true},
+     Status::kSuccess,
+     io::IoStep::kNone},
+    {"EINTR of a wait", To::kFile, Call::kRingWait, {.error = EINTR}, Status::kSuccess, io::IoStep::kNone},
+    {"EAGAIN of a wait", To::kFile, Call::kRingWait, {.error = EAGAIN}, Status::kSuccess, io::IoStep::kNone},
+    {"a ring that is broken from wait",
+     To::kFile,
+     Call::kRingWait,
+     {.error = EPERM, .stays = true},
+     Status::kSuccess,
+     io::IoStep::kNone},
+    {"a disk that is gone, and a ring that takes no more, from",
+     To::kFile,
+     Call::kRingSubmit,
+     {.error = EIO, .stays = true},
+     Status::kUnexpectedIoError,
+     io::IoStep::kWrite,
+     set_of(Call::kPwrite)},
+};
+
+TEST(FaultIo, EachCallOfTheRing) {
+  if (const std::string why = why_no_ring(); !why.empty()) GTEST_SKIP() << why;
+  SaveRig rig(kIoChannels, kSmallImage);
+  SinkSetup setup;
+  setup.file = {.uring = true, .durable = false, .buffers = 2, .buffer_bytes = 4096};
+  for (const CallFault& fault : kRingFaults) {
+    std::uint64_t points = 0;
+    for (const bool direct : {false, true}) {
+      setup.file.direct = direct;
+      for (const Way& way : ways({To::kFile}, {true, false})) {
+        points += each_system_call(rig, way, fault, setup, 1);
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+    RecordProperty(fault.name, static_cast<int>(points));
+    EXPECT_GE(points, fault.call == Call::kRingSetup ? 16u : 32u) << fault.name;
+  }
+}
+
+TEST(FaultIo, SomeCallsOfTheRingWhileItIsSaved) {
+  if (const std::string why = why_no_ring(); !why.empty()) GTEST_SKIP() << why;
+  SaveRig rig(kIoChannels, kLargeImage);
+  SinkSetup setup;
+  setup.file.direct = setup.file.uring = true;
+  setup.file.buffers = 4;
+  for (const CallFault& fault : kRingFaults) {
+    std::uint64_t points = 0;
+    for (const Way& way : ways({To::kFile}, {true})) {
+      points += each_system_call(rig, way, fault, setup, 29);
+      ASSERT_FALSE(HasFailure());
+    }
+    RecordProperty(fault.name, static_cast<int>(points));
+    EXPECT_GE(points, 4u) << fault.name;
+  }
+}
+
+// One that was only interrupted goes on being used; one that has refused once is not.
+TEST(FaultIo, ARingIsGivenUpWhereItRefuses) {
+  if (const std::string why = why_no_ring(); !why.empty()) GTEST_SKIP() << why;
+  const Folder folder;
+  const auto submits = [&](std::uint64_t number, int error) {
+    const Injection injection(set_of(Call::kRingSubmit), number, {.error = error});
+    io::IoError why;
+    const auto sink = io::create_file((folder / "image").c_str(), {.buffers = 2, .buffer_bytes = 4096}, why);
+    EXPECT_EQ(sink->write(some_bytes(10 * 4096)), Status::kSuccess);
+    EXPECT_EQ(sink->finish(), Status::kSuccess);
+    EXPECT_EQ(bytes_of(folder / "image"), some_bytes(10 * 4096));
+    return Injection::calls();
+  };
+  EXPECT_EQ(submits(0, 0), 10u);
+  for (std::uint64_t n = 1; n <= 10; ++n) {
+    EXPECT_EQ(submits(n, EINTR), 11u);
+    EXPECT_EQ(submits(n, EAGAIN), n);
   }
 }
 
@@ -214,9 +328,12 @@ TEST(FaultIo, FullDisk) {
       const std::string size = "size=" + std::to_string(pages * 4096);
       may_mount = mount("none", rig.folder.path().c_str(), "tmpfs", 0, size.c_str()) == 0;
       if (!may_mount) break;
+      SinkSetup setup;
+      setup.file.uring = pages % 2 == 0;
+      setup.file.buffers = 2;
       for (const Way& way : ways({To::kFile}, {true})) {
         SCOPED_TRACE("a disk of " + std::to_string(pages) + " pages, " + way.text());
-        const Outcome outcome = rig.run(way);
+        const Outcome outcome = rig.run(way, {}, {}, setup);
         if (outcome.status == Status::kSuccess) {
           ++taken;
         } else {

@@ -15,6 +15,7 @@ struct Route {
   To from = To::kMemory;
   bool one_by_one = false;          // a channel at a time, for lack of memory
   std::size_t stops_at = SIZE_MAX;  // bytes after which there is no more
+  io::FileOptions file{.direct = false, .uring = false, .buffers = 1, .buffer_bytes = 4096};
 
   std::string text() const {
     constexpr const char* kFrom[] = {"memory", "a file", "a socket", "a pipe"};
@@ -36,7 +37,8 @@ std::vector<Route> routes(std::initializer_list<To> sources) {
 // Where an image comes from. What goes through the kernel is small enough to lie there.
 class Origin {
  public:
-  Origin(const Route& route, std::span<const std::byte> image, const Folder& folder) : from_(route.from) {
+  Origin(const Route& route, std::span<const std::byte> image, const Folder& folder)
+      : from_(route.from), file_(route.file) {
     bytes_ = image.first(std::min(image.size(), route.stops_at));
     if (from_ == To::kFile) {
       path_ = folder / "source";
@@ -55,14 +57,13 @@ class Origin {
   std::unique_ptr<io::Source> open(io::IoError& error) noexcept {
     error = {.status = Status::kInsufficientResources};
     if (from_ == To::kMemory) return io::make_memory_source(bytes_);
-    if (from_ == To::kFile) {
-      return io::open_file(path_.c_str(), {.direct = false, .uring = false, .buffers = 1, .buffer_bytes = 4096}, error);
-    }
+    if (from_ == To::kFile) return io::open_file(path_.c_str(), file_, error);
     return io::make_stream_source(ends_[0], {.buffer_bytes = 512});
   }
 
  private:
   const To from_;
+  const io::FileOptions file_;
   std::span<const std::byte> bytes_;
   std::string path_;
   int ends_[2] = {-1, -1};
@@ -261,6 +262,7 @@ TEST(FaultRestore, EachSystemCall) {
       {"short read", To::kFile, Call::kPread, {.error = 0, .most = 100}, Status::kSuccess},
       {"EINTR", To::kFile, Call::kPread, {.error = EINTR}, Status::kSuccess},
       {"EIO", To::kFile, Call::kPread, {.error = EIO}, Status::kUnexpectedIoError},
+      {"EINTR of an open", To::kFile, Call::kOpen, {.error = EINTR}, Status::kSuccess},
       {"EMFILE", To::kFile, Call::kOpen, {.error = EMFILE}, Status::kInsufficientResources},
       {"EACCES", To::kFile, Call::kOpen, {.error = EACCES}, Status::kAccessDenied},
       {"one byte from a socket", To::kSocket, Call::kRecv, {.error = 0, .most = 1}, Status::kSuccess},
@@ -287,6 +289,50 @@ TEST(FaultRestore, EachSystemCall) {
     }
     RecordProperty(fault.name, static_cast<int>(points));
     EXPECT_GE(points, 4u) << fault.name;
+  }
+}
+
+struct RingReadFault {
+  const char* name;
+  unsigned calls;
+  Failure failure;
+  Status status;  // kSuccess: the rest is read without the ring
+};
+
+constexpr RingReadFault kRingReadFaults[] = {
+    {"short read", set_of(Call::kRingMove), {.error = 0, .most = 100}, Status::kSuccess},
+    {"short reads from", set_of(Call::kRingMove), {.error = 0, .most = 100, .stays = true}, Status::kSuccess},
+    {"EIO of the ring alone", set_of(Call::kRingMove), {.error = EIO}, Status::kSuccess},
+    {"EINTR", set_of(Call::kRingMove), {.error = EINTR}, Status::kSuccess},
+    {"EAGAIN from", set_of(Call::kRingMove), {.error = EAGAIN, .stays = true}, Status::kSuccess},
+    {"EIO from", set_of(Call::kRingMove, Call::kPread), {.error = EIO, .stays = true}, Status::kUnexpectedIoError},
+    {"no ring", set_of(Call::kRingSetup), {.error = EPERM}, Status::kSuccess},
+    {"a ring that takes no more from", set_of(Call::kRingSubmit), {.error = EPERM, .stays = true}, Status::kSuccess},
+    {"EAGAIN of a submit", set_of(Call::kRingSubmit), {.error = EAGAIN}, Status::kSuccess},
+    {"EINTR of a submit", set_of(Call::kRingSubmit), {.error = EINTR}, Status::kSuccess},
+    {"EINTR of a wait", set_of(Call::kRingWait), {.error = EINTR}, Status::kSuccess},
+    {"a ring that is broken from wait", set_of(Call::kRingWait), {.error = EPERM, .stays = true}, Status::kSuccess},
+};
+
+TEST(FaultRestore, EachCallOfTheRing) {
+  if (const std::string why = why_no_ring(); !why.empty()) GTEST_SKIP() << why;
+  RestoreRig rig;
+  for (const RingReadFault& fault : kRingReadFaults) {
+    std::uint64_t points = 0;
+    for (const bool direct : {false, true}) {
+      for (Route route : routes({To::kFile})) {
+        route.file = {.direct = direct, .uring = true, .buffers = 2, .buffer_bytes = 4096};
+        points += each_point(fault.name, route, [&](std::uint64_t n) {
+          const Restored restored = rig.run(route, {.calls = fault.calls, .number = n, .failure = fault.failure});
+          EXPECT_EQ(restored.status, restored.met == 0 ? Status::kSuccess : fault.status)
+              << status_name(restored.status);
+          return restored.met != 0;
+        });
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+    RecordProperty(fault.name, static_cast<int>(points));
+    EXPECT_GE(points, 8u) << fault.name;
   }
 }
 

@@ -234,6 +234,49 @@ TEST(IoFileRefusal, SyncOfTheFolder) {
   }
 }
 
+// What a file system has kept to itself until then.
+TEST(IoFileRefusal, Close) {
+  for (const int error : {EIO, EINTR}) {
+    const Folder folder;
+    put_bytes(folder / "image", some_bytes(10));
+    EXPECT_IN_CHILD([&] {
+      const auto sink = sink_of(folder / "image");
+      const int fd = descriptor_of(folder / folder.names().front());
+      EXPECT_GE(fd, 0);
+      if (!refuse({SYS_close, error, {{0, static_cast<std::uint32_t>(fd)}}})) return false;
+      if (error == EIO) {
+        expect_failure(*sink, folder, Status::kUnexpectedIoError, io::IoStep::kSync, EIO);
+      } else {
+        EXPECT_EQ(sink->write(some_bytes(kBytes)), Status::kSuccess);
+        EXPECT_EQ(sink->finish(), Status::kSuccess) << "closed all the same";
+      }
+      return true;
+    });
+    EXPECT_EQ(bytes_of(folder / "image"), some_bytes(error == EIO ? 10 : kBytes));
+  }
+}
+
+// Of several under way.
+TEST(IoFileRefusal, TheFirstFailureInTheFileIsTold) {
+  for (const bool direct : {false, true}) {
+    const Folder folder;
+    EXPECT_IN_CHILD([&] {
+      constexpr rlim_t kFits = 10'000;
+      const rlimit limit{kFits, kFits};
+      if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
+      io::FileOptions options = kSmall;
+      options.direct = direct;
+      const auto sink = sink_of(folder / "image", options);
+      const Status written = sink->write(some_bytes(options.buffers * options.buffer_bytes - 100));
+      EXPECT_EQ(written == Status::kSuccess ? sink->finish() : written, Status::kInsufficientResources);
+      EXPECT_EQ(sink->error().error, EFBIG);
+      EXPECT_EQ(sink->error().offset, kFits);
+      return true;
+    });
+    EXPECT_TRUE(folder.names().empty());
+  }
+}
+
 // A device that has no places would take writes in any order.
 TEST(IoFileRefusal, DeviceThatCannotSeek) {
   const io::Descriptor terminal(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -89,9 +91,45 @@ inline std::vector<std::string> open_files() {
   return files;
 }
 
+// A descriptor of this file; -1: none.
+inline int descriptor_of(const fs::path& path) {
+  for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (fs::read_symlink(entry.path(), gone) == path) return std::stoi(entry.path().filename());
+  }
+  return -1;
+}
+
 inline bool has_ring() {
   const std::vector<std::string> files = open_files();
   return std::count(files.begin(), files.end(), "anon_inode:[io_uring]") != 0;
+}
+
+// Empty: this build can have io_uring, and so can this process, whatever vmbsave makes of that.
+inline std::string why_no_ring() {
+#if VMBSAVE_URING
+  io_uring_params params{};
+  const long ring = syscall(SYS_io_uring_setup, 4, &params);
+  if (ring < 0) return std::string("no io_uring here: ") + std::strerror(errno);
+  close(static_cast<int>(ring));
+  return {};
+#else
+  return "built without io_uring";
+#endif
+}
+
+// Empty: a file in this folder can be written past the page cache, likewise.
+inline std::string why_no_direct(const fs::path& folder) {
+  constexpr std::size_t kBlock = 4096;
+  const std::string path = folder / "direct";
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_DIRECT | O_CLOEXEC, 0600);
+  alignas(kBlock) static const std::byte block[kBlock]{};
+  const bool written = fd >= 0 && pwrite(fd, block, kBlock, 0) == kBlock;
+  const std::string why = written ? "" : "no O_DIRECT in " + folder.string() + ": " + std::strerror(errno);
+  if (fd >= 0) close(fd);
+  std::error_code none;
+  fs::remove(path, none);
+  return why;
 }
 
 // A folder on the disk that holds the temporary files, gone at the end of the test.

@@ -9,6 +9,7 @@
 
 #include "io/image_receiver.hpp"
 #include "io/image_sender.hpp"
+#include "restore/image_frame.hpp"
 #include "unit/image_fixture.hpp"
 
 namespace vmbsave::test {
@@ -18,6 +19,7 @@ namespace {
 class OneWaySink final : public io::Sink {
  public:
   Status write(std::span<const std::byte> more) noexcept override {
+    largest = std::max(largest, more.size());
     if (bytes.size() + more.size() > room) return error_.status = Status::kConnectionDisconnected;
     bytes.insert(bytes.end(), more.begin(), more.end());
     written = bytes.size();
@@ -26,14 +28,21 @@ class OneWaySink final : public io::Sink {
   Status rewrite(std::span<const std::byte>) noexcept override { return Status::kInvalidParameter; }
   Status finish() noexcept override { return finished = true, Status::kSuccess; }
   void abandon() noexcept override { abandoned = true; }
+  void set_patience(io::Patience* given) noexcept override {
+    patience = given;
+    had_patience |= given != nullptr;
+  }
   const io::IoError& error() const noexcept override { return error_; }
   std::uint64_t peak_bytes() const noexcept override { return 7; }
 
   Bytes bytes;
   std::atomic<std::size_t> written{0};
   std::size_t room = SIZE_MAX;
+  std::size_t largest = 0;  // of all writes
   bool finished = false;
   bool abandoned = false;
+  bool had_patience = false;
+  io::Patience* patience = nullptr;
 
  private:
   io::IoError error_;
@@ -165,6 +174,37 @@ TEST(ImageSend, ASaveThatFailsAbandonsTheSink) {
   EXPECT_EQ(source.vm.in_use(), kInAll);
   TestVm destination(kChannels);
   EXPECT_EQ(restore::restore_image(destination.vm, sink.bytes, {}).fault, RestoreFault::kMissingTail);
+}
+
+// It is the call's, and gone with it.
+TEST(ImageSend, NoPatienceIsLeftInTheSink) {
+  Fixture source;
+  for (const bool fails : {false, true}) {
+    OneWaySink sink;
+    sink.room = fails ? 1000 : SIZE_MAX;
+    ASSERT_EQ(source.vm.session.begin({}), Status::kSuccess);
+    EXPECT_EQ(io::save_to(source.vm.session, sink).status == Status::kSuccess, !fails);
+    EXPECT_TRUE(sink.had_patience);
+    EXPECT_EQ(sink.patience, nullptr);
+    source.vm.session.end(EndMode::kResume);
+  }
+}
+
+// A save that moves its image waits for one of them.
+TEST(ImageSend, InStepsOfAMebibyte) {
+  constexpr std::uint32_t kState = 1000;
+  TestVm source;
+  for (unsigned i = 0; i < kPackets; ++i) source[0].receive(i + 1, kState);
+  for (const SavePlan plan : {SavePlan::kExact, SavePlan::kFused}) {
+    OneWaySink sink;
+    ASSERT_EQ(source.session.begin({.plan = plan}), Status::kSuccess);
+    EXPECT_EQ(io::save_to(source.session, sink).status, Status::kSuccess);
+    EXPECT_GT(sink.bytes.size(), kPackets * kState);
+    EXPECT_LE(sink.largest, 1u << 20);
+    source.session.end(EndMode::kResume);
+    TestVm destination;
+    EXPECT_EQ(restore::restore_image(destination.vm, sink.bytes, {}).packets, kPackets);
+  }
 }
 
 TEST(ImageSend, OfStatesThatGrowOnlyWhatStays) {
@@ -301,6 +341,117 @@ TEST(ImageReceive, ASourceOfAnotherSizeIsRefusedByItsHead) {
   image.resize(image.size() + 1);
   EXPECT_EQ(restored(image), RestoreFault::kTrailingBytes);
   EXPECT_EQ(vm.in_use(), 0u);
+}
+
+// As it is sent: its head says no length.
+Bytes streamed_image(unsigned channels) {
+  TestVm vm(channels);
+  for (unsigned c = 0; c < channels; ++c) {
+    for (unsigned i = 0; i < 5; ++i) vm[c].receive(c * 100 + i + 1, i * 9);
+  }
+  OneWaySink sink;
+  EXPECT_EQ(vm.session.begin({}), Status::kSuccess);
+  EXPECT_EQ(io::save_to(vm.session, sink).status, Status::kSuccess);
+  vm.session.end(EndMode::kResume);
+  return sink.bytes;
+}
+
+TEST(ImageReceive, AByteBehindAStreamedImageIsRefused) {
+  Bytes image = streamed_image(2);
+  for (const RestoreFault fault : {RestoreFault::kNone, RestoreFault::kTrailingBytes}) {
+    TestVm vm(2);
+    const auto source = io::make_memory_source(image);
+    EXPECT_EQ(io::restore_from(vm.vm, *source).restore.fault, fault);
+    EXPECT_EQ(vm.in_use(), fault == RestoreFault::kNone ? 10u : 0u);
+    image.resize(image.size() + 1);
+  }
+}
+
+// Each chunk is whole by itself: only the totals say that one is missing, when all has been restored.
+TEST(ImageReceive, TotalsThatDisagreeTakeAllBack) {
+  Bytes of_head = small_image(2);
+  ++at<image::ImageBody>(of_head, sizeof(image::ChunkHeader)).packets;
+  reseal(of_head, 0);
+  Bytes of_end = streamed_image(2);
+  const std::size_t end = of_end.size() - image::kStreamedEndChunkBytes;
+  at<image::EndBody>(of_end, end + sizeof(image::ChunkHeader)).bytes += image::kChunkAlignment;
+  reseal(of_end, end);
+  for (const Bytes& image : {of_head, of_end}) {
+    TestVm vm(2);
+    OneWaySource source(image);
+    const io::ReceiveReport report = io::restore_from(vm.vm, source);
+    EXPECT_EQ(report.restore.fault, RestoreFault::kCounts) << restore_fault_text(report.restore.fault);
+    EXPECT_EQ(report.bytes, image.size());
+    EXPECT_EQ(vm.in_use(), 0u);
+  }
+}
+
+// And one byte less is told as early as it is known: by the size of the source, by the head, or on the way.
+TEST(ImageReceive, AnImageOfExactlyItsLimit) {
+  for (const bool streamed : {false, true}) {
+    const Bytes image = streamed ? streamed_image(2) : small_image(2);
+    for (const bool fits : {true, false}) {
+      const io::ReceiveOptions options{.max_bytes = fits ? image.size() : image.size() - 1};
+      const RestoreFault fault = fits ? RestoreFault::kNone : RestoreFault::kTooLarge;
+      TestVm vm(2);
+      const auto known = io::make_memory_source(image);
+      const io::ReceiveReport report = io::restore_from(vm.vm, *known, options);
+      EXPECT_EQ(report.restore.fault, fault);
+      EXPECT_EQ(report.bytes, fits ? image.size() : 0);
+      EXPECT_EQ(vm.in_use(), fits ? 10u : 0u);
+
+      TestVm another(2);
+      OneWaySource unknown(image);
+      const io::ReceiveReport of_unknown = io::restore_from(another.vm, unknown, options);
+      EXPECT_EQ(of_unknown.restore.fault, fault);
+      EXPECT_LE(of_unknown.bytes, streamed || fits ? options.max_bytes : image::kImageChunkBytes);
+      EXPECT_EQ(another.in_use(), fits ? 10u : 0u);
+    }
+  }
+}
+
+// By its header, before there has to be room for the rest.
+TEST(ImageReceive, AChunkOfTheFrameThatIsTooLongIsRefused) {
+  const Bytes image = small_image();
+  const std::vector<std::size_t> offsets = chunk_offsets(image);
+  for (const std::size_t chunk : {offsets[0], offsets[1], offsets[offsets.size() - 2]}) {
+    Bytes longer = image;
+    at<image::ChunkHeader>(longer, chunk).bytes = restore::kMaxFrameChunkBytes + image::kChunkAlignment;
+    TestVm vm;
+    OneWaySource source(longer);
+    const io::ReceiveReport report = io::restore_from(vm.vm, source);
+    EXPECT_EQ(report.restore.fault, RestoreFault::kLengths) << restore_fault_text(report.restore.fault);
+    EXPECT_EQ(report.restore.offset, chunk);
+    EXPECT_EQ(report.bytes, chunk + sizeof(image::ChunkHeader));
+    EXPECT_EQ(vm.in_use(), 0u);
+  }
+}
+
+// Takes its time for each piece of work.
+class SlowExecutor final : public Executor {
+ public:
+  static constexpr std::uint64_t kNs = 3'000'000;
+  unsigned concurrency() const noexcept override { return 1; }
+  void for_each(std::size_t count, std::size_t, Body body, void* context) noexcept override {
+    ++calls;
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kNs));
+    body(context, 0, count);
+  }
+  unsigned calls = 0;
+};
+
+TEST(ImageReceive, TimeOfTheChecksIsThatOfEachBatch) {
+  constexpr unsigned kBatches = 4;
+  const Bytes image = small_image(kBatches);
+  SlowExecutor slow;
+  TestVm vm(kBatches);
+  OneWaySource source(image);
+  const RestoreReport report =
+      io::restore_from(vm.vm, source, {.executor = &slow, .memory_budget = largest_stream(image)}).restore;
+  EXPECT_EQ(report.fault, RestoreFault::kNone) << restore_fault_text(report.fault);
+  EXPECT_EQ(slow.calls, 2 * kBatches) << "each is checked, then restored";
+  EXPECT_GE(report.check_ns, kBatches * SlowExecutor::kNs);
+  EXPECT_GE(report.restore_ns, report.check_ns + kBatches * SlowExecutor::kNs);
 }
 
 TEST(ImageReceive, LimitsAndStatesAreRefused) {
