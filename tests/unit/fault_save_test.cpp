@@ -202,10 +202,14 @@ TEST(FaultSave, CancelWhileItIsSent) {
 }
 
 TEST(FaultSave, CancelFromAnotherThreadAtAnyMoment) {
+  // On busy processors the other thread often comes when the save is over.
+  constexpr int kRounds = 25;
+  constexpr int kMostRounds = 2000;
+  constexpr std::uint64_t kStopped = 10;
   SaveRig rig(kChannels, kMany);
   std::mt19937 random(1);
   std::uint64_t stopped = 0;
-  for (int round = 0; round < 25; ++round) {
+  for (int round = 0; round < kRounds || (stopped < kStopped && round < kMostRounds); ++round) {
     for (const Way& way : ways({To::kFile}, {true})) {
       SCOPED_TRACE("cancel after a while, " + way.text());
       CancelToken token;
@@ -227,7 +231,7 @@ TEST(FaultSave, CancelFromAnotherThreadAtAnyMoment) {
     }
   }
   RecordProperty("stopped", static_cast<int>(stopped));
-  EXPECT_GE(stopped, 10u);
+  EXPECT_GE(stopped, kStopped);
 }
 
 TEST(FaultSave, CancelledBeforeItsFirstBlock) {
