@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
+#include "cli/option_checks.hpp"
 #include "report/bar.hpp"
 #include "report/json_file.hpp"
 
@@ -34,7 +35,7 @@ void add_bar(CLI::App& app, Command& chosen) {
       "bar",
       "Judges a run of the suite bar: what the engine is held to, line by line. Exits 1 if a line does not hold.");
   const auto file = std::make_shared<std::string>();
-  command->add_option("FILE", *file, "JSON of vmbsave-bench, also compressed (.json.xz)")->required();
+  command->add_option("FILE", *file, "JSON of vmbsave-bench, also compressed (.json.xz)")->required()->check(given());
   command->callback([file, &chosen] { chosen = [file] { return run_bar(*file); }; });
 }
 

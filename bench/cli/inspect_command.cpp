@@ -4,6 +4,8 @@
 
 #include "cli/commands.hpp"
 #include "cli/image_file.hpp"
+#include "cli/option_checks.hpp"
+#include "harness/one_line.hpp"
 #include "image/checksum.hpp"
 #include "image/chunk_reader.hpp"
 #include "restore/image_restore.hpp"
@@ -34,14 +36,22 @@ class Inspector {
         ++unsealed_;
         fault = RestoreFault::kNone;
       }
-      if (fault != RestoreFault::kNone) break;
+      if (fault != RestoreFault::kNone) {
+        note(fault);
+        break;
+      }
       ++chunks_;
       if (chunk.kind() == ChunkKind::kChannel || chunk.kind() == ChunkKind::kEnd) close_channel();
       print_chunk(chunk);
       at_ += chunk.bytes.size();
     }
+    if (!ended_) note(RestoreFault::kMissingTail);
     close_channel();
+    if (at_ < image_.size()) note(RestoreFault::kTrailingBytes);
   }
+
+  // Beside checksums: what it shows of the first thing that is wrong.
+  RestoreFault damage() const noexcept { return damage_; }
 
   // Where the last chunk that could be read ends.
   std::uint64_t end() const noexcept { return at_; }
@@ -58,6 +68,10 @@ class Inspector {
     std::uint64_t state_bytes = 0;
     std::uint64_t bytes = 0;
   };
+
+  void note(RestoreFault fault) noexcept {
+    if (damage_ == RestoreFault::kNone) damage_ = fault;
+  }
 
   void print_chunk(const Chunk& chunk) {
     switch (chunk.kind()) {
@@ -133,9 +147,14 @@ class Inspector {
       fmt::print("{:>8} {:>12} {:>8} {:>8} {:>12} {:>12} {:>10}\n", channel_->number, channel_->offset,
                  channel_->packets, body.blocks, channel_->state_bytes, channel_->bytes, body.capacity);
       if (channel_->packets != body.packets || channel_->bytes != body.stream_bytes) {
-        fmt::print("         not whole: {} packets and {} bytes are missing\n",
-                   static_cast<std::int64_t>(body.packets) - static_cast<std::int64_t>(channel_->packets),
-                   static_cast<std::int64_t>(body.stream_bytes - channel_->bytes));
+        note(RestoreFault::kCounts);
+        if (channel_->packets > body.packets || channel_->bytes > body.stream_bytes) {
+          fmt::print("         its header says fewer than there are: {} packets and {} bytes\n", body.packets,
+                     body.stream_bytes);
+        } else {
+          fmt::print("         not whole: {} packets and {} bytes are missing\n", body.packets - channel_->packets,
+                     body.stream_bytes - channel_->bytes);
+        }
       }
     }
     fmt::print("{}", lines_);
@@ -149,14 +168,19 @@ class Inspector {
   std::uint64_t chunks_ = 0;
   std::uint64_t unsealed_ = 0;
   bool ended_ = false;
+  RestoreFault damage_ = RestoreFault::kNone;
   std::unique_ptr<Channel> channel_;
   std::string lines_;  // of the channel's packets
 };
 
-int run_inspect(const Inspect& inspect) {
-  const std::vector<std::byte> image = read_image_file(inspect.file, inspect.max_bytes);
+int show(const Inspect& inspect, std::span<const std::byte> image) {
   Inspector inspector(image, inspect.packets);
   inspector.print();
+  if (inspector.is_unsealed() && inspector.damage() != RestoreFault::kNone) {
+    fmt::print("damaged, and without checksums: {}\nread up to byte {} of {}\n", restore_fault_text(inspector.damage()),
+               inspector.end(), image.size());
+    return kFailed;
+  }
   const RestoreReport report = restore::check_image(image, {.max_bytes = inspect.max_bytes});
   if (inspector.is_unsealed()) {
     fmt::print("checksums: left out by the save; such an image cannot be restored\n");
@@ -170,6 +194,15 @@ int run_inspect(const Inspect& inspect) {
   return kOk;
 }
 
+int run_inspect(const Inspect& inspect) {
+  try {
+    return show(inspect, read_image_file(inspect.file, inspect.max_bytes));
+  } catch (const NotAnImage& error) {
+    fmt::print("{}\n", bench::one_line(error.what()));
+    return kFailed;
+  }
+}
+
 }  // namespace
 
 void add_inspect(CLI::App& app, Command& chosen) {
@@ -178,9 +211,11 @@ void add_inspect(CLI::App& app, Command& chosen) {
       "Prints what an image holds: its header, channels, packets, sizes, and whether it is sound; of a damaged one, "
       "what lies before the damage. Exits 1 if it could not be restored.");
   const auto inspect = std::make_shared<Inspect>();
-  command->add_option("IMAGE", inspect->file, "the file")->required();
+  command->add_option("IMAGE", inspect->file, "the file")->required()->check(given());
   command->add_flag("--packets", inspect->packets, "a line for each packet");
-  command->add_option("--max-bytes", inspect->max_bytes, "refuse larger files")->capture_default_str();
+  command->add_option("--max-bytes", inspect->max_bytes, "refuse larger files")
+      ->transform(whole_number(0, UINT64_MAX))
+      ->capture_default_str();
   command->callback([inspect, &chosen] { chosen = [inspect] { return run_inspect(*inspect); }; });
 }
 

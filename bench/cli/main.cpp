@@ -7,10 +7,13 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 
 #include "cli/commands.hpp"
+#include "harness/one_line.hpp"
+#include "harness/standard_streams.hpp"
 #include "scenarios/vm/check_failed.hpp"
 
 namespace {
@@ -21,7 +24,7 @@ constexpr const char* kToolDescription =
 
 // fputs, because fmt::print would throw where standard error is gone too.
 int fail(int code, const std::string& what) {
-  std::fputs(("vmbsave: " + what + "\n").c_str(), stderr);
+  std::fputs(("vmbsave: " + vmbsave::bench::one_line(what) + "\n").c_str(), stderr);
   return code;
 }
 
@@ -35,11 +38,11 @@ int flushed(int code) {
 }
 
 // CLI11 itself would only say that a subcommand is missing.
-bool is_unknown_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return false;
+bool is_unknown(const CLI::App& app, const std::string& word) {
+  if (word.starts_with('-')) return app.get_option_no_throw(word) == nullptr;
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   return std::none_of(commands.begin(), commands.end(),
-                      [&](const CLI::App* command) { return command->get_name() == argv[1]; });
+                      [&](const CLI::App* command) { return command->get_name() == word; });
 }
 
 // "table ", or "" before one is known.
@@ -52,6 +55,7 @@ std::string chosen_name(const CLI::App& app) {
 
 int main(int argc, char** argv) {
   using namespace vmbsave::cli;
+  vmbsave::bench::occupy_standard_streams();
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
   CLI::App app(kToolDescription, "vmbsave");
   app.require_subcommand(1);
@@ -65,8 +69,9 @@ int main(int argc, char** argv) {
   add_inspect(app, chosen);
   add_verify(app, chosen);
   try {
-    if (is_unknown_command(app, argc, argv)) {
-      return fail(kBadInput, fmt::format("no command '{}'; see vmbsave --help", argv[1]));
+    if (argc > 1 && is_unknown(app, argv[1])) {
+      const char* const kind = argv[1][0] == '-' ? "option" : "command";
+      return fail(kBadInput, fmt::format("no {} '{}'; see vmbsave --help", kind, argv[1]));
     }
     app.parse(argc, argv);
     return flushed(chosen());
@@ -78,6 +83,8 @@ int main(int argc, char** argv) {
     return fail(kFailed, error.what());
   } catch (const std::bad_alloc&) {
     return fail(kBadInput, "not enough memory");
+  } catch (const std::filesystem::filesystem_error& error) {  // what() has the library's own words
+    return fail(kBadInput, fmt::format("{}: {}", error.path1().string(), error.code().message()));
   } catch (const std::exception& error) {
     return fail(kBadInput, error.what());
   }

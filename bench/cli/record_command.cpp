@@ -5,9 +5,13 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
+#include "cli/option_checks.hpp"
+#include "harness/one_line.hpp"
+#include "harness/whole_file.hpp"
 #include "report/json_file.hpp"
 #include "report/readme_results.hpp"
 #include "report/results_folder.hpp"
+#include "report/results_lock.hpp"
 
 namespace vmbsave::cli {
 namespace {
@@ -49,18 +53,30 @@ std::string result_name(const fs::path& file) {
   return name.string();
 }
 
-void record(const RecordArguments& arguments) {
+fs::path record(const RecordArguments& arguments) {
   std::vector<report::ResultFile> files;
   for (const std::string& file : arguments.files) files.push_back({result_name(file), report::read_text(file)});
-  const fs::path folder = report::record_results(arguments.results, files, arguments.allow_changes);
-  fmt::print("{}\n", folder.string());
+  return report::record_results(arguments.results, files, arguments.allow_changes);
+}
+
+// Without its place in the README a run is not recorded: the next try would find it there already.
+void write_readme(const RecordArguments& arguments, const std::string& readme, const fs::path& folder) {
+  try {
+    report::write_text(arguments.readme, report::with_results(arguments.readme, readme, arguments.results));
+  } catch (...) {
+    std::error_code none;
+    if (!folder.empty()) fs::remove_all(folder, none);
+    throw;
+  }
 }
 
 int check_readme(const RecordArguments& arguments) {
   const std::string text = report::read_text(arguments.readme);
   if (report::with_results(arguments.readme, text, arguments.results) == text) return kOk;
-  fmt::print(stderr, "vmbsave: {} is not what {} makes; run: vmbsave record --results {} --readme {}\n",
-             arguments.readme, arguments.results, arguments.results, arguments.readme);
+  const std::string readme = bench::one_line(arguments.readme);
+  const std::string results = bench::one_line(arguments.results);
+  fmt::print(stderr, "vmbsave: {} is not what {} makes; run: vmbsave record --results {} --readme {}\n", readme,
+             results, results, readme);
   return kFailed;
 }
 
@@ -68,15 +84,16 @@ int run_record(const RecordArguments& arguments) {
   expect_usable(arguments);
   if (arguments.check) return check_readme(arguments);
   fs::create_directories(arguments.results);
+  const report::ResultsLock lock(arguments.results);
   std::string readme;
   if (!arguments.readme.empty()) {
     readme = report::read_text(arguments.readme);
     (void)report::with_results(arguments.readme, readme, arguments.results);  // before there is a new folder
+    bench::expect_writable(arguments.readme);
   }
-  if (!arguments.files.empty()) record(arguments);
-  if (!arguments.readme.empty()) {
-    report::write_text(arguments.readme, report::with_results(arguments.readme, readme, arguments.results));
-  }
+  const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
+  if (!arguments.readme.empty()) write_readme(arguments, readme, folder);
+  if (!folder.empty()) fmt::print("{}\n", folder.string());
   return kOk;
 }
 
@@ -86,13 +103,13 @@ void add_record(CLI::App& app, Command& chosen) {
   CLI::App* const command = app.add_subcommand("record", kRecordDescription);
   command->footer(kRecordExamples);
   const auto arguments = std::make_shared<RecordArguments>();
-  command->add_option("--results", arguments->results, "folder of the runs")->required();
-  command->add_option("--readme", arguments->readme,
-                      "file with the lines <!-- results --> and <!-- end of results -->");
+  command->add_option("--results", arguments->results, "folder of the runs")->required()->check(given());
+  command->add_option("--readme", arguments->readme, "file with the lines <!-- results --> and <!-- end of results -->")
+      ->check(given());
   command->add_flag("--check", arguments->check, "changes nothing; exit code 1 if the README's part is another");
   command->add_flag("--allow-changes", arguments->allow_changes,
                     "also what was built from files that are not committed");
-  command->add_option("FILE", arguments->files, "JSON of vmbsave-bench (one) and of replays");
+  command->add_option("FILE", arguments->files, "JSON of vmbsave-bench (one) and of replays")->check(given());
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_record(*arguments); }; });
 }
 

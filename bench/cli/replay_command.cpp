@@ -2,12 +2,16 @@
 
 #include <cstdio>
 #include <memory>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
+#include "cli/option_checks.hpp"
 #include "cli/progress.hpp"
+#include "cli/trace_kept.hpp"
+#include "harness/one_line.hpp"
 #include "packet/vm.hpp"
 #include "report/replay_report.hpp"
 #include "scenarios/replay/replay.hpp"
@@ -43,6 +47,7 @@ struct ReplayArguments {
   replay::Options options;
 };
 
+constexpr const char* kLower = "more than this machine has memory or mappings for; lower --channels or --replicate";
 constexpr std::uint64_t kDefaultServiceTimeNs = 10'000'000;
 
 trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
@@ -84,6 +89,10 @@ replay::Result replay_named(const std::string& name, const trace::Trace& trace, 
     return replay::run(trace, vsp, options, show);
   } catch (const bench::CheckFailed& error) {
     throw bench::CheckFailed(fmt::format("{}: {}", name, error.what()));
+  } catch (const bench::OutOfResources& error) {
+    throw std::runtime_error(fmt::format("{}: {}: {}", name, error.what(), kLower));
+  } catch (const std::bad_alloc&) {
+    throw std::runtime_error(fmt::format("{}: {}", name, kLower));
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
   }
@@ -91,6 +100,7 @@ replay::Result replay_named(const std::string& name, const trace::Trace& trace, 
 
 int run_replay(ReplayArguments& arguments) {
   parse_times(arguments);
+  if (!arguments.trace.empty()) expect_trace_kept(arguments.trace, replay::image_files(arguments.options));
   Progress progress;
   const trace::Trace trace = load(arguments, progress);
   replay::Options& options = arguments.options;
@@ -104,11 +114,14 @@ int run_replay(ReplayArguments& arguments) {
   const nlohmann::ordered_json json = report::replay_json(
       {name, trace.format, trace.measured_completions, vsp.concurrent_callbacks != 0}, options, result);
   if (arguments.json) {
-    fmt::print("{}\n", json.dump(2));
+    // A trace's name need not be UTF-8, as JSON is.
+    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   } else {
     fmt::print("{}", report::replay_text(json));
   }
-  if (!result.difference.empty()) fmt::print(stderr, "vmbsave: {}: {}\n", name, result.difference);
+  if (!result.difference.empty()) {
+    std::fputs(fmt::format("vmbsave: {}\n", bench::one_line(name + ": " + result.difference)).c_str(), stderr);
+  }
   return result.verified && result.restored ? kOk : kFailed;
 }
 
@@ -121,20 +134,19 @@ void add_replay(CLI::App& app, Command& chosen) {
   replay::Options& options = arguments->options;
   auto* const source = command->add_option_group("source");
   source->require_option(1);
-  const CLI::Validator given([](const std::string& text) { return text.empty() ? "expected a value" : ""; }, "");
   source->add_option("--trace", arguments->trace, "Open-CAS octf trace (directory, .tar or .tar.xz) or vSCSI file")
-      ->check(given);
-  source->add_option("--profile", arguments->profile, "built-in profile: " + trace::profile_names())->check(given);
+      ->check(given());
+  source->add_option("--profile", arguments->profile, "built-in profile: " + trace::profile_names())->check(given());
   command
       ->add_option("--service-time", arguments->service_time,
                    "time from submission to completion, e.g. 10ms; replaces measured ones")
-      ->check(given);
+      ->check(given());
   command
       ->add_option("--channels", options.channels,
                    "channels (per VM; in all with --one-cut); default: one for each submitting queue")
-      ->check(CLI::Range(1u, static_cast<unsigned>(packet::kMaxChannels)));
+      ->transform(whole_number(1, packet::kMaxChannels));
   command->add_option("--replicate", options.replication.vms, "VMs that run the trace, an epoch each")
-      ->check(CLI::Range(1u, 4096u))
+      ->transform(whole_number(1, 4096))
       ->capture_default_str();
   command->add_option("--shift", arguments->shift, "time between the starts of two VMs")->capture_default_str();
   command->add_flag("--one-cut", options.one_cut, "one epoch and one image for all VMs");
@@ -143,17 +155,18 @@ void add_replay(CLI::App& app, Command& chosen) {
                    "when to save: 'peak' (most packets in use) or a time from the trace's start")
       ->capture_default_str();
   command->add_option("--threads", options.threads, "threads of a save")
-      ->check(CLI::Range(1u, 1024u))
+      ->transform(whole_number(1, 1024))
       ->capture_default_str();
   command->add_option("--plan", arguments->plan, "how a save goes over its packets")
+      ->check(given())
       ->check(CLI::IsMember({"exact", "fused", "auto"}))
       ->capture_default_str();
   command->add_option("--repeat", options.repeat, "timed saves, after a first one that is not counted")
-      ->check(CLI::Range(1u, 10'000'000u))
+      ->transform(whole_number(1, 10'000'000))
       ->capture_default_str();
   command
       ->add_option("--image", options.image_file, "write the image to FILE (FILE.0, FILE.1, ... with several epochs)")
-      ->check(given);
+      ->check(given());
   command->add_flag("--json", arguments->json, "JSON on standard output, nothing else");
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_replay(*arguments); }; });
 }

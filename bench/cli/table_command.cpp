@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
+#include "cli/option_checks.hpp"
 #include "report/json_file.hpp"
 #include "report/results_table.hpp"
 
@@ -39,7 +40,9 @@ void add_table(CLI::App& app, Command& chosen) {
   CLI::App* const command = app.add_subcommand(
       "table", "Prints the results of benchmarks as a table each, and those of replays as one table.");
   const auto files = std::make_shared<std::vector<std::string>>();
-  command->add_option("FILE", *files, "JSON of vmbsave-bench or of a replay, also compressed (.json.xz)")->required();
+  command->add_option("FILE", *files, "JSON of vmbsave-bench or of a replay, also compressed (.json.xz)")
+      ->required()
+      ->check(given());
   command->callback([files, &chosen] { chosen = [files] { return run_table(*files); }; });
 }
 

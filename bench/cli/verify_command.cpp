@@ -5,6 +5,8 @@
 
 #include "cli/commands.hpp"
 #include "cli/image_file.hpp"
+#include "cli/option_checks.hpp"
+#include "harness/one_line.hpp"
 #include "restore/image_restore.hpp"
 #include "scenarios/vm/restore_text.hpp"
 #include "vmbsave/executor.hpp"
@@ -21,20 +23,26 @@ int check(const Verify& verify, std::span<const std::byte> image) {
   const auto executor = make_executor();
   const RestoreReport report = restore::check_image(image, {.executor = executor.get(), .max_bytes = verify.max_bytes});
   if (report.status != Status::kSuccess) {
-    fmt::print("{}: {}\n", verify.file, bench::describe(report));
+    fmt::print("{}: {}\n", bench::one_line(verify.file), bench::describe(report));
     return kFailed;
   }
-  fmt::print("{}: good, {} packets, {} bytes, checked in {:.3f} ms\n", verify.file, report.packets, image.size(),
-             static_cast<double>(report.restore_ns) / 1e6);
+  fmt::print("{}: good, {} packets, {} bytes, checked in {:.3f} ms\n", bench::one_line(verify.file), report.packets,
+             image.size(), static_cast<double>(report.restore_ns) / 1e6);
   return kOk;
+}
+
+int refused(const std::runtime_error& why) {
+  fmt::print("{}\n", bench::one_line(why.what()));
+  return kFailed;
 }
 
 int run_verify(const Verify& verify) {
   try {
     return check(verify, read_image_file(verify.file, verify.max_bytes));
   } catch (const TooLarge& error) {  // a restore would refuse it before it looks at a byte
-    fmt::print("{}\n", error.what());
-    return kFailed;
+    return refused(error);
+  } catch (const NotAnImage& error) {
+    return refused(error);
   }
 }
 
@@ -46,8 +54,9 @@ void add_verify(CLI::App& app, Command& chosen) {
       "Checks an image as a restore would, without a virtual machine. Exits 0 if it is good, 1 if a restore would "
       "refuse it, 2 if it cannot be read.");
   const auto verify = std::make_shared<Verify>();
-  command->add_option("IMAGE", verify->file, "the file")->required();
+  command->add_option("IMAGE", verify->file, "the file")->required()->check(given());
   command->add_option("--max-bytes", verify->max_bytes, "a larger image is refused, as by a restore")
+      ->transform(whole_number(0, UINT64_MAX))
       ->capture_default_str();
   command->callback([verify, &chosen] { chosen = [verify] { return run_verify(*verify); }; });
 }

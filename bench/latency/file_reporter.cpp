@@ -1,36 +1,34 @@
 #include "latency/file_reporter.hpp"
 
-#include <ostream>
-
 namespace vmbsave::bench {
 namespace {
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // CSV: as long as Google Benchmark has it
 
 template <class Reporter>
-class Checked final : public Reporter {
+class Kept final : public Reporter {
  public:
-  explicit Checked(bool& lost) : lost_(lost) {}
+  explicit Kept(std::ostringstream& text) : text_(text) {}
 
-  void Finalize() override {
-    Reporter::Finalize();
-    this->GetOutputStream().flush();
-    lost_ = !this->GetOutputStream();
+  bool ReportContext(const benchmark::BenchmarkReporter::Context& context) override {
+    this->SetOutputStream(&text_);
+    this->SetErrorStream(&text_);
+    return Reporter::ReportContext(context);
   }
 
  private:
-  bool& lost_;
+  std::ostringstream& text_;
 };
 
 }  // namespace
 
 FileReporter::FileReporter(const std::string& format) {
   if (format == "csv") {
-    reporter_ = std::make_unique<Checked<benchmark::CSVReporter>>(lost_);
+    reporter_ = std::make_unique<Kept<benchmark::CSVReporter>>(text_);
   } else if (format == "console") {
-    reporter_ = std::make_unique<Checked<benchmark::ConsoleReporter>>(lost_);
+    reporter_ = std::make_unique<Kept<benchmark::ConsoleReporter>>(text_);
   } else {
-    reporter_ = std::make_unique<Checked<benchmark::JSONReporter>>(lost_);
+    reporter_ = std::make_unique<Kept<benchmark::JSONReporter>>(text_);
   }
 }
 

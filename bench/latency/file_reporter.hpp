@@ -1,9 +1,10 @@
-// file_reporter.hpp: Google Benchmark's --benchmark_out, with a look at whether the file took it.
+// file_reporter.hpp: what Google Benchmark writes to --benchmark_out.
 #pragma once
 
 #include <benchmark/benchmark.h>
 
 #include <memory>
+#include <sstream>
 #include <string>
 
 namespace vmbsave::bench {
@@ -15,11 +16,11 @@ class FileReporter {
 
   benchmark::BenchmarkReporter* get() const noexcept { return reporter_.get(); }
 
-  // After the run: something was written that the file did not take.
-  bool lost() const noexcept { return lost_; }
+  // After the run; empty: no row was run.
+  std::string text() const { return text_.str(); }
 
  private:
-  bool lost_ = false;
+  std::ostringstream text_;
   std::unique_ptr<benchmark::BenchmarkReporter> reporter_;
 };
 

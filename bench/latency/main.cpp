@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -14,6 +15,8 @@
 #include <vector>
 
 #include "harness/executors.hpp"
+#include "harness/one_line.hpp"
+#include "harness/standard_streams.hpp"
 #include "harness/whole_file.hpp"
 #include "latency/file_reporter.hpp"
 #include "latency/load_suite.hpp"
@@ -38,7 +41,7 @@ constexpr int kFailed = 1;
 constexpr int kBadInput = 2;
 
 int fail(int code, const std::string& what) {
-  std::fputs(fmt::format("vmbsave-bench: {}\n", what).c_str(), stderr);
+  std::fputs(fmt::format("vmbsave-bench: {}\n", bench::one_line(what)).c_str(), stderr);
   return code;
 }
 
@@ -69,9 +72,8 @@ void show(const Json& context) {
   }
 }
 
-void write(const std::string& path, const Json& json) {
-  const std::string text = json.dump(1) + "\n";
-  bench::write_file(path, std::as_bytes(std::span(text)));
+void write(const std::string& path, const std::string& text) {
+  if (!text.empty()) bench::write_file(path, std::as_bytes(std::span(text)));
 }
 
 struct Run {
@@ -134,7 +136,9 @@ Run run_load(const bench::Options& options, const std::string& started, const Js
 }
 
 int run(const bench::Options& options) {
-  if (!options.out.empty()) bench::expect_writable(options.out);
+  for (const std::string& path : {options.out, options.google_out}) {
+    if (!path.empty()) bench::expect_writable(path);
+  }
   const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   const Json where = context();
   show(where);
@@ -142,23 +146,24 @@ int run(const bench::Options& options) {
   if (!options.google_out.empty()) file.emplace(options.google_out_format);
   const Runner runner = options.suite == bench::kLoadSuite ? run_load : run_saves;
   const auto [code, json] = runner(options, started, where, file ? file->get() : nullptr);
-  if (!options.out.empty() && !json.is_null()) {
-    try {
-      write(options.out, json);
-    } catch (const std::exception& error) {
-      return fail(kFailed, error.what());  // after all that was measured
-    }
+  try {
+    if (!options.out.empty() && !json.is_null()) write(options.out, json.dump(1) + "\n");
+    if (file) write(options.google_out, file->text());
+  } catch (const std::exception& error) {
+    return fail(kFailed, error.what());  // after all that was measured
   }
-  if (file && file->lost()) return fail(kFailed, fmt::format("cannot write {}", options.google_out));
   return flushed(code);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  bench::occupy_standard_streams();
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
   try {
     return run(bench::parse_options(argc, argv));
+  } catch (const std::filesystem::filesystem_error& error) {  // what() has the library's own words
+    return fail(kBadInput, fmt::format("{}: {}", error.path1().string(), error.code().message()));
   } catch (const std::exception& error) {
     return fail(kBadInput, error.what());
   }

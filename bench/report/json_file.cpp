@@ -23,7 +23,8 @@ namespace {
   throw std::runtime_error(fmt::format("cannot {} {}: {}", what, file.string(), reason));
 }
 
-constexpr int kDeepest = 64;  // copying goes as deep as the JSON does; ours has 5 levels
+constexpr std::size_t kMostBytes = std::size_t{256} << 20;  // unpacked; of a run there are some hundred KiB
+constexpr int kDeepest = 64;                                // copying goes as deep as the JSON does; ours has 5 levels
 
 struct FreeRead {
   void operator()(archive* a) const { archive_read_free(a); }
@@ -61,6 +62,9 @@ std::string read_text(const std::filesystem::path& file) {
     const la_ssize_t got = archive_read_data(in.get(), block.data(), block.size());
     if (got < 0) fail("read", file, in.get());
     if (got == 0) return text;
+    if (text.size() + static_cast<std::size_t>(got) > kMostBytes) {
+      throw std::runtime_error(fmt::format("cannot read {}: more than 256 MiB of text", file.string()));
+    }
     text.append(block.data(), static_cast<std::size_t>(got));
   }
 }

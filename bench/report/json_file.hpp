@@ -9,7 +9,7 @@
 namespace vmbsave::report {
 
 // The text of a file; what is compressed with xz is unpacked, whatever its name. Throws std::runtime_error naming the
-// file.
+// file, also for more than 256 MiB.
 std::string read_text(const std::filesystem::path& file);
 
 // Throws std::exception if the text is no JSON, or one of more than 64 levels.

@@ -87,6 +87,8 @@ std::string section(const fs::path& folder, const std::string& link) {
     const std::string replays = run.replays.empty() ? "" : replay_table(run.replays);
     const std::string between = bench.empty() || replays.empty() ? "" : "\n";
     return fmt::format("```\n{}{}{}```\n{}", bench, between, replays, facts(run.bench, link));
+  } catch (const Json::exception&) {
+    throw std::runtime_error(fmt::format("{}: no result of vmbsave, or damaged", folder.string()));
   } catch (const std::exception& error) {
     throw std::runtime_error(fmt::format("{}: {}", folder.string(), error.what()));
   }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "harness/one_line.hpp"
 #include "report/build_info.hpp"
 #include "report/json_values.hpp"
 
@@ -85,7 +86,7 @@ Json replay_json(const ReplayInput& input, const replay::Options& options, const
 std::string replay_text(const Json& replay) {
   std::string text;
   const auto line = [&](std::string_view name, const std::string& value) {
-    text += fmt::format("{:<16}{}\n", name, value);
+    text += fmt::format("{:<16}{}\n", name, bench::one_line(value));
   };
   const auto times = [](const Json& t) {
     return fmt::format("p50 {}, p99 {}, max {}", time_text(t.at("p50")), time_text(t.at("p99")),

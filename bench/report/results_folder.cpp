@@ -116,15 +116,33 @@ void expect_clean(const ResultFile& file, const Json& json) {
                   file.name));
 }
 
+std::string table_of(const std::vector<Json>& jsons) {
+  ResultsTable table;
+  for (const Json& json : jsons) table.add(json);
+  return table.text();
+}
+
+// Asks for everything that the folder is made of.
+void expect_usable(const ResultFile& file, const Json& json, bool allow_changes) {
+  try {
+    if (!allow_changes) expect_clean(file, json);
+    expect_verified(file, json);
+    (void)json.at("build").at("commit").get<std::string>();
+    if (json.at("schema") == "vmbsave-bench-1") (void)results_folder_name(json);
+    (void)table_of({json});
+  } catch (const Json::exception&) {
+    refuse(fmt::format("{}: no result of vmbsave, or damaged", file.name));
+  }
+}
+
 // Gives the one of vmbsave-bench.
 Json expect_one_run(const std::vector<ResultFile>& files, const std::vector<Json>& jsons, bool allow_changes) {
+  for (std::size_t i = 0; i < files.size(); ++i) expect_usable(files[i], jsons[i], allow_changes);
   const auto is_bench = [](const Json& json) { return json.at("schema") == "vmbsave-bench-1"; };
   const auto benches = std::count_if(jsons.begin(), jsons.end(), is_bench);
   if (benches != 1) refuse(fmt::format("expected one JSON of vmbsave-bench, found {}", benches));
   const Json bench = *std::find_if(jsons.begin(), jsons.end(), is_bench);
   for (std::size_t i = 0; i < files.size(); ++i) {
-    if (!allow_changes) expect_clean(files[i], jsons[i]);
-    expect_verified(files[i], jsons[i]);
     if (jsons[i].at("build").at("commit") != bench.at("build").at("commit")) {
       refuse(fmt::format("{}: made by another commit than the JSON of vmbsave-bench", files[i].name));
     }
@@ -132,12 +150,6 @@ Json expect_one_run(const std::vector<ResultFile>& files, const std::vector<Json
     if (std::count_if(files.begin(), files.end(), same) > 1) refuse(fmt::format("two files named {}", files[i].name));
   }
   return bench;
-}
-
-std::string table_of(const std::vector<Json>& jsons) {
-  ResultsTable table;
-  for (const Json& json : jsons) table.add(json);
-  return table.text();
 }
 
 void expect_small(const fs::path& folder) {

@@ -17,8 +17,8 @@ struct ResultFile {
 std::string results_folder_name(const nlohmann::ordered_json& bench);
 
 // Makes the folder of one run in `results` and gives its path. Of `files`, one is of vmbsave-bench and the others are
-// of replays, all of one commit. Throws std::runtime_error, in one line, for what is not to be recorded; nothing is
-// left behind then.
+// of replays, all of one commit. Who else may record there holds a ResultsLock, as the caller does. Throws
+// std::runtime_error, in one line, for what is not to be recorded; nothing is left behind then.
 std::filesystem::path record_results(const std::filesystem::path& results, const std::vector<ResultFile>& files,
                                      bool allow_changes);
 

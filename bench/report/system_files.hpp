@@ -22,7 +22,6 @@ std::optional<unsigned> cpus_in_list(const std::optional<std::string>& list);
 
 // The kind of file system that a folder lies on, such as "ext4", as /proc/self/mountinfo names it; absent if that does
 // not have the folder's device.
-std::optional<std::string> file_system_of(const std::filesystem::path& folder,
-                                          const std::filesystem::path& root = "/");
+std::optional<std::string> file_system_of(const std::filesystem::path& folder, const std::filesystem::path& root = "/");
 
 }  // namespace vmbsave::report

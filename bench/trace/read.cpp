@@ -69,7 +69,8 @@ Trace read(const std::filesystem::path& path, const Progress& progress) try {
   trace.measured_completions = std::any_of(trace.requests.begin(), trace.requests.end(), is_complete);
   return trace;
 } catch (const std::filesystem::filesystem_error& error) {
-  throw TraceError(path, fmt::format("{}: {}", error.path1().string(), error.code().message()));
+  const std::filesystem::path& at = error.path1();  // not all of the library's errors name one
+  throw TraceError(path, (at.empty() || at == path ? "" : at.string() + ": ") + error.code().message());
 }
 
 }  // namespace vmbsave::trace

@@ -2,17 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "harness/one_line.hpp"
 
 namespace vmbsave::trace {
 namespace {
 
-// Names of files and of archive members may hold any byte: a control character must not break the line.
-std::string one_line(std::string text) {
-  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; };
-  std::replace_if(text.begin(), text.end(), is_control, '?');
-  return text;
-}
+using bench::one_line;
 
 std::string place_text(const Place& place) {
   const std::string member = place.member.empty() ? "" : place.member + ": ";

@@ -173,9 +173,12 @@ TEST_F(Bench, OtherFormatsAndOutputFilesWork) {
 TEST_F(Bench, OutputThatGoogleBenchmarkLosesIsAFailureToo) {
   const std::string filter = "--benchmark_filter=c_face.*threads:1/iter --benchmark_out=";
   for (const char* const format : {"json", "csv", "console"}) {
-    const Outcome outcome = smoke(filter + "/dev/full --benchmark_out_format=" + format);
+    const Outcome outcome =
+        vmbsave::tests::run("ulimit -f 0; " VMBSAVE_BENCH_PROGRAM,
+                            "--suite=smoke " + filter + "'" + out_.string() + "' --benchmark_out_format=" + format);
     EXPECT_EQ(outcome.exit_code, 1) << format;
-    EXPECT_NE(outcome.out.find("vmbsave-bench: cannot write /dev/full"), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("vmbsave-bench: cannot write " + out_.string()), std::string::npos) << outcome.out;
+    EXPECT_FALSE(fs::exists(out_)) << format;
   }
 }
 

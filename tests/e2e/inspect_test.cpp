@@ -49,6 +49,17 @@ std::size_t count(const std::string& text, const std::string& part) {
   return found;
 }
 
+// As of a save that leaves them out.
+std::string without_checksums(std::string image) {
+  for (std::size_t at = 0; at < image.size();) {
+    std::uint32_t length;
+    std::memcpy(&length, image.data() + at + 8, sizeof length);
+    std::memset(image.data() + at + 56, 0, 8);
+    at += length;
+  }
+  return image;
+}
+
 TEST_F(Inspect, AGoodImageIsShownWhole) {
   const Outcome outcome = inspect(kGolden);
   EXPECT_EQ(outcome.exit_code, 0);
@@ -120,16 +131,36 @@ TEST_F(Inspect, OfEveryTruncationWithoutACrash) {
 }
 
 TEST_F(Inspect, AnImageWithoutChecksumsIsNamed) {
-  std::string bytes = bytes_of(kGolden);
-  for (std::size_t at = 0; at < bytes.size();) {  // as a save that leaves them out
-    std::uint32_t length;
-    std::memcpy(&length, bytes.data() + at + 8, sizeof length);
-    std::memset(bytes.data() + at + 56, 0, 8);
-    at += length;
-  }
-  const Outcome outcome = inspect(file(bytes));
+  const Outcome outcome = inspect(file(without_checksums(bytes_of(kGolden))));
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_TRUE(has(outcome, "checksums: left out by the save")) << outcome.out;
+}
+
+// Without checksums everything else is still looked at.
+TEST_F(Inspect, DamageOfAnImageWithoutChecksumsIsNamed) {
+  const std::string bytes = without_checksums(bytes_of(kGolden));
+  const Outcome cut = inspect(file(bytes.substr(0, bytes.size() - 64)));
+  EXPECT_EQ(cut.exit_code, 1);
+  EXPECT_TRUE(has(cut, "damaged, and without checksums: it ends before its last chunk")) << cut.out;
+  EXPECT_TRUE(has(cut, "read up to byte 11904 of 11904")) << cut.out;
+  const Outcome cut_in_a_channel = inspect(file(bytes.substr(0, 9'500)));
+  EXPECT_TRUE(has(cut_in_a_channel, "damaged, and without checksums: it ends before")) << cut_in_a_channel.out;
+  const Outcome longer = inspect(file(bytes + "more"));
+  EXPECT_TRUE(has(longer, "damaged, and without checksums: bytes behind the last chunk")) << longer.out;
+  std::string lies = bytes;
+  lies[9'344 + 64] = 99;  // packets of the last channel
+  const Outcome counts = inspect(file(lies));
+  EXPECT_TRUE(has(counts, "not whole: 94 packets and 0 bytes are missing")) << counts.out;
+  EXPECT_TRUE(has(counts, "damaged, and without checksums: numbers of packets or chunks")) << counts.out;
+}
+
+TEST_F(Inspect, AHeaderThatSaysFewerThanThereAreIsNamed) {
+  std::string bytes = without_checksums(bytes_of(kGolden));
+  bytes[9'344 + 64] = 1;  // packets of the last channel
+  const Outcome outcome = inspect(file(bytes));
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_TRUE(has(outcome, "its header says fewer than there are: 1 packets and 2560 bytes")) << outcome.out;
+  EXPECT_FALSE(has(outcome, "-")) << outcome.out;
 }
 
 TEST_F(Inspect, WhatIsNoImageOrNoFileIsToldApart) {

@@ -133,6 +133,17 @@ TEST_F(Results, FilesThatAreNotWholeAreNamed) {
   }
 }
 
+// Some kilobytes of xz may be any number of gigabytes.
+TEST_F(Results, WhatUnpacksToTooMuchIsRefused) {
+  write_xz(results_ / "bomb.json.xz", std::string((std::size_t{256} << 20) + 1, ' '));
+  try {
+    (void)read_text(results_ / "bomb.json.xz");
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("bomb.json.xz: more than 256 MiB"), std::string::npos) << error.what();
+  }
+}
+
 TEST_F(Results, AFolderHoldsEveryFileAndTheTables) {
   const ResultFile of_bench = file("bench", bench());
   const ResultFile of_replay = file("disk-1t", replay(1));
@@ -188,6 +199,20 @@ TEST_F(Results, WhatIsNotARunIsRefused) {
   of_no_commit["build"]["commit"] = "../../x";
   expect_refused({file("bench", of_no_commit)}, "expected a commit");
   expect_refused({{"bench", std::string(100'000, '[') + std::string(100'000, ']')}}, "bench: expected JSON");
+}
+
+TEST_F(Results, WhatIsNotWholeIsRefusedByName) {
+  for (const char* const key : {"build", "rows", "machine"}) {
+    Json less = bench();
+    less.erase(key);
+    expect_refused({file("bench", less)}, "bench: no result of vmbsave, or damaged");
+    Json other = bench();
+    other[key] = 5;
+    expect_refused({file("bench", other)}, "bench: no result of vmbsave, or damaged");
+  }
+  Json less = replay(1);
+  less.erase("save_ns");
+  expect_refused({file("bench", bench()), file("disk", less)}, "disk: no result of vmbsave, or damaged");
 }
 
 TEST_F(Results, WhatWasNotVerifiedIsRefused) {

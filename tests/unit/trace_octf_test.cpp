@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "trace_files.hpp"
 
@@ -352,6 +353,22 @@ TEST_F(OctfTrace, EventsAreAsManyAsTheSummarySays) {
   scratch_.write("d/octf.trace.3", kQueue3);
   scratch_.write("d/octf.summary", R"({"tracedEvents": "4"})");
   expect_error(scratch_.path() / "d", {"expected 4 events"});
+}
+
+// As somebody whom permissions hold for, which root is not.
+TEST_F(OctfTrace, AFolderThatMayNotBeReadIsNamedOnce) {
+  namespace fs = std::filesystem;
+  const fs::path folder = queue0(Octf{}.submission());
+  fs::permissions(scratch_.path(), fs::perms::owner_all | fs::perms::others_exec);
+  fs::permissions(folder, fs::perms::none);
+  const bool root = geteuid() == 0;
+  ASSERT_EQ(root ? seteuid(65534) : 0, 0);
+  const std::string error = error_of(folder);
+  const std::string error_in_it = error_of(folder / "octf.trace.0");
+  ASSERT_EQ(root ? seteuid(0) : 0, 0);
+  fs::permissions(folder, fs::perms::owner_all);
+  EXPECT_EQ(error, "cannot read trace " + folder.string() + ": Permission denied");
+  EXPECT_EQ(error_in_it, "cannot read trace " + folder.string() + "/octf.trace.0: Permission denied");
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ class Replay {
         schedule_(trace, options.service_time_ns, options.replication),
         queue_index_(index_queues(trace)),
         topology_(shape()),
+        image_files_(image_files(options)),
         executor_(make_executor(options.threads)) {}
 
   Result run() {
@@ -205,18 +206,13 @@ class Replay {
     result_.restored = destination.delivered() == result_.packets_in_use;
   }
 
-  std::string image_file(std::uint32_t domain) const {
-    return topology_.domains > 1 ? fmt::format("{}.{}", options_.image_file, domain) : options_.image_file;
-  }
-
   // Before minutes of work, and before the first of several is written.
   void expect_images_writable() const {
-    if (options_.image_file.empty()) return;
-    for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) bench::expect_writable(image_file(domain));
+    for (const std::string& file : image_files_) bench::expect_writable(file);
   }
 
   void write_image(std::span<const std::byte> image, std::uint32_t domain) const {
-    if (!options_.image_file.empty()) bench::write_file(image_file(domain), image);
+    if (!image_files_.empty()) bench::write_file(image_files_[domain], image);
   }
 
   const VMBS_VSP& vsp_;
@@ -225,7 +221,8 @@ class Replay {
   const Schedule schedule_;
   const std::vector<std::uint32_t> queue_index_;
   const Topology topology_;
-  const std::unique_ptr<Executor> executor_;  // of every save and restore; null: this thread alone
+  const std::vector<std::string> image_files_;  // by epoch; empty: none is written
+  const std::unique_ptr<Executor> executor_;    // of every save and restore; null: this thread alone
   std::vector<std::uint32_t> quotas_;
   std::vector<ExpectedChannels> expected_;      // by epoch
   std::vector<std::vector<std::byte>> images_;  // by epoch
@@ -233,6 +230,17 @@ class Replay {
 };
 
 }  // namespace
+
+std::vector<std::string> image_files(const Options& options) {
+  if (options.image_file.empty()) return {};
+  const std::uint32_t epochs = options.one_cut ? 1 : options.replication.vms;
+  if (epochs == 1) return {options.image_file};
+  std::vector<std::string> files;
+  for (std::uint32_t epoch = 0; epoch < epochs; ++epoch) {
+    files.push_back(fmt::format("{}.{}", options.image_file, epoch));
+  }
+  return files;
+}
 
 Result run(const trace::Trace& trace, const VMBS_VSP& vsp, const Options& options, const Progress& progress) {
   return Replay(trace, vsp, options, progress).run();

@@ -49,7 +49,11 @@ struct Result {
 // Told which long step runs, and how much of it is done.
 using Progress = std::function<void(const char* step, std::uint64_t done, std::uint64_t total)>;
 
-// Throws bench::CheckFailed, or std::runtime_error for input that cannot be replayed; one clear line each.
+// What the images are written to: one an epoch.
+std::vector<std::string> image_files(const Options& options);
+
+// Throws bench::CheckFailed, bench::OutOfResources, or std::runtime_error for input that cannot be replayed; one clear
+// line each.
 Result run(const trace::Trace& trace, const VMBS_VSP& vsp, const Options& options, const Progress& progress);
 
 }  // namespace vmbsave::replay

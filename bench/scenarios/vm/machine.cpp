@@ -16,18 +16,23 @@
 namespace vmbsave::bench {
 namespace {
 
-void require(NTSTATUS status, const char* what) {
-  if (NT_SUCCESS(status)) return;
-  throw CheckFailed(fmt::format("{} failed: {} (0x{:08X})", what, status_name(static_cast<Status>(status)),
-                                static_cast<std::uint32_t>(status)));
+[[noreturn]] void fail(Status status, const std::string& what) {
+  if (status == Status::kInsufficientResources) throw OutOfResources(what);
+  throw CheckFailed(what);
+}
+
+void require(NTSTATUS ntstatus, const char* what) {
+  if (NT_SUCCESS(ntstatus)) return;
+  const auto status = static_cast<Status>(ntstatus);
+  fail(status,
+       fmt::format("{} failed: {} (0x{:08X})", what, status_name(status), static_cast<std::uint32_t>(ntstatus)));
 }
 
 void require(const SaveReport& report, Status status) {
   if (status == Status::kSuccess) return;
-  throw CheckFailed(fmt::format("save failed: {} (0x{:08X}) in phase {}, channel {}, transaction {}",
-                                status_name(status), static_cast<std::uint32_t>(status),
-                                phase_name(report.failure.phase), report.failure.channel,
-                                report.failure.transaction_id));
+  fail(status, fmt::format("save failed: {} (0x{:08X}) in phase {}, channel {}, transaction {}", status_name(status),
+                           static_cast<std::uint32_t>(status), phase_name(report.failure.phase), report.failure.channel,
+                           report.failure.transaction_id));
 }
 
 // Bytes that a ring of that many pages holds, and what its packets take: see vmbsave/guest.hpp.
@@ -48,7 +53,7 @@ std::uint32_t to_guest_pages(std::uint32_t quota) {
 
 std::unique_ptr<guest::Guest> make_guest(std::uint32_t quota) {
   auto made = guest::Guest::create({.to_host_pages = kToHostPages, .to_guest_pages = to_guest_pages(quota)});
-  if (made == nullptr) throw std::runtime_error(fmt::format("no memory for the rings of {} packets in use", quota));
+  if (made == nullptr) throw OutOfResources(fmt::format("no memory for the rings of {} packets in use", quota));
   return made;
 }
 
@@ -182,7 +187,7 @@ void Machine::forget_saves(std::uint32_t domain) noexcept {
 RestoreReport Machine::restore(std::uint32_t domain, std::span<const std::byte> image, Executor* executor) {
   const RestoreReport report = restore::restore_image(vm(domain).channels(), image, {.executor = executor});
   if (report.status != Status::kSuccess) {
-    throw CheckFailed("restore failed: " + describe(report));
+    fail(report.status, "restore failed: " + describe(report));
   }
   return report;
 }

@@ -1,0 +1,32 @@
+#include "cli/trace_kept.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+namespace vmbsave::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+void expect_kept(const fs::path& input, const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    std::error_code none;
+    if (fs::equivalent(file, input, none)) {
+      throw std::runtime_error(fmt::format("--image {} would write over the trace {}", file, input.string()));
+    }
+  }
+}
+
+}  // namespace
+
+void expect_trace_kept(const std::string& trace, const std::vector<std::string>& files) {
+  std::error_code none;
+  if (files.empty()) return;
+  expect_kept(trace, files);
+  if (!fs::is_directory(trace, none)) return;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(trace, none)) expect_kept(entry, files);
+}
+
+}  // namespace vmbsave::cli

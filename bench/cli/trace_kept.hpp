@@ -1,0 +1,13 @@
+// trace_kept.hpp: a replay does not write over its own input.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace vmbsave::cli {
+
+// Throws std::runtime_error, in one line, if writing one of `files` would change the trace or a file in it, whatever
+// the names.
+void expect_trace_kept(const std::string& trace, const std::vector<std::string>& files);
+
+}  // namespace vmbsave::cli

@@ -1,0 +1,191 @@
+// What vmbsave does with command lines and files that are not as it wants them: one line that says why, and exit
+// code 2.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "e2e/program.hpp"
+
+namespace vmbsave::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kProfile = "replay --profile cloudphysics --repeat 1 ";
+
+class ToolRefuses : public testing::Test {
+ protected:
+  ToolRefuses() : folder_(fs::temp_directory_path() / ("tool_" + std::to_string(getpid()))) {
+    fs::create_directory(folder_);
+  }
+  ~ToolRefuses() override { fs::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  static std::string quoted(const std::string& word) { return "'" + word + "' "; }
+
+  std::string file(const std::string& name, const std::string& bytes) const {
+    std::ofstream(path(name), std::ios::binary) << bytes;
+    return path(name);
+  }
+
+  // Version 1: four requests of 512 bytes, a millisecond apart.
+  std::string vscsi(const std::string& name) const {
+    std::string bytes;
+    for (unsigned i = 0; i < 4; ++i) {
+      const auto put = [&](std::uint64_t value, unsigned size) {
+        bytes.append(reinterpret_cast<const char*>(&value), size);
+      };
+      put(i + 1, 4);        // sn
+      put(512, 4);          // len
+      put(1, 4);            // nSG
+      put(0x28, 2);         // cmd
+      put(1u << 8 | 1, 2);  // ver
+      put(8 * i, 8);        // lbn
+      put(1'000'000 + i * 1'000, 8);
+    }
+    return file(name, bytes);
+  }
+
+  static Outcome tool(const std::string& arguments) {
+    return run(std::string("timeout 60 ") + VMBSAVE_TOOL, arguments + " </dev/null");
+  }
+
+  static void expect_refused(const std::string& arguments, const std::string& words) {
+    const Outcome outcome = tool(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments << "\n" << outcome.out;
+    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << arguments << "\n" << outcome.out;
+    EXPECT_TRUE(outcome.out.starts_with("vmbsave: ")) << arguments << "\n" << outcome.out;
+    EXPECT_NE(outcome.out.find(words), std::string::npos) << arguments << "\n" << outcome.out;
+  }
+
+  const fs::path folder_;
+};
+
+TEST_F(ToolRefuses, EmptyNames) {
+  for (const char* const arguments :
+       {"table ''", "bar ''", "inspect ''", "verify ''", "record --results results ''", "record --results '' FILE",
+        "record --results results --readme '' ", "replay --trace ''", "replay --profile cloudphysics --image ''",
+        "replay --profile cloudphysics --plan ''"}) {
+    expect_refused(arguments, ": expected a value; see vmbsave ");
+  }
+}
+
+TEST_F(ToolRefuses, NumbersOutOfRange) {
+  const std::string golden = VMBSAVE_GOLDEN "/v1-streamed.img";
+  for (const char* const number : {"-1", "99999999999999999999999", "''", "' 1'", "+1", "0x10", "1k", "1.5"}) {
+    for (const char* const command : {"verify", "inspect"}) {
+      expect_refused(std::string(command) + " --max-bytes " + number + " " + golden,
+                     "--max-bytes: expected a whole number from 0 to 18446744073709551615, found '");
+    }
+  }
+  const std::pair<const char*, const char*> options[] = {{"--threads", "1 to 1024"},
+                                                         {"--repeat", "1 to 10000000"},
+                                                         {"--channels", "1 to 2047"},
+                                                         {"--replicate", "1 to 4096"}};
+  for (const auto& [option, range] : options) {
+    for (const char* const number :
+         {"-18446744073709551614", "-18446744073709551615", "0", "18446744073709551617", "x"}) {
+      expect_refused(std::string("replay --profile cloudphysics ") + option + " " + number,
+                     std::string(option) + ": expected a whole number from " + range + ", found '");
+    }
+  }
+  EXPECT_EQ(nlohmann::json::parse(tool("replay --profile cloudphysics --json --repeat 010").out).at("repeat"), 10)
+      << "not octal";
+}
+
+TEST_F(ToolRefuses, UnknownOptionsByName) {
+  for (const char* const option : {"-x", "--bogus"}) expect_refused(option, std::string("no option '") + option + "'");
+  EXPECT_EQ(tool("-h").exit_code, 0);
+  EXPECT_EQ(tool("--version").exit_code, 0);
+}
+
+TEST_F(ToolRefuses, WhatIsNoRegularFile) {
+  ASSERT_EQ(mkfifo(path("fifo").c_str(), 0600), 0);
+  for (const std::string& name : {path("fifo"), folder_.string(), std::string("/dev/zero"), std::string("/dev/null")}) {
+    for (const char* const command : {"verify ", "inspect "}) {
+      expect_refused(command + quoted(name), name + ": expected a regular file");
+    }
+  }
+}
+
+// 2 GiB of nothing, in which no block is there to be read.
+TEST_F(ToolRefuses, ALargeFileThatIsNoImageByItsFirstBytes) {
+  file("large", std::string(64, 'x'));
+  fs::resize_file(path("large"), std::uint64_t{2} << 30);
+  for (const char* const command : {"verify ", "inspect "}) {
+    const Outcome outcome = run(std::string("ulimit -v 1000000; timeout 60 ") + VMBSAVE_TOOL, command + path("large"));
+    EXPECT_EQ(outcome.exit_code, 1) << outcome.out;
+    EXPECT_NE(outcome.out.find("large: not an image"), std::string::npos) << outcome.out;
+  }
+}
+
+TEST_F(ToolRefuses, AnImageInPlaceOfItsTrace) {
+  const std::string trace = vscsi("disk.vscsi");
+  const auto bytes = fs::file_size(trace);
+  fs::create_hard_link(trace, path("hard"));
+  fs::create_symlink(trace, path("soft"));
+  fs::create_hard_link(trace, path("many.3"));
+  const std::string replay = "replay --repeat 1 --trace " + quoted(trace);
+  for (const char* const name : {"disk.vscsi", "hard", "soft", "many --replicate 4"}) {
+    expect_refused(replay + "--image " + folder_.string() + "/" + name, "would write over the trace");
+  }
+  EXPECT_EQ(fs::file_size(trace), bytes);
+  EXPECT_EQ(tool(replay + "--image " + path("other")).exit_code, 0);
+
+  fs::create_directory(folder_ / "octf");
+  file("octf/octf.trace.0", "not looked at");
+  expect_refused("replay --trace " + path("octf") + " --image " + path("octf/octf.trace.0"),
+                 "would write over the trace");
+}
+
+TEST_F(ToolRefuses, MoreThanTheMachineHas) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer takes more address space than this leaves";
+#endif
+  const Outcome outcome = run(std::string("ulimit -v 500000; timeout 60 ") + VMBSAVE_TOOL,
+                              std::string(kProfile) + "--channels 2047 --replicate 16");
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << outcome.out;
+  EXPECT_NE(outcome.out.find("lower --channels or --replicate"), std::string::npos) << outcome.out;
+}
+
+TEST_F(ToolRefuses, ButNotANameThatIsNoUtf8) {
+  const std::string trace = vscsi("disk\xff.vscsi");
+  const Outcome outcome = tool("replay --repeat 1 --json --trace " + quoted(trace));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
+  const std::string name = nlohmann::json::parse(outcome.out).at("trace");
+  EXPECT_TRUE(name.ends_with("disk\xef\xbf\xbd.vscsi")) << name;
+}
+
+TEST_F(ToolRefuses, NamesThatSteerTheTerminalInOneLine) {
+  const std::string name = path("a\nb\x1b[31m");
+  for (const char* const command : {"verify ", "inspect ", "table ", "bar ", "replay --trace ", "replay --profile ",
+                                    "record --results results ", "--", "no\n"}) {
+    const std::string arguments = command == std::string("no\n") ? quoted("no\ncommand\x1b") : command + quoted(name);
+    expect_refused(arguments, "");
+    EXPECT_EQ(tool(arguments).out.find('\x1b'), std::string::npos) << arguments;
+  }
+  fs::copy_file(VMBSAVE_GOLDEN "/v1-streamed.img", name);
+  const Outcome good = tool("verify " + quoted(name));
+  EXPECT_EQ(std::count(good.out.begin(), good.out.end(), '\n'), 1) << good.out;
+  EXPECT_EQ(good.out.find('\x1b'), std::string::npos);
+}
+
+TEST_F(ToolRefuses, AFolderOfRunsThatIsAFile) {
+  file("runs", "");
+  file("README.md", "\n<!-- results -->\n<!-- end of results -->\n");
+  for (const char* const check : {"", "--check "}) {
+    expect_refused("record " + std::string(check) + "--results " + path("runs") + " --readme " + path("README.md"),
+                   path("runs") + ": Not a directory");
+  }
+}
+
+}  // namespace
+}  // namespace vmbsave::tests
