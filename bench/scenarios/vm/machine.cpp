@@ -124,7 +124,11 @@ void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
     throw CheckFailed(fmt::format("transaction {} does not go into the ring to the host", transaction_id));
   }
   in_use_[transaction_id] = nullptr;
-  require(guest.signal(), "VmbsChannelProcessIncoming");
+  try {
+    require(guest.signal(), "VmbsChannelProcessIncoming");
+  } catch (const OutOfResources& error) {  // more packets than the quota: memory for these is there
+    throw CheckFailed(error.what());
+  }
   receive(guest);
 }
 
