@@ -4,6 +4,7 @@
 //                          InUse 2 -> Done 3              completed in a frozen word: the saver delivers it
 //                          InUse 2 -> Done 3 -> Deferred 4  completed while a save runs, word not frozen: the saver
 //                          delivers it
+//   Free 0 ------------------> InUse 2                a packet that is restored, before the channel starts
 //
 // Every transition but the claim is an addition, so that no neighbour is read. The frozen bit is the top one: adding it
 // carries into nothing. Filling and Done in a word that is not frozen are in transit: short, owned by one thread.
