@@ -3,37 +3,13 @@
 #include <algorithm>
 
 #include "report/percentiles.hpp"
+#include "report/sign_test.hpp"
 
 namespace vmbsave::report {
-namespace {
-
-// P(X = k) for k = 0..n/2 of the binomial distribution with p = 1/2: from the middle outwards, where nothing that
-// matters underflows, and divided by the sum in the end.
-std::vector<double> lower_half(std::size_t n) {
-  const std::size_t middle = n / 2;
-  std::vector<double> weights(middle + 1);
-  weights[middle] = 1;
-  for (std::size_t k = middle; k > 0; --k) {
-    weights[k - 1] = weights[k] * static_cast<double>(k) / static_cast<double>(n - k + 1);
-  }
-  double sum = 0;
-  for (const double weight : weights) sum += 2 * weight;
-  if (n % 2 == 0) sum -= weights[middle];  // the other half has no middle of its own
-  for (double& weight : weights) weight /= sum;
-  return weights;
-}
-
-}  // namespace
 
 std::optional<Ranks> median_ranks(std::size_t samples) {
   constexpr double kEachTail = 0.025;
-  std::size_t low = 0;
-  double tail = 0;
-  for (const double probability : lower_half(samples)) {
-    tail += probability;
-    if (tail > kEachTail) break;
-    ++low;
-  }
+  const std::size_t low = bound_rank(samples, kEachTail);
   if (low == 0) return std::nullopt;
   return Ranks{low, samples + 1 - low};
 }
