@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "e2e/in_a_folder.hpp"
 #include "e2e/program.hpp"
 
 namespace vmbsave::tests {
@@ -20,15 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kOneRow = "--suite=smoke --benchmark_filter=c_face.*threads:1/iter ";
 
-class BenchFiles : public testing::Test {
+class BenchFiles : public InAFolder {
  protected:
-  BenchFiles() : folder_(fs::temp_directory_path() / ("bench_files_" + std::to_string(getpid()))) {
-    fs::create_directory(folder_);
-  }
-  ~BenchFiles() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
   std::string text_of(const fs::path& name) const {
     std::ostringstream text;
     text << std::ifstream(folder_ / name).rdbuf();
@@ -41,8 +35,6 @@ class BenchFiles : public testing::Test {
   }
 
   static long lines_of(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
-
-  const fs::path folder_;
 };
 
 TEST_F(BenchFiles, ClosedStreamsDoNotBecomeAFile) {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "e2e/in_a_folder.hpp"
 #include "e2e/program.hpp"
 
 namespace vmbsave::tests {
@@ -27,14 +28,8 @@ constexpr bool kLimitsAddresses = true;
 
 constexpr const char* kProfile = "replay --profile cloudphysics --repeat 1 ";
 
-class ToolRefuses : public testing::Test {
+class ToolRefuses : public InAFolder {
  protected:
-  ToolRefuses() : folder_(fs::temp_directory_path() / ("tool_" + std::to_string(getpid()))) {
-    fs::create_directory(folder_);
-  }
-  ~ToolRefuses() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
   static std::string quoted(const std::string& word) { return "'" + word + "' "; }
 
   std::string file(const std::string& name, const std::string& bytes) const {
@@ -71,8 +66,6 @@ class ToolRefuses : public testing::Test {
     EXPECT_TRUE(outcome.out.starts_with("vmbsave: ")) << arguments << "\n" << outcome.out;
     EXPECT_NE(outcome.out.find(words), std::string::npos) << arguments << "\n" << outcome.out;
   }
-
-  const fs::path folder_;
 };
 
 TEST_F(ToolRefuses, EmptyNames) {
