@@ -21,11 +21,13 @@ namespace {
   throw CheckFailed(what);
 }
 
+std::string failed(NTSTATUS ntstatus, const char* what) {
+  return fmt::format("{} failed: {} (0x{:08X})", what, status_name(static_cast<Status>(ntstatus)),
+                     static_cast<std::uint32_t>(ntstatus));
+}
+
 void require(NTSTATUS ntstatus, const char* what) {
-  if (NT_SUCCESS(ntstatus)) return;
-  const auto status = static_cast<Status>(ntstatus);
-  fail(status,
-       fmt::format("{} failed: {} (0x{:08X})", what, status_name(status), static_cast<std::uint32_t>(ntstatus)));
+  if (!NT_SUCCESS(ntstatus)) fail(static_cast<Status>(ntstatus), failed(ntstatus, what));
 }
 
 void require(const SaveReport& report, Status status) {
@@ -124,10 +126,9 @@ void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
     throw CheckFailed(fmt::format("transaction {} does not go into the ring to the host", transaction_id));
   }
   in_use_[transaction_id] = nullptr;
-  try {
-    require(guest.signal(), "VmbsChannelProcessIncoming");
-  } catch (const OutOfResources& error) {  // more packets than the quota: memory for these is there
-    throw CheckFailed(error.what());
+  // Also without room for the packet: the limit is the channel's quota, not the machine's memory.
+  if (const NTSTATUS status = guest.signal(); !NT_SUCCESS(status)) {
+    throw CheckFailed(failed(status, "VmbsChannelProcessIncoming"));
   }
   receive(guest);
 }
