@@ -59,6 +59,7 @@ class Schema {
   void check(const Json& root, const Json& schema, const Json& value, const std::string& where) const {
     if (schema.contains("$ref")) check_reference(root, schema.at("$ref"), value, where);
     check_value(schema, value, where);
+    if (schema.contains("anyOf") && !value.is_null()) check(root, schema.at("anyOf").back(), value, where);  // or null
     if (schema.contains("items")) {
       for (const Json& item : value) check(root, schema.at("items"), item, where + "[].");
     }

@@ -16,6 +16,7 @@ double nanoseconds(std::string_view unit) {
   if (unit == "us") return 1e3;
   if (unit == "ms") return 1e6;
   if (unit == "s") return 1e9;
+  if (unit == "min") return 60e9;
   return 0;
 }
 
@@ -29,7 +30,7 @@ std::uint64_t parse_duration(const std::string& option, const std::string& text)
   const double scale = nanoseconds({unit, static_cast<std::size_t>(end - unit)});
   if (error != std::errc{} || scale == 0 || !(value >= 0) || value * scale > kLargest) {
     throw CLI::ValidationError(
-        option, fmt::format("'{}' is not a time; give a number and a unit: 40ns, 250us, 10ms, 1.5s", text));
+        option, fmt::format("'{}' is not a time; give a number and a unit: 40ns, 250us, 10ms, 1.5s, 10min", text));
   }
   return static_cast<std::uint64_t>(std::llround(value * scale));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace vmbsave::cli {
 
@@ -14,7 +15,11 @@ class Progress {
   void show(const char* step, std::uint64_t done, std::uint64_t total);
 
  private:
+  std::string time_left(std::uint64_t now, double share) const;
+
   const bool terminal_;
+  std::uint64_t step_start_ns_ = 0;
+  std::uint64_t last_done_ = 0;
   std::uint64_t last_ns_ = 0;
   bool shown_ = false;
 };

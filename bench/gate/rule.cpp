@@ -10,10 +10,11 @@
 namespace vmbsave::gate {
 namespace {
 
-Judgement measure(const std::vector<double>& values, const Rule& rule, double alpha) {
+// What it would have found, it would have found among all of the family.
+Judgement measure(const std::vector<double>& values, const Rule& rule, double alpha, std::size_t family) {
   std::vector<double> sorted = values;
   std::sort(sorted.begin(), sorted.end());
-  const std::size_t rank = report::bound_rank(values.size(), alpha);
+  const std::size_t rank = report::bound_rank(values.size(), alpha / static_cast<double>(family));
   Judgement judgement;
   judgement.ratio = std::exp(report::median_of(values));
   judgement.low = std::exp(report::lower_bound(sorted, alpha));
@@ -40,7 +41,8 @@ const char* verdict_name(Verdict verdict) noexcept {
   return "?";
 }
 
-std::vector<Judgement> judge(std::span<const std::vector<double>> values, const Rule& rule, std::size_t look) {
+std::vector<Judgement> judge(std::span<const std::vector<double>> values, const Rule& rule, std::size_t look,
+                             std::size_t family) {
   const double alpha = kLooks[look].alpha;
   std::vector<double> slower;
   std::vector<double> faster;
@@ -48,11 +50,11 @@ std::vector<Judgement> judge(std::span<const std::vector<double>> values, const 
     slower.push_back(report::p_above(of_benchmark, std::log1p(rule.margin)));
     faster.push_back(report::p_below(of_benchmark, -std::log1p(rule.margin)));
   }
-  const std::vector<bool> fails = holm(slower, alpha);
-  const std::vector<bool> improves = holm(faster, alpha);
+  const std::vector<bool> fails = holm(slower, alpha, family);
+  const std::vector<bool> improves = holm(faster, alpha, family);
   std::vector<Judgement> judgements;
   for (std::size_t b = 0; b < values.size(); ++b) {
-    Judgement& judgement = judgements.emplace_back(measure(values[b], rule, alpha));
+    Judgement& judgement = judgements.emplace_back(measure(values[b], rule, alpha, std::max(family, values.size())));
     const bool known = judgement.high < 1 + rule.target && judgement.detectable <= rule.target;
     if (fails[b]) {
       judgement.verdict = Verdict::kFail;

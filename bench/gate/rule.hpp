@@ -41,8 +41,10 @@ struct Judgement {
   double detectable = 0;  // the smallest slowdown that this look would have found, such as 0.03; infinite: none
 };
 
-// values[b]: of benchmark b, one a process, all as many as the look asks for.
-std::vector<Judgement> judge(std::span<const std::vector<double>> values, const Rule& rule, std::size_t look);
+// values[b]: of benchmark b, one a process, all as many as the look asks for. family: benchmarks that are tested
+// together, those included that an earlier look has settled; 0: these.
+std::vector<Judgement> judge(std::span<const std::vector<double>> values, const Rule& rule, std::size_t look,
+                             std::size_t family = 0);
 
 // Whether a benchmark among so many can fail at all at this look.
 bool can_fail(std::size_t benchmarks, std::size_t look) noexcept;

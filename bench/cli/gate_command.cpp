@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <stdexcept>
+
+#include "cli/commands.hpp"
+#include "cli/duration.hpp"
+#include "cli/option_checks.hpp"
+#include "cli/progress.hpp"
+#include "gate/gate.hpp"
+#include "gate/outputs.hpp"
+#include "harness/one_line.hpp"
+#include "report/build_info.hpp"
+#include "report/json_file.hpp"
+
+namespace vmbsave::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kGateDescription =
+    "Is head slower than base? Builds both as shared objects, checks that they give the same packets, counts their "
+    "instructions, and measures them in turns within fresh processes until it knows.";
+
+constexpr const char* kGateExamples =
+    "Examples:\n"
+    "  vmbsave gate                                  the work tree against the commit that it left main at\n"
+    "  vmbsave gate --base v1.2 --head HEAD --only 'save/c_face'\n"
+    "  vmbsave gate --signals instructions           a minute, and nothing depends on the machine's load\n"
+    "  vmbsave gate --base HEAD~1 --build ./gate.sh  another project: the script writes the shared object\n"
+    "                                                $VMBS_GATE_OUT, with $VMBS_GATE_CXXFLAGS, in the folder it is in\n"
+    "Without --base: $VMBSAVE_GATE_BASE, else the merge base with origin/main, else the newest ancestor that has the\n"
+    "gate's entry, else the anchor; never HEAD.\n"
+    "A commit's message accepts a slowdown by a line 'Gate-Accepts: PATTERN METRIC +PERCENT%: reason'; METRIC is "
+    "time,\n"
+    "instructions, or a counter's name; or by 'Gate-Accepts: PATTERN gone: reason' for a case that there is no more.\n"
+    "Exit codes: 0 pass, 1 regression, 2 could not measure, 3 inconclusive, 4 self-test failed.";
+
+struct GateArguments {
+  gate::GateOptions options;
+  std::string margin = "2%";
+  std::string target = "5%";
+  std::string budget = "10min";
+  std::string inconclusive = "fail";
+  std::string signals = "both";
+  std::string out;
+  std::string base_json;
+  std::string head_json;
+  bool no_anchor = false;
+};
+
+// "5%" or "5".
+double parse_percent(const std::string& option, std::string text) {
+  const std::string given = text;
+  if (text.ends_with('%')) text.pop_back();
+  char* end = nullptr;
+  const double percent = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !(percent > 0) || percent > 50) {
+    throw CLI::ValidationError(option,
+                               fmt::format("'{}' is no share; give one of more than 0 to 50%, such as 2%", given));
+  }
+  return percent / 100;
+}
+
+gate::Signals parse_signals(const std::string& text) {
+  if (text == "time") return gate::Signals::kTime;
+  return text == "instructions" ? gate::Signals::kInstructions : gate::Signals::kBoth;
+}
+
+void check_pattern(const std::string& pattern) {
+  try {
+    std::regex expression(pattern);
+  } catch (const std::regex_error&) {
+    throw CLI::ValidationError("--only", fmt::format("'{}' is not a regular expression", pattern));
+  }
+}
+
+void complete(GateArguments& arguments) {
+  gate::ComparisonOptions& comparison = arguments.options.comparison;
+  comparison.rule.margin = parse_percent("--margin", arguments.margin);
+  comparison.rule.target = parse_percent("--target", arguments.target);
+  if (comparison.rule.target <= comparison.rule.margin) {
+    throw CLI::ValidationError("--target", "it must be more than --margin");
+  }
+  arguments.options.budget = std::chrono::seconds(parse_duration("--budget", arguments.budget) / 1'000'000'000);
+  if (arguments.options.budget.count() == 0) throw CLI::ValidationError("--budget", "at least 1s");
+  check_pattern(comparison.only);
+  comparison.signals = parse_signals(arguments.signals);
+  comparison.program = fs::read_symlink("/proc/self/exe");
+  comparison.seed = std::random_device{}();
+  arguments.options.with_anchor = !arguments.no_anchor;
+}
+
+// All three of every run, so that none has to be asked for beforehand.
+void write_outputs(const fs::path& folder, const gate::Reported& reported) {
+  fs::create_directories(folder);
+  nlohmann::ordered_json context;
+  report::add_context(context);
+  report::write_text(folder / "gate.json", gate::gate_json(reported, context).dump() + "\n");
+  report::write_text(folder / "gate.xml", gate::gate_junit(reported));
+  report::write_text(folder / "gate.md", gate::gate_markdown(reported));
+}
+
+int run_gate(GateArguments& arguments) {
+  complete(arguments);
+  gate::GateRun run;
+  {
+    Progress progress;
+    arguments.options.comparison.watch = [&](const char* step, std::uint64_t done, std::uint64_t total) {
+      progress.show(step, done, total);
+    };
+    run = gate::run_gate(arguments.options);
+  }
+  const gate::Reported reported{run, arguments.options.comparison, arguments.inconclusive == "fail"};
+  fmt::print("{}", gate::gate_table(reported));
+  const fs::path folder = arguments.out.empty()
+                              ? gate::Git(arguments.options.source).top() / "build" / "gate" / "report"
+                              : fs::path(arguments.out);
+  write_outputs(folder, reported);
+  fmt::print("JSON, JUnit, Markdown: {}\n", bench::one_line(folder.string()));
+  return reported.exit_code();
+}
+
+// The gate's own codes: 1 is for regressions alone.
+int guarded(GateArguments& arguments) {
+  try {
+    return run_gate(arguments);
+  } catch (const CLI::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "vmbsave gate: {}\n", bench::one_line(error.what()));
+    return gate::kExitUnmeasured;
+  }
+}
+
+}  // namespace
+
+void add_gate(CLI::App& app, Command& chosen) {
+  CLI::App* const command = app.add_subcommand("gate", kGateDescription);
+  command->footer(kGateExamples);
+  const auto arguments = std::make_shared<GateArguments>();
+  gate::GateOptions& options = arguments->options;
+  command->add_option("--base", options.base, "commit that head is held against")->check(given());
+  command->add_option("--head", options.head, "commit, or 'worktree': the files as they are")
+      ->check(given())
+      ->capture_default_str();
+  command->add_option("--suite", options.comparison.suite, "cases of this suite")
+      ->check(given())
+      ->capture_default_str();
+  command->add_option("--only", options.comparison.only, "cases that this regular expression finds")->check(given());
+  command->add_option("--margin", arguments->margin, "a slowdown up to it is nobody's concern")->capture_default_str();
+  command->add_option("--target", arguments->target, "a pass would have found a slowdown of so much")
+      ->capture_default_str();
+  command->add_option("--budget", arguments->budget, "for measuring; builds come on top")->capture_default_str();
+  command->add_option("--inconclusive", arguments->inconclusive, "exit code 3, or a warning and 0")
+      ->check(CLI::IsMember({"fail", "warn"}))
+      ->capture_default_str();
+  command->add_option("--signals", arguments->signals, "what is measured")
+      ->check(CLI::IsMember({"both", "time", "instructions"}))
+      ->capture_default_str();
+  command->add_option("--build", options.build.command, "shell command that writes $VMBS_GATE_OUT, for other projects")
+      ->check(given());
+  command->add_option("--source", options.source, "the checkout")->check(CLI::ExistingDirectory);
+  command->add_option("--cache", options.build.cache, "where shared objects of commits are kept; build/gate");
+  command->add_option("--out", arguments->out, "folder of gate.json, gate.xml and gate.md; build/gate/report");
+  command->add_flag("--no-anchor", arguments->no_anchor, "does not compare with the commit in bench/gate/anchor");
+  command->add_flag("--measure-identical", options.comparison.measures_identical,
+                    "also measures shared objects that are the same byte for byte");
+  command->callback([arguments, &chosen] { chosen = [arguments] { return guarded(*arguments); }; });
+}
+
+}  // namespace vmbsave::cli

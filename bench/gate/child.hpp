@@ -1,0 +1,32 @@
+// child.hpp: a program that is run to its end, with an environment of its own.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace vmbsave::gate {
+
+struct ChildSpec {
+  std::vector<std::string> arguments;    // the first one is the program, looked up in PATH
+  std::vector<std::string> environment;  // NAME=VALUE, and nothing else
+  std::filesystem::path folder;          // empty: this process's
+  std::filesystem::path log;             // both outputs go to the end of this file; empty: they are given back
+  std::chrono::seconds limit{120};       // after which it is killed
+};
+
+struct ChildResult {
+  int exit_code = -1;  // -1: it did not end by itself
+  std::string fate;    // "exit code 3", "signal 11 (Segmentation fault)", "killed after 120 s"
+  std::string out;
+  std::string err;
+};
+
+// Throws std::runtime_error if it can't be started.
+ChildResult run_child(const ChildSpec& spec);
+
+// This process's environment.
+std::vector<std::string> own_environment();
+
+}  // namespace vmbsave::gate

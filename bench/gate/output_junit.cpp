@@ -1,0 +1,78 @@
+// JUnit's XML: a test case a comparison, for the CI systems that show such.
+#include <fmt/format.h>
+
+#include "gate/output_rows.hpp"
+#include "gate/outputs.hpp"
+
+namespace vmbsave::gate {
+namespace {
+
+std::string escaped(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      default:
+        result += c;
+    }
+  }
+  return result;
+}
+
+std::string body_of(const ComparedCase& compared) {
+  const std::string why = escaped(reasons_text(compared));
+  switch (compared.verdict.outcome) {
+    case Outcome::kFail:
+      return fmt::format("<failure message=\"{}\"/>", why);
+    case Outcome::kUnmeasured:
+      return fmt::format("<error message=\"{}\"/>", why);
+    case Outcome::kInconclusive:
+      return fmt::format("<skipped message=\"{}\"/>", why);
+    default:
+      return "";
+  }
+}
+
+std::string case_xml(const std::string& against, const ComparedCase& compared) {
+  return fmt::format(
+      "    <testcase classname=\"gate.{}\" name=\"{}\">\n"
+      "      <system-out>{}; time {}; finds from {}; instructions {}{}</system-out>\n      {}\n    </testcase>\n",
+      against, escaped(compared.evidence.gate_case.name), outcome_name(compared.verdict.outcome),
+      escaped(ratio_text(compared)), detectable_text(compared), instructions_text(compared),
+      compared.verdict.reasons.empty() ? "" : "; " + escaped(reasons_text(compared)), body_of(compared));
+}
+
+std::string suite_xml(const AgainstOne& one) {
+  GateRun alone;
+  alone.against.push_back(one);
+  const Tally t = tally(alone);
+  std::string xml = fmt::format(
+      "  <testsuite name=\"gate against the {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n"
+      "    <properties>\n      <property name=\"base\" value=\"{}\"/>\n      <property name=\"head\" value=\"{}\"/>\n"
+      "    </properties>\n",
+      one.what, one.comparison.cases.size(), t.failed, t.unmeasured, t.inconclusive,
+      escaped(side_text(one.comparison.base)), escaped(side_text(one.comparison.head)));
+  for (const ComparedCase& compared : one.comparison.cases) xml += case_xml(one.what, compared);
+  return xml + "  </testsuite>\n";
+}
+
+}  // namespace
+
+std::string gate_junit(const Reported& reported) {
+  std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"vmbsave gate\">\n";
+  for (const AgainstOne& one : reported.run.against) xml += suite_xml(one);
+  return xml + "</testsuites>\n";
+}
+
+}  // namespace vmbsave::gate
