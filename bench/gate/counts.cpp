@@ -11,6 +11,12 @@
 #include "harness/allocation_counter.hpp"
 #include "harness/page_faults.hpp"
 
+#if __has_include(<valgrind/callgrind.h>)
+#pragma GCC diagnostic ignored "-Wold-style-cast"  // its macros
+#include <valgrind/callgrind.h>
+#define VMBSAVE_CALLGRIND 1
+#endif
+
 namespace vmbsave::gate {
 namespace {
 
@@ -18,6 +24,16 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr int kRepeats = 2;
+
+// What makes a case ready takes ten times as long where it is instrumented: it is not, where valgrind's header was at
+// hand.
+#ifdef VMBSAVE_CALLGRIND
+constexpr const char* kInstrumentation = "--instr-atstart=no";
+void start_instrumentation() { CALLGRIND_START_INSTRUMENTATION; }
+#else
+constexpr const char* kInstrumentation = "--instr-atstart=yes";
+void start_instrumentation() {}
+#endif
 
 // What code of the C library is taken must not depend on the machine or on who calls: no variables of the user's, and
 // copies by instructions that valgrind counts one by one. `rep movsb` would count once a byte.
@@ -27,16 +43,27 @@ std::vector<std::string> clean_environment() {
           "glibc.cpu.x86_rep_stosb_threshold=2000000000:glibc.cpu.x86_non_temporal_threshold=0x7fffffffffff"};
 }
 
-std::vector<std::string> counting(const CountOptions& options) {
-  return {options.program.string(),
-          "gate-counts",
-          "--side",
-          options.object.string(),
-          "--case",
-          options.gate_case.name,
-          "--operations",
-          std::to_string(options.operations)};
-}
+// A folder of files that are gone with it. Its path is as long in every run: what is on a stack or in a heap because of
+// it is so, too.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "vmbsave-gate-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+      throw std::runtime_error(fmt::format("cannot write into {}", fs::temp_directory_path().string()));
+    }
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  const fs::path& path() const noexcept { return path_; }
+
+ private:
+  fs::path path_;
+};
 
 ChildResult run_or_throw(std::vector<std::string> arguments, const CountOptions& options) {
   arguments.insert(arguments.begin(), {"setarch", "-R"});
@@ -52,26 +79,29 @@ ChildResult run_or_throw(std::vector<std::string> arguments, const CountOptions&
   return result;
 }
 
-// A file that callgrind writes, gone with this.
-class TemporaryFile {
+// What both ways of counting run.
+class Counted {
  public:
-  TemporaryFile() {
-    std::string name = (fs::temp_directory_path() / "vmbsave-callgrind-XXXXXX").string();
-    const int descriptor = mkstemp(name.data());
-    if (descriptor < 0)
-      throw std::runtime_error(fmt::format("cannot write into {}", fs::temp_directory_path().string()));
-    close(descriptor);
-    path_ = name;
+  explicit Counted(const CountOptions& options) : options_(options) {
+    fs::create_symlink(fs::absolute(options.object), folder_.path() / "side.so");
   }
-  ~TemporaryFile() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);
+
+  ChildResult run(std::vector<std::string> prefix) const {
+    for (const std::string& argument :
+         {options_.program.string(), std::string("gate-counts"), std::string("--side"),
+          (folder_.path() / "side.so").string(), std::string("--case"), options_.gate_case.name,
+          std::string("--operations"), std::to_string(options_.operations)}) {
+      prefix.push_back(argument);
+    }
+    return run_or_throw(std::move(prefix), options_);
   }
-  TemporaryFile(const TemporaryFile&) = delete;
-  const fs::path& path() const noexcept { return path_; }
+
+  fs::path file(const char* name) const { return folder_.path() / name; }
+  const CountOptions& options() const noexcept { return options_; }
 
  private:
-  fs::path path_;
+  const CountOptions& options_;
+  const TemporaryFolder folder_;
 };
 
 // "totals: N" of callgrind's file.
@@ -84,14 +114,14 @@ std::uint64_t total_of(const fs::path& file) {
 }
 
 std::uint64_t instructions_once(const CountOptions& options) {
-  const TemporaryFile file;
-  std::vector<std::string> arguments = {"valgrind", "-q", "--tool=callgrind", "--toggle-collect=vmbs_gate_operation",
-                                        "--callgrind-out-file=" + file.path().string()};
-  for (std::string& argument : counting(options)) arguments.push_back(std::move(argument));
-  run_or_throw(std::move(arguments), options);
-  const std::uint64_t total = total_of(file.path());
-  if (total == 0)
+  const Counted counted(options);
+  const fs::path file = counted.file("callgrind.out");
+  counted.run({"valgrind", "-q", "--tool=callgrind", "--toggle-collect=vmbs_gate_operation", kInstrumentation,
+               "--callgrind-out-file=" + file.string()});
+  const std::uint64_t total = total_of(file);
+  if (total == 0) {
     throw SideFailed(fmt::format("{}: nothing was counted: has it vmbs_gate_operation?", options.gate_case.name));
+  }
   return total;
 }
 
@@ -125,7 +155,7 @@ void add_counters(const Json& json, Counts& counts) {
 Counts count(const CountOptions& options) {
   Counts counts;
   for (int i = 0; i < kRepeats; ++i) {
-    const ChildResult result = run_or_throw(counting(options), options);
+    const ChildResult result = Counted(options).run({});
     add_counters(Json::parse(result.out), counts);
   }
   for (const auto& [name, values] : counts.varying) counts.counters.erase(name);
@@ -137,6 +167,7 @@ int print_counts(const fs::path& object, const std::string& case_name, std::uint
   const Side side(object);
   ReadyCase ready(side, case_name);
   const bool counts_calls = bench::counts_allocator_calls();
+  start_instrumentation();
   const std::uint64_t faults_before = bench::page_faults();
   if (counts_calls) bench::start_counting();
   ready.run(operations);
