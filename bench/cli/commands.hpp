@@ -21,5 +21,6 @@ void add_record(CLI::App& app, Command& chosen);
 void add_bench(CLI::App& app, Command& chosen);
 void add_inspect(CLI::App& app, Command& chosen);
 void add_verify(CLI::App& app, Command& chosen);
+void add_doctor(CLI::App& app, Command& chosen);
 
 }  // namespace vmbsave::cli

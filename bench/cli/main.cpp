@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
   add_bench(app, chosen);
   add_inspect(app, chosen);
   add_verify(app, chosen);
+  add_doctor(app, chosen);
   try {
     if (argc > 1 && is_unknown(app, argv[1])) {
       const char* const kind = argv[1][0] == '-' ? "option" : "command";
