@@ -3,20 +3,18 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 
+#include "cli/bench_program.hpp"
 #include "cli/commands.hpp"
 
 namespace vmbsave::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 // Gives the process to vmbsave-bench, which lies beside this program.
 int run_bench(std::vector<std::string> arguments) {
-  const fs::path bench = fs::read_symlink("/proc/self/exe").parent_path() / "vmbsave-bench";
+  const std::filesystem::path bench = bench_program();
   arguments.insert(arguments.begin(), bench.string());
   std::vector<char*> words;
   words.reserve(arguments.size() + 1);

@@ -19,6 +19,7 @@
 #include "harness/standard_streams.hpp"
 #include "harness/whole_file.hpp"
 #include "latency/file_reporter.hpp"
+#include "latency/library_build.hpp"
 #include "latency/load_suite.hpp"
 #include "latency/operation_suite.hpp"
 #include "latency/options.hpp"
@@ -54,15 +55,30 @@ int flushed(int code) {
 
 Json context() {
   Json json;
-  report::add_context(json);
+  const std::string build = bench::library_build_type();
+  report::add_context(json, build);
   json["libraries"]["google_benchmark"] = VMBSAVE_GOOGLE_BENCHMARK;
+  json["libraries"]["google_benchmark_build"] = build;
   return json;
+}
+
+// "doctor.load": "ok 0.10 on 2 CPUs".
+void show_doctor(const Json& doctor) {
+  for (const Json& finding : doctor.at("findings")) {
+    benchmark::AddCustomContext(
+        fmt::format("doctor.{}", finding.at("name").get<std::string>()),
+        fmt::format("{} {}", finding.at("level").get<std::string>(), finding.at("found").get<std::string>()));
+  }
 }
 
 // "machine.cpu: ...": Google Benchmark knows no nested context.
 void show(const Json& context) {
   const auto text = [](const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); };
   for (const auto& [block, values] : context.items()) {
+    if (block == "doctor") {
+      show_doctor(values);
+      continue;
+    }
     if (!values.is_object()) {
       benchmark::AddCustomContext(block, text(values));
       continue;
@@ -135,7 +151,14 @@ Run run_load(const bench::Options& options, const std::string& started, const Js
   return {code, json};
 }
 
+// For `vmbsave doctor`, which does not load Google Benchmark.
+int print_context() {
+  fmt::print("{}\n", context().dump(2));
+  return flushed(0);
+}
+
 int run(const bench::Options& options) {
+  if (options.context_only) return print_context();
   for (const std::string& path : {options.out, options.google_out}) {
     if (!path.empty()) bench::expect_writable(path);
   }

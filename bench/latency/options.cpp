@@ -35,6 +35,7 @@ constexpr const char* kHelp =
     "instead. What was saved is compared with the packets before it is timed.\n\n"
     "vmbsave-bench [--suite=smoke|quick|bar|image|full|long|load]   which rows; default: quick\n"
     "              [--out=FILE]                          every save of every row as JSON; see 'vmbsave table FILE'\n"
+    "              [--context]                           nothing but machine, build, libraries and doctor as JSON\n"
     "              [flags of Google Benchmark]\n\n"
     "smoke: 64 packets and 20 saves a row, to see that it works. quick: 65536 packets on 16 channels, 1000 saves a\n"
     "row. full: quick, and one factor at a time around it. long: the largest saves that there can be, 20 a row.\n"
@@ -144,6 +145,7 @@ Options parse_options(int argc, char** argv) {
   app.set_help_flag();
   std::vector<std::string> suites = suite_names();
   suites.push_back(kLoadSuite);
+  app.add_flag("--context", options.context_only);
   app.add_option("--suite", options.suite)->check(CLI::IsMember(suites));
   app.add_option("--out", options.out)->check([](const std::string& file) {
     return file.empty() ? "expected a file" : "";

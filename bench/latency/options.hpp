@@ -10,9 +10,10 @@ struct Options {
   std::string out;         // empty: no JSON of ours
   std::string google_out;  // --benchmark_out
   std::string google_out_format = "json";
-  bool fixed_saves = true;   // --benchmark_min_time was not given
-  bool list_only = false;    // --benchmark_list_tests
-  unsigned repetitions = 1;  // --benchmark_repetitions
+  bool fixed_saves = true;    // --benchmark_min_time was not given
+  bool list_only = false;     // --benchmark_list_tests
+  unsigned repetitions = 1;   // --benchmark_repetitions
+  bool context_only = false;  // --context
 };
 
 // Hands Google Benchmark its flags. Ends the process after --help (0) and, with one line on standard error, for what it

@@ -7,6 +7,7 @@
 
 #include "commit.hpp"
 #include "compiled.hpp"
+#include "report/doctor.hpp"
 #include "report/machine.hpp"
 
 namespace vmbsave::report {
@@ -49,11 +50,12 @@ Json libraries_json() {
   return json;
 }
 
-void add_context(Json& result) {
+void add_context(Json& result, const std::string& google_benchmark) {
   result["machine"] = machine_json();
   result["build"] = build_json();
   result["libraries"] = libraries_json();
   result["allocator"] = allocator_name();
+  result["doctor"] = doctor_json(doctor(this_process(google_benchmark)));
 }
 
 }  // namespace vmbsave::report

@@ -16,7 +16,7 @@ nlohmann::ordered_json libraries_json();
 // comes from.
 std::string allocator_name();
 
-// Adds "machine", "build", "libraries" and "allocator".
-void add_context(nlohmann::ordered_json& result);
+// Adds "machine", "build", "libraries", "allocator" and "doctor". google_benchmark: as ProcessFacts has it.
+void add_context(nlohmann::ordered_json& result, const std::string& google_benchmark = "");
 
 }  // namespace vmbsave::report

@@ -25,6 +25,13 @@ Outcome smoke(const std::string& arguments) { return bench("--suite=smoke " + ar
 
 long lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
+std::string found(const nlohmann::json& json, const std::string& name) {
+  for (const nlohmann::json& finding : json.at("doctor").at("findings")) {
+    if (finding.at("name") == name) return finding.at("found");
+  }
+  return "no finding " + name;
+}
+
 class Bench : public testing::Test {
  protected:
   Bench() { fs::remove(out_); }
@@ -53,6 +60,7 @@ TEST_F(Bench, EveryRowOfTheSmallestSuiteIsMeasuredAndVerified) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
   const nlohmann::json json = read_out();
   vmbsave::tests::Schema(VMBSAVE_SCHEMAS "/bench.schema.json").expect_matches(json);
+  EXPECT_EQ(found(json, "Google Benchmark"), json.at("libraries").at("google_benchmark_build"));
   const std::string list = smoke("--benchmark_list_tests").out;
   EXPECT_EQ(static_cast<long>(json.at("rows").size() + json.at("roofline").size() + json.at("operations").size() +
                               json.at("transfers").size()),
@@ -145,7 +153,7 @@ TEST_F(Bench, GoogleBenchmarksJsonHoldsMachineAndCounters) {
   ASSERT_EQ(outcome.exit_code, 0);
   const nlohmann::json json = nlohmann::json::parse(outcome.out);
   for (const char* const key : {"machine.cpu", "machine.cpus_allowed", "build.commit", "build.compiler",
-                                "libraries.google_benchmark", "allocator"}) {
+                                "libraries.google_benchmark", "allocator", "doctor.load", "doctor.Google Benchmark"}) {
     EXPECT_TRUE(json.at("context").contains(key)) << key;
   }
   ASSERT_EQ(json.at("benchmarks").size(), 1u);
@@ -156,6 +164,18 @@ TEST_F(Bench, GoogleBenchmarksJsonHoldsMachineAndCounters) {
     EXPECT_TRUE(row.contains(counter)) << counter;
   }
   EXPECT_FALSE(row.contains("p99_ns")) << "20 saves do not make a 99th percentile";
+}
+
+// The doctor of the program that measures: the one that knows the library.
+TEST_F(Bench, ContextAloneIsJson) {
+  const Outcome outcome = bench("--context 2>/dev/null");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
+  const nlohmann::json json = nlohmann::json::parse(outcome.out);
+  const fs::path schema = VMBSAVE_SCHEMAS "/context.schema.json";
+  ASSERT_EQ(json.size(), 5u);
+  for (const auto& [key, value] : json.items()) vmbsave::tests::Schema(schema, "/$defs/" + key).expect_matches(value);
+  EXPECT_EQ(found(json, "Google Benchmark"), json.at("libraries").at("google_benchmark_build"));
+  EXPECT_EQ(found(json, "build type"), json.at("build").at("build_type"));
 }
 
 TEST_F(Bench, OtherFormatsAndOutputFilesWork) {

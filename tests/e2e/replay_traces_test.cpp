@@ -105,6 +105,7 @@ TEST(Tool, ProfilesDoNotClaimMeasuredCompletions) {
 TEST(Tool, JsonIsWhatTheSchemaSays) {
   const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 25 --json").out);
   vmbsave::tests::Schema(VMBSAVE_SCHEMA).expect_matches(json);
+  EXPECT_TRUE(json.contains("doctor"));
 }
 
 TEST(Tool, PlansAreAskedForAndTaken) {

@@ -162,7 +162,7 @@ TEST(Context, IsWhatTheSchemaSays) {
   const fs::path schema = VMBSAVE_SCHEMAS "/context.schema.json";
   nlohmann::ordered_json context;
   add_context(context);
-  ASSERT_EQ(context.size(), 4u);
+  ASSERT_EQ(context.size(), 5u);
   for (const auto& [key, value] : context.items()) {
     tests::Schema(schema, "/$defs/" + key).expect_matches(nlohmann::json(value));
   }
