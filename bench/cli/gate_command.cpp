@@ -12,7 +12,9 @@
 #include "cli/progress.hpp"
 #include "gate/gate.hpp"
 #include "gate/outputs.hpp"
+#include "gate/selftest.hpp"
 #include "harness/one_line.hpp"
+#include "harness/whole_file.hpp"
 #include "report/build_info.hpp"
 #include "report/json_file.hpp"
 
@@ -125,15 +127,75 @@ int run_gate(GateArguments& arguments) {
 }
 
 // The gate's own codes: 1 is for regressions alone.
-int guarded(GateArguments& arguments) {
+int guarded(const Command& run) {
   try {
-    return run_gate(arguments);
+    return run();
   } catch (const CLI::Error&) {
     throw;
   } catch (const std::exception& error) {
     fmt::print(stderr, "vmbsave gate: {}\n", bench::one_line(error.what()));
     return gate::kExitUnmeasured;
   }
+}
+
+struct SelftestArguments {
+  gate::SelftestOptions options;
+  bool fast = false;
+  std::string out;
+};
+
+int run_selftest(SelftestArguments& arguments) {
+  arguments.options.program = fs::read_symlink("/proc/self/exe");
+  arguments.options.seed = std::random_device{}();
+  if (!arguments.out.empty()) bench::expect_writable(arguments.out);
+  nlohmann::ordered_json context;
+  report::add_context(context);
+  gate::Selftest selftest;
+  {
+    Progress progress;
+    arguments.options.watch = [&](const char* step, std::uint64_t done, std::uint64_t total) {
+      progress.show(step, done, total);
+    };
+    selftest = gate::run_selftest(arguments.options);
+  }
+  fmt::print("{}", gate::selftest_table(selftest));
+  if (!arguments.out.empty()) {
+    report::write_text(arguments.out, gate::selftest_json(selftest, context).dump() + "\n");
+  }
+  return gate::exit_code(selftest);
+}
+
+void add_selftest(CLI::App& gate_command, Command& chosen) {
+  CLI::App* const command = gate_command.add_subcommand(
+      "selftest",
+      "Tries the gate on what is known: the same commit, one that is slower, one that is laid out otherwise.");
+  const auto arguments = std::make_shared<SelftestArguments>();
+  CLI::Option* const fast = command->add_flag("--fast", arguments->fast, "12 trials of each of two kinds; the default");
+  command->add_flag("--long", arguments->options.is_long, "523 trials of five kinds; about an hour")->excludes(fast);
+  command->add_option("--source", arguments->options.source, "the checkout")->check(CLI::ExistingDirectory);
+  command->add_option("--cache", arguments->options.cache, "where shared objects are built; build/gate");
+  command->add_option("--out", arguments->out, "JSON with every trial")->check(given());
+  command->callback(
+      [arguments, &chosen] { chosen = [arguments] { return guarded([&] { return run_selftest(*arguments); }); }; });
+}
+
+int run_rules(const std::string& file) {
+  const nlohmann::ordered_json json = report::read_json(file);
+  try {
+    if (json.at("schema") != "vmbsave-gate-selftest-1") throw std::runtime_error("");
+    fmt::print("{}", gate::rules_table(json));
+  } catch (const std::exception&) {
+    throw std::runtime_error(fmt::format("{}: expected the JSON of 'vmbsave gate selftest --out FILE'", file));
+  }
+  return kOk;
+}
+
+void add_rules(CLI::App& gate_command, Command& chosen) {
+  CLI::App* const command = gate_command.add_subcommand(
+      "rules", "What compare.py, DuckDB's runner and this gate say of the processes that a self-test recorded.");
+  const auto file = std::make_shared<std::string>();
+  command->add_option("FILE", *file, "JSON of a self-test, also compressed (.json.xz)")->required()->check(given());
+  command->callback([file, &chosen] { chosen = [file] { return guarded([&] { return run_rules(*file); }); }; });
 }
 
 }  // namespace
@@ -169,7 +231,12 @@ void add_gate(CLI::App& app, Command& chosen) {
   command->add_flag("--no-anchor", arguments->no_anchor, "does not compare with the commit in bench/gate/anchor");
   command->add_flag("--measure-identical", options.comparison.measures_identical,
                     "also measures shared objects that are the same byte for byte");
-  command->callback([arguments, &chosen] { chosen = [arguments] { return guarded(*arguments); }; });
+  command->callback([=, &chosen] {
+    if (!command->get_subcommands().empty()) return;  // theirs has come before
+    chosen = [arguments] { return guarded([&] { return run_gate(*arguments); }); };
+  });
+  add_selftest(*command, chosen);
+  add_rules(*command, chosen);
 }
 
 }  // namespace vmbsave::cli

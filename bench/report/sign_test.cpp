@@ -65,4 +65,10 @@ double median_of(std::vector<double> values) {
   return (*std::max_element(values.begin(), middle) + *middle) / 2;
 }
 
+double rate_upper_bound(std::size_t successes, std::size_t n, double confidence) {
+  if (successes >= n) return 1;
+  return boost::math::binomial_distribution<>::find_upper_bound_on_p(static_cast<double>(n),
+                                                                     static_cast<double>(successes), 1 - confidence);
+}
+
 }  // namespace vmbsave::report

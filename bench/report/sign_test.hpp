@@ -29,4 +29,8 @@ double smallest_p(std::size_t n);
 
 double median_of(std::vector<double> values);
 
+// The largest probability under which `successes` or fewer of n trials are not less likely than 1 - confidence
+// (Clopper and Pearson).
+double rate_upper_bound(std::size_t successes, std::size_t n, double confidence = 0.95);
+
 }  // namespace vmbsave::report

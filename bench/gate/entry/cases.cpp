@@ -184,8 +184,8 @@ class Suite {
     add_engine({.point = {.packets = kPackets, .in_order = true}});
     add_engine({.point = bench::mixed_point({.packets = kPackets}, bench::Mix::kCloudPhysics)});
     add_engine({.point = {.channels = 1, .packets = 64}});
-    add_engine({.point = {.channels = 256, .packets = 1024}});
-    add_engine({.point = {.packets = 32'768}});
+    add_engine({.point = {.channels = 64, .packets = 1024}});
+    add_engine({.point = {.packets = 16'384}});
   }
 
   void add_threads() {

@@ -6,11 +6,13 @@
 #include <exception>
 
 #include "gate/entry/gate_case.hpp"
+#include "gate/entry/slowdown.hpp"
 
 // Instructions are counted in here, by the symbol's name: not inlined, so that there is one, and no jump to what it
 // calls, so that it is left when that is done.
 extern "C" [[gnu::noinline]] std::uint64_t vmbs_gate_operation(VMBS_GATE_CASE* gate_case) {
-  const std::uint64_t ns = gate_case->operate();
+  std::uint64_t ns = gate_case->operate();
+  if constexpr (vmbsave::gate::kIsSlowed) ns += vmbsave::gate::multiply(gate_case->more);
   asm volatile("" ::: "memory");
   return ns;
 }
@@ -21,12 +23,6 @@ using vmbsave::gate::cases_of;
 using vmbsave::gate::make_case;
 
 constexpr int kWarmUps = 3;  // the engine learns from its first saves, and maps its memory
-
-// What a build of it does more, in percent: every hundred operations so many are done twice. For the gate's test of
-// itself.
-#ifndef VMBS_GATE_SLOWDOWN_PERCENT
-#define VMBS_GATE_SLOWDOWN_PERCENT 0
-#endif
 
 void say(VMBS_GATE_ERROR* error, const char* text) {
   std::strncpy(error->text, text, sizeof error->text - 1);
@@ -57,10 +53,13 @@ VMBS_GATE_CASE* prepare(const char* name, VMBS_GATE_ERROR* error) {
   std::unique_ptr<VMBS_GATE_CASE> gate_case;
   const int failed = guarded(error, [&] {
     gate_case = make_case(name);
-    for (int i = 0; i < kWarmUps; ++i) {
+    // Not through the symbol: a warm-up is not counted.
+    const auto operate = [&] {
       gate_case->make_ready();
-      gate_case->operate();  // not through the symbol: a warm-up is not counted
-    }
+      return gate_case->operate();
+    };
+    for (int i = 0; i < kWarmUps; ++i) operate();
+    if constexpr (vmbsave::gate::kIsSlowed) gate_case->more = vmbsave::gate::calibrated(operate);
   });
   return failed ? nullptr : gate_case.release();
 }
@@ -68,13 +67,9 @@ VMBS_GATE_CASE* prepare(const char* name, VMBS_GATE_ERROR* error) {
 int run(VMBS_GATE_CASE* gate_case, std::uint64_t operations, std::uint64_t* ns, VMBS_GATE_ERROR* error) {
   return guarded(error, [&] {
     *ns = 0;
-    std::uint64_t owed = 0;  // hundredths of an operation
     for (std::uint64_t i = 0; i < operations; ++i) {
-      owed += 100 + VMBS_GATE_SLOWDOWN_PERCENT;
-      for (; owed >= 100; owed -= 100) {
-        gate_case->make_ready();
-        *ns += vmbs_gate_operation(gate_case);
-      }
+      gate_case->make_ready();
+      *ns += vmbs_gate_operation(gate_case);
     }
   });
 }
@@ -90,6 +85,11 @@ std::uint32_t counters(VMBS_GATE_CASE* gate_case, VMBS_GATE_COUNTER* counters, s
 }
 
 void release(VMBS_GATE_CASE* gate_case) { delete gate_case; }
+
+// Moves all code behind it, for the gate's test of itself.
+#ifdef VMBS_GATE_DEAD_BYTES
+[[gnu::used]] void dead() { asm volatile(".rept %c0\n\tnop\n\t.endr" ::"i"(VMBS_GATE_DEAD_BYTES)); }
+#endif
 
 constexpr VMBS_GATE_ENTRY kEntry = {
     VMBS_GATE_VERSION, sizeof(VMBS_GATE_ENTRY), "vmbsave", cases, prepare, run, check, counters, release};

@@ -20,6 +20,8 @@ struct VMBS_GATE_CASE {
   // Throws unless the last operation made what it must; gives the hash of its content.
   virtual std::uint64_t check() = 0;
   virtual std::vector<VMBS_GATE_COUNTER> counters() const { return {}; }
+
+  std::uint64_t more = 0;  // see slowdown.hpp
 };
 
 namespace vmbsave::gate {

@@ -1,0 +1,216 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "gate/gate.hpp"
+#include "gate/other_rules.hpp"
+#include "gate/selftest.hpp"
+#include "report/sign_test.hpp"
+
+namespace vmbsave::gate {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string verdict_text(const Selftest& selftest) {
+  switch (exit_code(selftest)) {
+    case kExitPass:
+      return "the self-test holds";
+    case kExitInconclusive:
+      return "machine too noisy: more than a tenth of the trials did not know";
+    default:
+      return "the self-test FAILED";
+  }
+}
+
+std::string kind_row(const KindTally& kind) {
+  const char* const wrong = kind.kind == Kind::kSlower ? "passes" : "fails";
+  return fmt::format("{:<8}{:>7}{:>8}{:>7}{:>14}   {} {} of {} wrong {}; at most {:.1f} % with 95 % confidence\n",
+                     kind_name(kind.kind), kind.trials, kind.passed, kind.failed, kind.inconclusive,
+                     kind.holds() ? "holds:" : "FAILS:", kind.wrong, kind.trials, wrong,
+                     100 * report::rate_upper_bound(kind.wrong, kind.trials));
+}
+
+std::string coverage_text(const Selftest& selftest) {
+  std::string text;
+  for (const CoverageResult& one : selftest.coverage) {
+    text +=
+        fmt::format("{} interval, {} processes, {}: {} above and {} below the median in {} draws, {} of each allowed\n",
+                    one.coverage.holds() ? "holds:" : "FAILS:", kLooks[one.look].processes, family_name(one.family),
+                    one.coverage.above, one.coverage.below, one.coverage.draws, one.coverage.allowed);
+  }
+  return text;
+}
+
+// Of a trial that others' rules are tried on, with the raw slices.
+Json raw_json(const std::vector<Slices>& processes) {
+  Json json = Json::array();
+  for (const Slices& slices : processes) {
+    Json one;
+    one["operations"] = slices.operations;
+    one["base_ns"] = Json::array();
+    one["head_ns"] = Json::array();
+    for (const Round& round : slices.rounds) {
+      one["base_ns"].push_back(round.base_ns);
+      one["head_ns"].push_back(round.head_ns);
+    }
+    json.push_back(one);
+  }
+  return json;
+}
+
+std::vector<Slices> processes_of(const Json& json) {
+  std::vector<Slices> processes;
+  for (const Json& one : json) {
+    Slices& slices = processes.emplace_back();
+    slices.operations = one.at("operations").get<std::uint64_t>();
+    for (std::size_t i = 0; i < one.at("base_ns").size(); ++i) {
+      slices.rounds.push_back(
+          {one.at("base_ns").at(i).get<std::uint64_t>(), one.at("head_ns").at(i).get<std::uint64_t>(), 0, 0});
+    }
+  }
+  return processes;
+}
+
+Json trial_json(const Trial& trial) {
+  Json json;
+  json["kind"] = kind_name(trial.kind);
+  json["variant"] = trial.variant;
+  json["verdict"] = verdict_name(trial.timing.verdict);
+  json["why"] = trial.timing.why;
+  json["ratio"] = trial.timing.first.ratio;
+  json["control"] = trial.timing.control.ratio;
+  const bool is_raw = trial.kind == Kind::kSame || trial.kind == Kind::kSlower;
+  json["processes"] = is_raw ? raw_json(trial.timing.processes) : Json::array();
+  json["confirmation"] = is_raw ? raw_json(trial.timing.confirmation) : Json::array();
+  return json;
+}
+
+// How often one rule said that something is slower, or different.
+struct Rate {
+  std::size_t said = 0;
+  std::size_t of = 0;
+  void add(bool says) {
+    said += says ? 1 : 0;
+    ++of;
+  }
+};
+
+struct Rates {
+  Rate compare_py;  // different, either way
+  Rate compare_py_slower;
+  Rate duckdb_shown;
+  Rate duckdb_fails;
+  Rate gate;
+  Rate gate_unknown;
+};
+
+// Each process next to the next one: a run of base, and one of head.
+void add_compare_py(const std::vector<Slices>& processes, Rates& rates) {
+  for (std::size_t i = 0; i + 1 < processes.size(); i += 2) {
+    const ComparePy says = compare_py_says(processes[i], processes[i + 1]);
+    rates.compare_py.add(says != ComparePy::kSame);
+    rates.compare_py_slower.add(says == ComparePy::kSlower);
+  }
+}
+
+void add_duckdb(const std::vector<Slices>& processes, Rates& rates) {
+  constexpr std::size_t kNeeded = kDuckDbPairs + kDuckDbConfirming;
+  for (std::size_t i = 0; i + kNeeded <= processes.size(); i += kNeeded) {
+    const DuckDb says = duckdb_says(std::span(processes).subspan(i, kNeeded));
+    rates.duckdb_shown.add(says != DuckDb::kSame);
+    rates.duckdb_fails.add(says == DuckDb::kFails);
+  }
+}
+
+Rates rates_of(const Json& json, const char* kind) {
+  Rates rates;
+  std::vector<Slices> all;  // of all trials, in the order of time
+  for (const Json& trial : json.at("trials")) {
+    if (trial.at("kind") != kind) continue;
+    rates.gate.add(trial.at("verdict") == "FAIL");
+    rates.gate_unknown.add(trial.at("verdict") == "INCONCLUSIVE");
+    const std::vector<Slices> processes = processes_of(trial.at("processes"));
+    add_compare_py(processes, rates);
+    for (const char* const phase : {"processes", "confirmation"}) {
+      for (Slices& slices : processes_of(trial.at(phase))) all.push_back(std::move(slices));
+    }
+  }
+  add_duckdb(all, rates);
+  return rates;
+}
+
+std::string percent(const Rate& rate) {
+  if (rate.of == 0) return "-";
+  return fmt::format("{:.1f} % of {}", 100.0 * static_cast<double>(rate.said) / static_cast<double>(rate.of), rate.of);
+}
+
+}  // namespace
+
+std::string selftest_table(const Selftest& selftest) {
+  std::string text = fmt::format("{}: {} trials in {:.0f} s, thresholds of {} benchmarks, commit {}\ncase: {}\n\n",
+                                 verdict_text(selftest), selftest.trials.size(), selftest.seconds, selftest.family,
+                                 selftest.commit.substr(0, 12), selftest.case_name);
+  text += "TRIALS   COUNT    PASS   FAIL  INCONCLUSIVE   WHAT IT SHOWS\n";
+  for (const KindTally& kind : tally(selftest)) text += kind_row(kind);
+  text += '\n' + coverage_text(selftest);
+  text += fmt::format("{} the rule can fail one of {} benchmarks: {} at the last look\n",
+                      selftest.can_fail_at_last ? "holds:" : "FAILS:", selftest.family,
+                      selftest.can_fail_at_last ? "it can" : "it cannot");
+  return text;
+}
+
+Json selftest_json(const Selftest& selftest, const Json& context) {
+  Json json;
+  json["schema"] = "vmbsave-gate-selftest-1";
+  json["started_utc"] = selftest.started_utc;
+  json["verdict"] = verdict_text(selftest);
+  json["exit_code"] = exit_code(selftest);
+  json.update(context);
+  json["commit"] = selftest.commit;
+  json["case"] = selftest.case_name;
+  json["family"] = selftest.family;
+  json["seconds"] = selftest.seconds;
+  json["kinds"] = Json::array();
+  for (const KindTally& kind : tally(selftest)) {
+    json["kinds"].push_back({{"kind", kind_name(kind.kind)},
+                             {"trials", kind.trials},
+                             {"passed", kind.passed},
+                             {"failed", kind.failed},
+                             {"inconclusive", kind.inconclusive},
+                             {"wrong", kind.wrong},
+                             {"allowed", kind.allowed}});
+  }
+  json["coverage"] = Json::array();
+  for (const CoverageResult& one : selftest.coverage) {
+    json["coverage"].push_back({{"family", family_name(one.family)},
+                                {"processes", kLooks[one.look].processes},
+                                {"draws", one.coverage.draws},
+                                {"above", one.coverage.above},
+                                {"below", one.coverage.below},
+                                {"allowed", one.coverage.allowed}});
+  }
+  json["can_fail"] = selftest.can_fail_at_last;
+  json["trials"] = Json::array();
+  for (const Trial& trial : selftest.trials) json["trials"].push_back(trial_json(trial));
+  return json;
+}
+
+std::string rules_table(const Json& json) {
+  const Rates same = rates_of(json, "same");
+  const Rates slower = rates_of(json, "slower");
+  std::string text =
+      fmt::format("{:<58}{:>20}{:>20}\n", "RULE, ON THE SAME RECORDED PROCESSES", "SAME COMMIT", "5 % SLOWER");
+  const auto row = [&](const char* rule, const Rate& wrong, const Rate& right) {
+    text += fmt::format("{:<58}{:>20}{:>20}\n", rule, percent(wrong), percent(right));
+  };
+  row("compare.py: one run each, Mann-Whitney p < 0.05, different", same.compare_py, slower.compare_py);
+  row("compare.py: the same, and slower", same.compare_py_slower, slower.compare_py_slower);
+  row("DuckDB: 10 pairs, then 30, shown as 2 % slower", same.duckdb_shown, slower.duckdb_shown);
+  row("DuckDB: the same, failing from 10 %", same.duckdb_fails, slower.duckdb_fails);
+  row("this gate: FAIL", same.gate, slower.gate);
+  row("this gate: INCONCLUSIVE", same.gate_unknown, slower.gate_unknown);
+  return text;
+}
+
+}  // namespace vmbsave::gate
