@@ -142,7 +142,21 @@ struct SelftestArguments {
   gate::SelftestOptions options;
   bool fast = false;
   std::string out;
+  std::string record;
 };
+
+// The page, and what it was made of.
+void record_selftest(const fs::path& folder, const std::string& table, const nlohmann::ordered_json& json) {
+  const std::string page = fmt::format(
+      "# The gate, tried on what is known\n\nWritten by `vmbsave gate selftest --long --record results`, of {}; every "
+      "trial is in [gate-selftest.json.xz](gate-selftest.json.xz).\n\n```\n{}```\n\nOthers' rules on the same recorded "
+      "processes, as `vmbsave gate rules` has them. Each process measures both sides in turns; compare.py gets the "
+      "slices "
+      "of base from one and those of head from the next one, as it runs one program after the other.\n\n```\n{}```\n",
+      json.at("started_utc").get<std::string>(), table, gate::rules_table(json));
+  report::write_xz(folder / "gate-selftest.json.xz", json.dump() + "\n");
+  report::write_text(folder / "gate.md", page);
+}
 
 int run_selftest(SelftestArguments& arguments) {
   arguments.options.program = fs::read_symlink("/proc/self/exe");
@@ -158,10 +172,11 @@ int run_selftest(SelftestArguments& arguments) {
     };
     selftest = gate::run_selftest(arguments.options);
   }
-  fmt::print("{}", gate::selftest_table(selftest));
-  if (!arguments.out.empty()) {
-    report::write_text(arguments.out, gate::selftest_json(selftest, context).dump() + "\n");
-  }
+  const std::string table = gate::selftest_table(selftest);
+  fmt::print("{}", table);
+  const nlohmann::ordered_json json = gate::selftest_json(selftest, context);
+  if (!arguments.out.empty()) report::write_text(arguments.out, json.dump() + "\n");
+  if (!arguments.record.empty()) record_selftest(arguments.record, table, json);
   return gate::exit_code(selftest);
 }
 
@@ -175,6 +190,8 @@ void add_selftest(CLI::App& gate_command, Command& chosen) {
   command->add_option("--source", arguments->options.source, "the checkout")->check(CLI::ExistingDirectory);
   command->add_option("--cache", arguments->options.cache, "where shared objects are built; build/gate");
   command->add_option("--out", arguments->out, "JSON with every trial")->check(given());
+  command->add_option("--record", arguments->record, "folder for gate.md and gate-selftest.json.xz")
+      ->check(CLI::ExistingDirectory);
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return guarded([&] { return run_selftest(*arguments); }); }; });
 }

@@ -42,6 +42,10 @@ std::string coverage_text(const Selftest& selftest) {
   return text;
 }
 
+// A ten-thousandth of a slice: what is finer only takes space.
+constexpr std::uint64_t kKeptNs = 100;
+std::uint64_t kept(std::uint64_t ns) { return (ns + kKeptNs / 2) / kKeptNs * kKeptNs; }
+
 // Of a trial that others' rules are tried on, with the raw slices.
 Json raw_json(const std::vector<Slices>& processes) {
   Json json = Json::array();
@@ -51,8 +55,8 @@ Json raw_json(const std::vector<Slices>& processes) {
     one["base_ns"] = Json::array();
     one["head_ns"] = Json::array();
     for (const Round& round : slices.rounds) {
-      one["base_ns"].push_back(round.base_ns);
-      one["head_ns"].push_back(round.head_ns);
+      one["base_ns"].push_back(kept(round.base_ns));
+      one["head_ns"].push_back(kept(round.head_ns));
     }
     json.push_back(one);
   }
