@@ -23,6 +23,7 @@ void add_inspect(CLI::App& app, Command& chosen);
 void add_verify(CLI::App& app, Command& chosen);
 void add_doctor(CLI::App& app, Command& chosen);
 void add_gate(CLI::App& app, Command& chosen);
+void add_gate_cases(CLI::App& app, Command& chosen);
 void add_gate_slices(CLI::App& app, Command& chosen);
 void add_gate_counts(CLI::App& app, Command& chosen);
 

@@ -10,8 +10,10 @@
 #include "cli/duration.hpp"
 #include "cli/option_checks.hpp"
 #include "cli/progress.hpp"
+#include "gate/child.hpp"
 #include "gate/gate.hpp"
 #include "gate/outputs.hpp"
+#include "gate/recorded.hpp"
 #include "gate/selftest.hpp"
 #include "harness/one_line.hpp"
 #include "harness/whole_file.hpp"
@@ -49,9 +51,9 @@ struct GateArguments {
   std::string inconclusive = "fail";
   std::string signals = "both";
   std::string out;
-  std::string base_json;
-  std::string head_json;
-  bool no_anchor = false;
+  std::vector<fs::path> base_json;
+  std::vector<fs::path> head_json;
+  std::string anchor = "instructions";
 };
 
 // "5%" or "5".
@@ -70,6 +72,11 @@ double parse_percent(const std::string& option, std::string text) {
 gate::Signals parse_signals(const std::string& text) {
   if (text == "time") return gate::Signals::kTime;
   return text == "instructions" ? gate::Signals::kInstructions : gate::Signals::kBoth;
+}
+
+gate::Anchor parse_anchor(const std::string& text) {
+  if (text == "none") return gate::Anchor::kNone;
+  return text == "both" ? gate::Anchor::kBoth : gate::Anchor::kCounts;
 }
 
 void check_pattern(const std::string& pattern) {
@@ -93,49 +100,82 @@ void complete(GateArguments& arguments) {
   comparison.signals = parse_signals(arguments.signals);
   comparison.program = fs::read_symlink("/proc/self/exe");
   comparison.seed = std::random_device{}();
-  arguments.options.with_anchor = !arguments.no_anchor;
+  arguments.options.anchor = parse_anchor(arguments.anchor);
 }
 
 // All three of every run, so that none has to be asked for beforehand.
-void write_outputs(const fs::path& folder, const gate::Reported& reported) {
-  fs::create_directories(folder);
-  nlohmann::ordered_json context;
-  report::add_context(context);
-  report::write_text(folder / "gate.json", gate::gate_json(reported, context).dump() + "\n");
+void write_outputs(const fs::path& folder, const gate::Reported& reported, const nlohmann::ordered_json& context) {
+  // A subject may be in any encoding; JSON is UTF-8.
+  const std::string json =
+      gate::gate_json(reported, context).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  report::write_text(folder / "gate.json", json + "\n");
   report::write_text(folder / "gate.xml", gate::gate_junit(reported));
   report::write_text(folder / "gate.md", gate::gate_markdown(reported));
 }
 
+// Recorded runs need no checkout.
+fs::path default_out(const GateArguments& arguments) {
+  const bool is_recorded = !arguments.base_json.empty();
+  return (is_recorded ? fs::path() : gate::Git(arguments.options.source).top()) / "build" / "gate" / "report";
+}
+
+// A run that could not be made has its outputs too: those of an earlier one would be taken for its own.
+gate::GateRun failed_run(const std::string& why) {
+  gate::GateRun run;
+  run.started_utc = gate::now_utc();
+  run.notes.push_back(why);
+  return run;
+}
+
+gate::GateRun measured_run(GateArguments& arguments) {
+  if (!arguments.base_json.empty()) {
+    return gate::judge_files(arguments.base_json, arguments.head_json, arguments.options.comparison);
+  }
+  Progress progress;
+  arguments.options.comparison.watch = [&](const char* step, std::uint64_t done, std::uint64_t total) {
+    progress.show(step, done, total);
+  };
+  return gate::run_gate(arguments.options);
+}
+
 int run_gate(GateArguments& arguments) {
   complete(arguments);
+  const fs::path folder = arguments.out.empty() ? default_out(arguments) : fs::path(arguments.out);
+  fs::create_directories(folder);
+  bench::expect_writable((folder / "gate.json").string());  // before minutes of work
+  nlohmann::ordered_json context;
+  report::add_context(context);  // the load of before, not the gate's own
   gate::GateRun run;
-  {
-    Progress progress;
-    arguments.options.comparison.watch = [&](const char* step, std::uint64_t done, std::uint64_t total) {
-      progress.show(step, done, total);
-    };
-    run = gate::run_gate(arguments.options);
+  try {
+    run = measured_run(arguments);
+  } catch (const std::exception& error) {
+    const gate::GateRun failed = failed_run(error.what());
+    write_outputs(folder, {failed, arguments.options.comparison}, context);
+    throw;
   }
   const gate::Reported reported{run, arguments.options.comparison, arguments.inconclusive == "fail"};
   fmt::print("{}", gate::gate_table(reported));
-  const fs::path folder = arguments.out.empty()
-                              ? gate::Git(arguments.options.source).top() / "build" / "gate" / "report"
-                              : fs::path(arguments.out);
-  write_outputs(folder, reported);
+  write_outputs(folder, reported, context);
   fmt::print("JSON, JUnit, Markdown: {}\n", bench::one_line(folder.string()));
   return reported.exit_code();
 }
 
 // The gate's own codes: 1 is for regressions alone.
 int guarded(const Command& run) {
+  gate::watch_for_interrupts();
   try {
     return run();
   } catch (const CLI::Error&) {
     throw;
+  } catch (const gate::Interrupted& error) {
+    fmt::print(stderr, "vmbsave gate: {}; what was built of commits is kept\n", error.what());
+    return 128 + error.number;
+  } catch (const gate::NoBase& error) {  // told apart by its first words, for who takes that for a skip
+    fmt::print(stderr, "vmbsave gate: no usable base: {}\n", bench::one_line(error.what()));
   } catch (const std::exception& error) {
     fmt::print(stderr, "vmbsave gate: {}\n", bench::one_line(error.what()));
-    return gate::kExitUnmeasured;
   }
+  return gate::kExitUnmeasured;
 }
 
 struct SelftestArguments {
@@ -243,9 +283,19 @@ void add_gate(CLI::App& app, Command& chosen) {
   command->add_option("--build", options.build.command, "shell command that writes $VMBS_GATE_OUT, for other projects")
       ->check(given());
   command->add_option("--source", options.source, "the checkout")->check(CLI::ExistingDirectory);
-  command->add_option("--cache", options.build.cache, "where shared objects of commits are kept; build/gate");
+  command->add_option("--cache", options.build.cache, "where shared objects of commits are kept; build/gate")
+      ->check(given());
   command->add_option("--out", arguments->out, "folder of gate.json, gate.xml and gate.md; build/gate/report");
-  command->add_flag("--no-anchor", arguments->no_anchor, "does not compare with the commit in bench/gate/anchor");
+  CLI::Option* const base_json =
+      command->add_option("--base-json", arguments->base_json, "recorded runs of vmbsave-bench, instead of commits");
+  CLI::Option* const head_json = command->add_option("--head-json", arguments->head_json, "as many, of head");
+  base_json->needs(head_json);
+  head_json->needs(base_json);
+  command
+      ->add_option("--anchor", arguments->anchor,
+                   "how head is compared with the commit in bench/gate/anchor; both: within a budget of its own")
+      ->check(CLI::IsMember({"none", "instructions", "both"}))
+      ->capture_default_str();
   command->add_flag("--measure-identical", options.comparison.measures_identical,
                     "also measures shared objects that are the same byte for byte");
   command->callback([=, &chosen] {

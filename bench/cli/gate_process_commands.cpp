@@ -32,6 +32,19 @@ void add_gate_slices(CLI::App& app, Command& chosen) {
   });
 }
 
+void add_gate_cases(CLI::App& app, Command& chosen) {
+  CLI::App* const command = app.add_subcommand("gate-cases", "One process of a gate: what a suite of a side holds.");
+  command->group("");
+  struct Options {
+    std::string side;
+    std::string suite;
+  };
+  const auto options = std::make_shared<Options>();
+  command->add_option("--side", options->side)->required();
+  command->add_option("--suite", options->suite)->required();
+  command->callback([=, &chosen] { chosen = [=] { return gate::print_cases(options->side, options->suite); }; });
+}
+
 void add_gate_counts(CLI::App& app, Command& chosen) {
   CLI::App* const command = app.add_subcommand("gate-counts", "One process of a gate: exact counters of one side.");
   command->group("");

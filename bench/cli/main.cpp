@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
   add_verify(app, chosen);
   add_doctor(app, chosen);
   add_gate(app, chosen);
+  add_gate_cases(app, chosen);
   add_gate_slices(app, chosen);
   add_gate_counts(app, chosen);
   try {

@@ -31,6 +31,8 @@ struct Build {
 // Throws NoBase: a commit without the entry. std::runtime_error: it does not build; the log is named.
 Build build_side(const Git& git, const std::string& name, const BuildOptions& options);
 
+std::string object_bytes(const Build& build);
+
 // The compiler's flags that each side gets, as they stand in a report.
 std::string build_flags(const BuildOptions& options);
 

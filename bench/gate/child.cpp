@@ -11,7 +11,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
+
+#include "gate/side.hpp"
 
 extern char** environ;
 
@@ -61,8 +64,30 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
+// In a group of its own, so that whatever it starts ends with it.
+class Attributes {
+ public:
+  Attributes() {
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setpgroup(&attributes_, 0);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
+  }
+  ~Attributes() { posix_spawnattr_destroy(&attributes_); }
+  Attributes(const Attributes&) = delete;
+
+  const posix_spawnattr_t* get() const noexcept { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
+volatile std::sig_atomic_t interrupted_by = 0;
+
+void remember(int number) { interrupted_by = number; }
+
 pid_t start(const ChildSpec& spec, const Pipe& out, const Pipe& err) {
   Actions actions;
+  const Attributes attributes;
   if (!spec.folder.empty()) posix_spawn_file_actions_addchdir_np(actions.get(), spec.folder.c_str());
   posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   if (spec.log.empty()) {
@@ -76,22 +101,27 @@ pid_t start(const ChildSpec& spec, const Pipe& out, const Pipe& err) {
   const std::vector<char*> arguments = pointers(spec.arguments);
   const std::vector<char*> environment = pointers(spec.environment);
   pid_t child = 0;
-  const int error = posix_spawnp(&child, arguments[0], actions.get(), nullptr, arguments.data(), environment.data());
+  const int error =
+      posix_spawnp(&child, arguments[0], actions.get(), attributes.get(), arguments.data(), environment.data());
   if (error != 0) {
     throw std::runtime_error(fmt::format("cannot run {}: {}", spec.arguments[0], std::strerror(error)));
   }
   return child;
 }
 
-// Both pipes until their ends are closed; false: the time was over first.
+// How long nobody looks at the clock and for signals.
+constexpr int kGlanceMs = 100;
+
+// Both pipes until their ends are closed; false: the time was over first, or a signal came.
 bool drain(const Pipe& out, const Pipe& err, Clock::time_point deadline, ChildResult& result) {
   std::array<pollfd, 2> polled{{{out.read_end(), POLLIN, 0}, {err.read_end(), POLLIN, 0}}};
   std::array<std::string*, 2> texts{&result.out, &result.err};
   std::array<char, 65536> buffer;
   while (polled[0].fd >= 0 || polled[1].fd >= 0) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0) return false;
-    if (poll(polled.data(), polled.size(), static_cast<int>(left)) < 0 && errno != EINTR) return false;
+    if (interrupted_by != 0 || Clock::now() >= deadline) return false;
+    const int ready = poll(polled.data(), polled.size(), kGlanceMs);
+    if (ready < 0 && errno != EINTR) return false;
+    if (ready <= 0) continue;
     for (std::size_t i = 0; i < polled.size(); ++i) {
       if (polled[i].fd < 0 || polled[i].revents == 0) continue;
       const ssize_t n = read(polled[i].fd, buffer.data(), buffer.size());
@@ -115,12 +145,12 @@ int wait_for(pid_t child) {
 // A child with a log has no pipes to wait at.
 bool wait_until(pid_t child, Clock::time_point deadline) {
   siginfo_t info{};
-  while (Clock::now() < deadline) {
+  while (interrupted_by == 0 && Clock::now() < deadline) {
     info.si_pid = 0;
     if (waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child) {
       return true;
     }
-    usleep(20'000);
+    usleep(1000);
   }
   return false;
 }
@@ -137,8 +167,9 @@ ChildResult run_child(const ChildSpec& spec) {
   const auto deadline = Clock::now() + spec.limit;
   const bool ended =
       spec.log.empty() ? drain(out, err, deadline, result) && wait_until(child, deadline) : wait_until(child, deadline);
-  if (!ended) kill(child, SIGKILL);
+  if (!ended) kill(-child, SIGKILL);
   const int status = wait_for(child);
+  if (!ended && interrupted_by != 0) throw Interrupted(interrupted_by);
   if (!ended) {
     result.fate = fmt::format("killed after {} s", spec.limit.count());
   } else if (WIFEXITED(status)) {
@@ -148,6 +179,27 @@ ChildResult run_child(const ChildSpec& spec) {
     result.fate = fmt::format("signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
   }
   return result;
+}
+
+Interrupted::Interrupted(int by) : std::runtime_error(fmt::format("interrupted by {}", strsignal(by))), number(by) {}
+
+void watch_for_interrupts() {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, remember);
+}
+
+std::string failure_text(const ChildResult& result) {
+  if (result.err.empty()) return result.fate;
+  return fmt::format("{}: {}", result.fate, result.err.substr(0, result.err.find('\n')));
+}
+
+nlohmann::ordered_json json_of(const ChildResult& result) {
+  std::string text = result.out;
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  try {
+    return nlohmann::ordered_json::parse(text.substr(text.rfind('\n') + 1));
+  } catch (const nlohmann::ordered_json::exception&) {
+    throw SideFailed("a process of the gate did not print its result last");
+  }
 }
 
 std::vector<std::string> own_environment() {

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,20 @@ struct ChildResult {
 
 // Throws std::runtime_error if it can't be started.
 ChildResult run_child(const ChildSpec& spec);
+
+// In one line: its fate, and the first line of what it complained of.
+std::string failure_text(const ChildResult& result);
+
+// The last line that it printed, as JSON: what comes before may be a library's. Throws SideFailed.
+nlohmann::ordered_json json_of(const ChildResult& result);
+
+// From here on, a signal that ends the program ends the child that runs first, with all that it started; run_child then
+// throws Interrupted, and what was being made is removed on the way out.
+struct Interrupted : std::runtime_error {
+  explicit Interrupted(int number);
+  int number;
+};
+void watch_for_interrupts();
 
 // This process's environment.
 std::vector<std::string> own_environment();

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -16,16 +14,13 @@
 namespace vmbsave::gate {
 namespace {
 
-std::string bytes_of(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 // The cases of head that base has too.
 class Selection {
  public:
-  Selection(const Side& base, const Side& head, const AcceptedLines& accepted, const ComparisonOptions& options)
-      : base_(base.cases(options.suite)), head_(head.cases(options.suite)), options_(options) {
+  Selection(const Build& base, const Build& head, const AcceptedLines& accepted, const ComparisonOptions& options)
+      : base_(cases_in(options.program, base.object, options.suite)),
+        head_(cases_in(options.program, head.object, options.suite)),
+        options_(options) {
     if (head_.empty()) throw std::invalid_argument(fmt::format("head has no suite '{}'", options.suite));
     const std::regex only(options.only);
     for (const CaseName& gate_case : head_) {
@@ -63,7 +58,10 @@ class Selection {
   }
 
   void miss(const CaseName& gate_case, const AcceptedLines& accepted) {
-    if (const Allowance allowed = allowance(accepted.accepted, gate_case.name, "gone"); allowed.shown != nullptr) {
+    if (options_.may_lose_cases) {
+      notes.push_back(fmt::format("gone since: {}", gate_case.name));
+    } else if (const Allowance allowed = allowance(accepted.accepted, gate_case.name, "gone");
+               allowed.shown != nullptr) {
       notes.push_back(fmt::format("gone, as {} accepts: {}", allowed.shown->commit.substr(0, 12), gate_case.name));
     } else {
       gone.push_back(gate_case);
@@ -86,6 +84,7 @@ class Counting {
         instructions_(options.signals != Signals::kTime && can_count_instructions()) {}
 
   void run() {
+    options_.watch("counting", 0, cases_.size());
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {
       threads.emplace_back([this] {
@@ -155,11 +154,11 @@ void add_times(std::vector<ComparedCase>& cases, const Build& base, const Build&
 
 Comparison compare(const Build& base, const Build& head, const AcceptedLines& accepted,
                    const ComparisonOptions& options) {
-  Comparison result{base, head, false, {}, accepted.unusable};
-  const Selection selection(Side(base.object), Side(head.object), accepted, options);
+  Comparison result{base, head, options.rule, options.count_rule, false, {}, accepted.unusable};
+  const Selection selection(base, head, accepted, options);
   result.notes.insert(result.notes.end(), selection.notes.begin(), selection.notes.end());
   for (const CaseName& gate_case : selection.cases) result.cases.emplace_back().evidence.gate_case = gate_case;
-  result.is_identical = !options.measures_identical && bytes_of(base.object) == bytes_of(head.object);
+  result.is_identical = !options.measures_identical && object_bytes(base) == object_bytes(head);
   if (result.is_identical) {
     for (ComparedCase& compared : result.cases) compared.verdict.outcome = Outcome::kPass;
     return result;

@@ -27,6 +27,7 @@ struct ComparisonOptions {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::chrono::milliseconds pause{20'000};
   bool measures_identical = false;
+  bool may_lose_cases = false;  // a case that head does not have any more is noted, and nothing more
   Watch watch = [](const char*, std::uint64_t, std::uint64_t) {};
 };
 
@@ -38,6 +39,8 @@ struct ComparedCase {
 struct Comparison {
   Build base;
   Build head;
+  Rule rule;
+  CountRule count_rule;
   bool is_identical = false;  // the same object, byte for byte: nothing was measured
   std::vector<ComparedCase> cases;
   std::vector<std::string> notes;  // cases without a partner, accepted lines that are not usable

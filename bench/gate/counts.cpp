@@ -1,13 +1,13 @@
 #include "gate/counts.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "gate/child.hpp"
+#include "gate/new_folder.hpp"
 #include "harness/allocation_counter.hpp"
 #include "harness/page_faults.hpp"
 
@@ -43,46 +43,36 @@ std::vector<std::string> clean_environment() {
           "glibc.cpu.x86_rep_stosb_threshold=2000000000:glibc.cpu.x86_non_temporal_threshold=0x7fffffffffff"};
 }
 
-// A folder of files that are gone with it. Its path is as long in every run: what is on a stack or in a heap because of
-// it is so, too.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "vmbsave-gate-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      throw std::runtime_error(fmt::format("cannot write into {}", fs::temp_directory_path().string()));
-    }
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  const fs::path& path() const noexcept { return path_; }
-
- private:
-  fs::path path_;
-};
+// Where it is not allowed, as in many containers, addresses are another each time; two counts tell whether it matters.
+const std::vector<std::string>& without_address_randomisation() {
+  static const std::vector<std::string> prefix = [] {
+    const std::vector<std::string> wanted = {"setarch", "-R"};
+    std::vector<std::string> probe = wanted;
+    probe.push_back("true");
+    const ChildResult result =
+        run_child({.arguments = probe, .environment = clean_environment(), .folder = {}, .log = {}});
+    return result.exit_code == 0 ? wanted : std::vector<std::string>();
+  }();
+  return prefix;
+}
 
 ChildResult run_or_throw(std::vector<std::string> arguments, const CountOptions& options) {
-  arguments.insert(arguments.begin(), {"setarch", "-R"});
+  const std::vector<std::string>& prefix = without_address_randomisation();
+  arguments.insert(arguments.begin(), prefix.begin(), prefix.end());
   ChildResult result = run_child({.arguments = std::move(arguments),
                                   .environment = clean_environment(),
                                   .folder = "/",
                                   .log = {},
                                   .limit = std::chrono::seconds(300)});
-  if (result.exit_code != 0) {
-    throw SideFailed(fmt::format("{}: {}{}{}", options.gate_case.name, result.fate, result.err.empty() ? "" : ": ",
-                                 result.err.substr(0, result.err.find('\n'))));
-  }
+  if (result.exit_code != 0) throw SideFailed(fmt::format("{}: {}", options.gate_case.name, failure_text(result)));
   return result;
 }
 
 // What both ways of counting run.
 class Counted {
  public:
-  explicit Counted(const CountOptions& options) : options_(options) {
+  // By a path that is as long for both sides: what is on a stack or in a heap because of it is so, too.
+  explicit Counted(const CountOptions& options) : options_(options), folder_(fs::temp_directory_path()) {
     fs::create_symlink(fs::absolute(options.object), folder_.path() / "side.so");
   }
 
@@ -101,7 +91,7 @@ class Counted {
 
  private:
   const CountOptions& options_;
-  const TemporaryFolder folder_;
+  const NewFolder folder_;
 };
 
 // "totals: N" of callgrind's file.
@@ -141,9 +131,15 @@ void count_instructions(const CountOptions& options, Counts& counts) {
   }
 }
 
-void add_counters(const Json& json, Counts& counts) {
+// Of several threads only what the side says itself: which of them allocates, or touches its stack first, is chance.
+bool is_exact(const std::string& counter, const CaseName& gate_case) {
+  return gate_case.threads == 1 || (counter != "allocator_calls" && counter != "page_faults");
+}
+
+void add_counters(const Json& json, const CaseName& gate_case, Counts& counts) {
   counts.digest = json.at("digest").get<std::uint64_t>();
   for (const auto& [name, value] : json.at("counters").items()) {
+    if (!is_exact(name, gate_case)) continue;
     const auto number = value.get<std::uint64_t>();
     const auto [known, is_new] = counts.counters.emplace(name, number);
     if (!is_new && known->second != number) counts.varying[name] = fmt::format("{} and {}", known->second, number);
@@ -156,11 +152,34 @@ Counts count(const CountOptions& options) {
   Counts counts;
   for (int i = 0; i < kRepeats; ++i) {
     const ChildResult result = Counted(options).run({});
-    add_counters(Json::parse(result.out), counts);
+    add_counters(json_of(result), options.gate_case, counts);
   }
   for (const auto& [name, values] : counts.varying) counts.counters.erase(name);
   count_instructions(options, counts);
   return counts;
+}
+
+std::vector<CaseName> cases_in(const fs::path& program, const fs::path& object, const std::string& suite) {
+  const ChildResult result =
+      run_child({.arguments = {program.string(), "gate-cases", "--side", object.string(), "--suite", suite},
+                 .environment = own_environment(),
+                 .folder = {},
+                 .log = {}});
+  if (result.exit_code != 0) throw SideFailed(fmt::format("{}: {}", object.string(), failure_text(result)));
+  std::vector<CaseName> cases;
+  for (const Json& one : json_of(result)) {
+    cases.push_back({one.at("name").get<std::string>(), one.at("threads").get<unsigned>()});
+  }
+  return cases;
+}
+
+int print_cases(const fs::path& object, const std::string& suite) {
+  Json json = Json::array();
+  for (const CaseName& gate_case : Side(object).cases(suite)) {
+    json.push_back({{"name", gate_case.name}, {"threads", gate_case.threads}});
+  }
+  fmt::print("{}\n", json.dump());
+  return 0;
 }
 
 int print_counts(const fs::path& object, const std::string& case_name, std::uint64_t operations) {

@@ -31,6 +31,12 @@ struct CountOptions {
 // side failed, or two counts of its instructions differ.
 Counts count(const CountOptions& options);
 
+// What a suite of a side holds, found out in a process of its own: one that crashes takes nobody along. Throws
+// SideFailed.
+std::vector<CaseName> cases_in(const std::filesystem::path& program, const std::filesystem::path& object,
+                               const std::string& suite);
+int print_cases(const std::filesystem::path& object, const std::string& suite);
+
 // The part of it that runs in such a process: prints one line of JSON.
 int print_counts(const std::filesystem::path& object, const std::string& case_name, std::uint64_t operations);
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <stdexcept>
 
 namespace vmbsave::gate {
 namespace {
@@ -19,8 +20,6 @@ constexpr std::size_t kMostAncestors = 200;
 constexpr Rule kAnchorRule{.margin = 0.05, .target = 0.10, .power = 0.95};
 constexpr CountRule kAnchorCountRule{.warn = 0.04, .fail = 0.08};
 
-std::string now_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
-
 AgainstOne against(const std::string& what, const Git& git, const Build& base, const Build& head,
                    const ComparisonOptions& options) {
   AcceptedLines accepted = accepted_in(git.messages(base.commit, head.commit));
@@ -28,26 +27,31 @@ AgainstOne against(const std::string& what, const Git& git, const Build& base, c
   return {what, std::move(comparison), std::move(accepted)};
 }
 
-// What can't be compared with the anchor is said, and no reason to fail.
-void add_anchor(const GateOptions& options, const Git& git, const Build& base, const Build& head,
-                const ComparisonOptions& comparison, GateRun& run) {
-  const std::optional<std::string> anchor = anchor_of(git);
-  if (!anchor) return;
-  if (*anchor == base.commit || *anchor == head.commit) {
-    run.notes.push_back("the anchor is one of the sides: nothing more to compare");
-    return;
-  }
-  ComparisonOptions loose = comparison;
+// As loose as the sum of many steps asks for. What can't be compared is said, and is no reason to fail.
+void add_anchor(const GateOptions& options, const Git& git, const Build& base, const Build& head, GateRun& run) {
+  const std::optional<std::string> named = anchor_of(git);
+  if (!named || options.anchor == Anchor::kNone) return;
+  ComparisonOptions loose = options.comparison;
   loose.rule = kAnchorRule;
   loose.count_rule = kAnchorCountRule;
+  loose.may_lose_cases = true;
+  loose.deadline = Clock::now() + options.budget;
+  if (options.anchor == Anchor::kCounts) loose.signals = Signals::kInstructions;
   try {
-    run.against.push_back(against("anchor", git, build_side(git, *anchor, options.build), head, loose));
-  } catch (const NoBase& failure) {
+    const std::string anchor = git.commit(*named);
+    if (anchor == base.commit || (anchor == head.commit && head.name != kWorktree)) {
+      run.notes.push_back("the anchor is one of the sides: nothing more to compare");
+      return;
+    }
+    run.against.push_back(against("anchor", git, build_side(git, anchor, options.build), head, loose));
+  } catch (const std::exception& failure) {
     run.notes.push_back(fmt::format("not compared with the anchor: {}", failure.what()));
   }
 }
 
 }  // namespace
+
+std::string now_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 Tally tally(const GateRun& run) {
   Tally tally;
@@ -78,22 +82,22 @@ int exit_code(const Tally& tally, bool inconclusive_fails) {
   return tally.passed != 0 ? kExitPass : kExitUnmeasured;
 }
 
-std::string choose_base(const Git& git, bool needs_entry) {
-  if (const char* const base = std::getenv("VMBSAVE_GATE_BASE"); base != nullptr && *base != '\0') {
-    return git.commit(base);
+std::string choose_base(const Git& git, const std::string& head, bool needs_entry) {
+  if (const char* const name = std::getenv("VMBSAVE_GATE_BASE"); name != nullptr && *name != '\0') {
+    std::string base = git.commit(name);
+    if (base == head) throw std::invalid_argument(fmt::format("$VMBSAVE_GATE_BASE, {}, is head itself", name));
+    return base;
   }
-  const std::string head = git.commit("HEAD");
-  const auto has_entry = [&](const std::string& commit) { return !needs_entry || git.has_file(commit, kEntryFile); };
+  if (git.is_shallow()) throw NoBase("the clone is shallow; run git fetch --unshallow");
   if (git.find_commit("origin/main")) {
     const std::optional<std::string> base = git.merge_base("origin/main", head);
-    if (base && *base != head && has_entry(*base)) return *base;
+    if (base && *base != head) return *base;
   }
-  for (const std::string& commit : git.ancestors(kMostAncestors)) {
-    if (has_entry(commit)) return commit;
+  for (const std::string& commit : git.ancestors(head, kMostAncestors)) {
+    if (!needs_entry || git.has_file(commit, kEntryFile)) return commit;
   }
   if (const auto anchor = anchor_of(git); anchor && *anchor != head && git.find_commit(*anchor)) return *anchor;
-  throw NoBase(git.is_shallow() ? "no base: the clone is shallow; run git fetch --unshallow"
-                                : "no base: no ancestor of HEAD has the gate's entry; give --base");
+  throw NoBase(fmt::format("no ancestor of {} has the gate's entry; give --base", head.substr(0, 12)));
 }
 
 std::optional<std::string> anchor_of(const Git& git) {
@@ -106,8 +110,14 @@ std::optional<std::string> anchor_of(const Git& git) {
 GateRun run_gate(const GateOptions& options) {
   const Git git(options.source);
   GateOptions whole = options;
-  if (whole.build.cache.empty()) whole.build.cache = git.top() / "build" / "gate";
-  if (whole.base.empty()) whole.base = choose_base(git, options.build.command.empty());
+  // Absolute: what is built with it runs elsewhere.
+  whole.build.cache =
+      options.build.cache.empty() ? git.top() / "build" / "gate" : std::filesystem::absolute(options.build.cache);
+  const std::string head_commit = git.commit(options.head == kWorktree ? "HEAD" : options.head);
+  if (whole.base.empty()) whole.base = choose_base(git, head_commit, options.build.command.empty());
+  if (options.head != kWorktree && !options.comparison.measures_identical && git.commit(whole.base) == head_commit) {
+    throw std::invalid_argument("base and head are one commit: there is nothing to compare");
+  }
   GateRun run;
   run.started_utc = now_utc();
   options.comparison.watch("building base", 0, 2);
@@ -115,11 +125,10 @@ GateRun run_gate(const GateOptions& options) {
   options.comparison.watch("building head", 1, 2);
   const Build head = build_side(git, whole.head, whole.build);
   const Clock::time_point start = Clock::now();
-  ComparisonOptions comparison = options.comparison;
-  comparison.deadline = start + options.budget;
-  run.against.push_back(against("base", git, base, head, comparison));
-  if (options.with_anchor) add_anchor(whole, git, base, head, comparison, run);
+  whole.comparison.deadline = start + options.budget;
+  run.against.push_back(against("base", git, base, head, whole.comparison));
   run.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  add_anchor(whole, git, base, head, run);
   return run;
 }
 

@@ -10,13 +10,17 @@
 
 namespace vmbsave::gate {
 
+// Against the anchor: not at all, by what is counted, which takes a minute and is never in doubt, or by times too,
+// which take a budget of their own.
+enum class Anchor : std::uint8_t { kNone, kCounts, kBoth };
+
 struct GateOptions {
   std::filesystem::path source = ".";  // a folder of the checkout
   std::string base;                    // empty: see choose_base
   std::string head = kWorktree;
   BuildOptions build;  // without a cache: build/gate of the checkout
   ComparisonOptions comparison;
-  bool with_anchor = true;
+  Anchor anchor = Anchor::kCounts;
   std::chrono::seconds budget{600};  // for measuring; building comes on top
 };
 
@@ -28,10 +32,12 @@ struct AgainstOne {
 
 struct GateRun {
   std::string started_utc;
-  double seconds = 0;  // of measuring
+  double seconds = 0;  // of measuring against the base
   std::vector<AgainstOne> against;
   std::vector<std::string> notes;
 };
+
+std::string now_utc();  // "2026-01-02T03:04:05Z"
 
 // Exit codes of the gate.
 inline constexpr int kExitPass = 0;
@@ -49,9 +55,10 @@ struct Tally {
 Tally tally(const GateRun& run);
 int exit_code(const Tally& tally, bool inconclusive_fails);
 
-// $VMBSAVE_GATE_BASE; else where HEAD left origin/main, if that is not HEAD itself; else the newest of HEAD's
-// ancestors, by first parents, that has the entry; else the anchor. Never HEAD. Throws NoBase, with what to do.
-std::string choose_base(const Git& git, bool needs_entry);
+// $VMBSAVE_GATE_BASE; else where head left origin/main, if that is not head itself; else the newest of head's
+// ancestors, by first parents, that has the entry; else the anchor. Never head, and never in a shallow clone, which
+// does not know them all. Throws NoBase, with what to do.
+std::string choose_base(const Git& git, const std::string& head, bool needs_entry);
 
 // The commit in bench/gate/anchor; absent: there is no such file.
 std::optional<std::string> anchor_of(const Git& git);

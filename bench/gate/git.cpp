@@ -46,16 +46,18 @@ std::optional<std::string> Git::find_commit(const std::string& name) const {
 
 std::string Git::commit(const std::string& name) const {
   if (const std::optional<std::string> commit = find_commit(name)) return *commit;
-  throw NoBase(fmt::format("no commit '{}' in {}{}", name, top_.string(),
-                           is_shallow() ? ": the clone is shallow, and git fetch --unshallow brings the rest" : ""));
+  if (is_shallow()) {
+    throw NoBase(fmt::format("no commit '{}' in this shallow clone; run git fetch --unshallow", name));
+  }
+  throw std::invalid_argument(fmt::format("no commit '{}' in {}", name, top_.string()));
 }
 
 std::optional<std::string> Git::merge_base(const std::string& a, const std::string& b) const {
   return ask({"merge-base", a, b});
 }
 
-std::vector<std::string> Git::ancestors(std::size_t most) const {
-  const auto list = ask({"rev-list", "--first-parent", "--skip=1", fmt::format("--max-count={}", most), "HEAD"});
+std::vector<std::string> Git::ancestors(const std::string& commit, std::size_t most) const {
+  const auto list = ask({"rev-list", "--first-parent", "--skip=1", fmt::format("--max-count={}", most), commit});
   return list ? lines_of(*list) : std::vector<std::string>();
 }
 

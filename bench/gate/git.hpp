@@ -24,12 +24,12 @@ class Git {
 
   const std::filesystem::path& top() const noexcept { return top_; }
 
-  // The commit that a name means. Throws NoBase.
+  // The commit that a name means. Throws std::invalid_argument; in a shallow clone, NoBase.
   std::string commit(const std::string& name) const;
   std::optional<std::string> find_commit(const std::string& name) const;
   std::optional<std::string> merge_base(const std::string& a, const std::string& b) const;
-  // From HEAD's parent back, by first parents; at most so many.
-  std::vector<std::string> ancestors(std::size_t most) const;
+  // From the commit's parent back, by first parents; at most so many.
+  std::vector<std::string> ancestors(const std::string& commit, std::size_t most) const;
   bool has_file(const std::string& commit, const std::string& file) const;
   std::string subject(const std::string& commit) const;
   bool is_shallow() const;

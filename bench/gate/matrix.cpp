@@ -70,10 +70,11 @@ class Judge {
     return ratio <= 1 + rule_.fail ? Count::kMore : Count::kTooMany;
   }
 
+  // By the lower bound: what is accepted is not to be exceeded for certain.
   std::optional<Verdict> look_at_time() {
     if (!evidence_.timing) return std::nullopt;
     Verdict verdict = evidence_.timing->verdict;
-    if (verdict == Verdict::kFail && accepts("time", evidence_.timing->first.ratio - 1)) time_is_accepted_ = true;
+    if (verdict == Verdict::kFail && accepts("time", evidence_.timing->first.low - 1)) time_is_accepted_ = true;
     return verdict;
   }
 
@@ -82,14 +83,14 @@ class Judge {
                                  ? fmt::format("{:+.2f} % instructions", 100 * (*verdict_.instruction_ratio - 1))
                                  : "";
     const bool is_more = count == Count::kMore || count == Count::kTooMany;
+    const bool has_no_more = verdict_.instruction_ratio && *verdict_.instruction_ratio <= 1 + rule_.warn;
     const std::string why = evidence_.timing ? evidence_.timing->why : "";
     if (!time && count == Count::kNone) {
       settle(Outcome::kUnmeasured, evidence_.head->why_not);
     } else if (time == Verdict::kFail && time_is_accepted_) {
       settle(Outcome::kAccepted, "slower, as a message accepts");
     } else if (time == Verdict::kFail) {
-      settle(Outcome::kFail,
-             is_more || count == Count::kNone ? why : "layout, caches or memory: not more instructions; " + why);
+      settle(Outcome::kFail, has_no_more ? "layout, caches or memory: not more instructions; " + why : why);
     } else if (count == Count::kTooMany && (!time || time == Verdict::kInconclusive)) {
       settle(Outcome::kFail, more);
     } else if (time == Verdict::kInconclusive) {
@@ -104,6 +105,7 @@ class Judge {
   // Any growth is one too many, unless it is accepted.
   void look_at_counters() {
     if (!evidence_.base || !evidence_.head) return;
+    look_at_lost();
     for (const auto& [counter, head] : evidence_.head->counters) {
       const auto base = evidence_.base->counters.find(counter);
       if (base == evidence_.base->counters.end() || base->second == head) continue;
@@ -114,8 +116,8 @@ class Judge {
         verdict_.reasons.push_back(text);
         continue;
       }
-      const double share = base->second == 0 ? static_cast<double>(head)
-                                             : static_cast<double>(head) / static_cast<double>(base->second) - 1;
+      // Of nothing there is no share: any percentage that is accepted accepts it.
+      const double share = base->second == 0 ? 0 : static_cast<double>(head) / static_cast<double>(base->second) - 1;
       change.is_accepted = accepts(counter, share);
       if (counter == kPageFaults && base->second != 0 && share <= kFaultSlack) {
         verdict_.reasons.push_back(text);
@@ -124,6 +126,17 @@ class Judge {
       } else {
         settle(Outcome::kFail, text);
       }
+    }
+  }
+
+  // What was exact and is not any more, or is not counted, can't be shown to be no worse.
+  void look_at_lost() {
+    for (const auto& [counter, base] : evidence_.base->counters) {
+      if (evidence_.head->counters.contains(counter) || accepts(counter, 0)) continue;
+      const auto varying = evidence_.head->varying.find(counter);
+      settle(Outcome::kFail,
+             fmt::format("{}: {}, was {}", counter,
+                         varying == evidence_.head->varying.end() ? "not counted" : varying->second, base));
     }
   }
 

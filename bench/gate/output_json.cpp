@@ -11,7 +11,9 @@ using Json = nlohmann::ordered_json;
 
 Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
+// null: nothing was judged.
 Json judgement_json(const Judgement& judgement) {
+  if (judgement.high == 0) return nullptr;
   Json json;
   json["ratio"] = finite(judgement.ratio);
   json["low"] = finite(judgement.low);
@@ -31,7 +33,7 @@ Json time_json(const Timing& timing) {
   json["verdict"] = verdict_name(timing.verdict);
   json["look"] = timing.look + 1;
   json["first"] = judgement_json(timing.first);
-  json["again"] = timing.confirmation.empty() ? Json(nullptr) : judgement_json(timing.again);
+  json["again"] = judgement_json(timing.again);
   json["control"] = judgement_json(timing.control);
   json["processes"] = processes_json(timing.processes);
   json["confirmation"] = processes_json(timing.confirmation);
@@ -86,6 +88,10 @@ Json against_json(const AgainstOne& one) {
   json["what"] = one.what;
   json["base"] = side_json(one.comparison.base);
   json["head"] = side_json(one.comparison.head);
+  json["margin"] = one.comparison.rule.margin;
+  json["target"] = one.comparison.rule.target;
+  json["instructions_warn"] = one.comparison.count_rule.warn;
+  json["instructions_fail"] = one.comparison.count_rule.fail;
   json["identical"] = one.comparison.is_identical;
   json["accepted"] = accepted_json(one.accepted);
   json["notes"] = one.comparison.notes;
@@ -104,8 +110,6 @@ Json gate_json(const Reported& reported, const Json& context) {
   json["exit_code"] = reported.exit_code();
   json.update(context);
   json["suite"] = reported.options.suite;
-  json["margin"] = reported.options.rule.margin;
-  json["target"] = reported.options.rule.target;
   json["seed"] = reported.options.seed;
   json["seconds"] = reported.run.seconds;
   json["notes"] = reported.run.notes;

@@ -143,9 +143,8 @@ std::string gate_markdown(const Reported& reported) {
   for (const std::string& note : reported.run.notes) text += fmt::format("- {}\n", note);
   text += fmt::format(
       "\nTime: median ratio of fresh processes that measure both sides in turns, with its interval; *finds from*: the "
-      "smallest slowdown that this run would have failed with 95 % probability. A slowdown of more than {:.1f} % "
-      "fails; "
-      "a pass would have found one of {:.1f} %.\n",
+      "smallest slowdown that its first measurement would have failed with 95 % probability. A slowdown of more than "
+      "{:.1f} % fails, once other processes have confirmed it; a pass would have found one of {:.1f} %.\n",
       100 * reported.options.rule.margin, 100 * reported.options.rule.target);
   return text;
 }

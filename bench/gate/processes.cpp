@@ -30,7 +30,7 @@ Slices Processes::measure(const CaseName& gate_case, bool reversed, LoadedSide l
   std::vector<std::string> arguments = {
       program_.string(), "gate-slices",  "--base", sides_.base.string(),     "--head", sides_.head.string(),
       "--case",          gate_case.name, "--seed", std::to_string(random_())};
-  const std::uint64_t number = measured_++;
+  const std::size_t number = measured_[gate_case.name]++;  // of its own: else a case would always meet one CPU
   if (gate_case.threads == 1 && !cpus_.empty()) {
     const std::size_t at = (number + (reversed ? 1 : 0)) % cpus_.size();
     arguments.insert(arguments.end(), {"--cpu", std::to_string(cpus_[at])});
@@ -41,11 +41,8 @@ Slices Processes::measure(const CaseName& gate_case, bool reversed, LoadedSide l
   environment.push_back("VMBSAVE_GATE_PADDING=" + std::string(random_() % kMostPadding, 'x'));
   const ChildResult result =
       run_child({.arguments = std::move(arguments), .environment = std::move(environment), .folder = {}, .log = {}});
-  if (result.exit_code != 0) {
-    throw SideFailed(fmt::format("{}: {}{}{}", gate_case.name, result.fate, result.err.empty() ? "" : ": ",
-                                 result.err.substr(0, result.err.find('\n'))));
-  }
-  return slices_of(nlohmann::ordered_json::parse(result.out));
+  if (result.exit_code != 0) throw SideFailed(fmt::format("{}: {}", gate_case.name, failure_text(result)));
+  return slices_of(json_of(result));
 }
 
 }  // namespace vmbsave::gate

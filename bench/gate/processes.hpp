@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -30,8 +31,8 @@ class Processes {
   const std::filesystem::path program_;
   const Sides sides_;
   std::mt19937_64 random_;
-  std::vector<unsigned> cpus_;  // that this process may run on
-  std::uint64_t measured_ = 0;
+  std::vector<unsigned> cpus_;                   // that this process may run on
+  std::map<std::string, std::size_t> measured_;  // processes of each case
 };
 
 }  // namespace vmbsave::gate

@@ -72,11 +72,14 @@ Selftest run_selftest(const SelftestOptions& options);
 
 std::vector<KindTally> tally(const Selftest& selftest);
 
-// kExitPass, kExitSelftest, or kExitInconclusive: more than a tenth of the trials did not know.
+// kExitPass, kExitSelftest, or kExitInconclusive: more than a tenth of one kind did not know.
 int exit_code(const Selftest& selftest);
 
 std::string selftest_table(const Selftest& selftest);
 nlohmann::ordered_json selftest_json(const Selftest& selftest, const nlohmann::ordered_json& context);
+
+// The processes that a self-test recorded. Their controls are not in it: even, for whoever asks.
+std::vector<Slices> processes_of(const nlohmann::ordered_json& json);
 
 // What compare.py, DuckDB's runner and this gate say of the same trials. `json`: what selftest_json made. Throws
 // nlohmann::json::exception.

@@ -17,7 +17,7 @@ std::string verdict_text(const Selftest& selftest) {
     case kExitPass:
       return "the self-test holds";
     case kExitInconclusive:
-      return "machine too noisy: more than a tenth of the trials did not know";
+      return "machine too noisy: more than a tenth of one kind did not know";
     default:
       return "the self-test FAILED";
   }
@@ -61,19 +61,6 @@ Json raw_json(const std::vector<Slices>& processes) {
     json.push_back(one);
   }
   return json;
-}
-
-std::vector<Slices> processes_of(const Json& json) {
-  std::vector<Slices> processes;
-  for (const Json& one : json) {
-    Slices& slices = processes.emplace_back();
-    slices.operations = one.at("operations").get<std::uint64_t>();
-    for (std::size_t i = 0; i < one.at("base_ns").size(); ++i) {
-      slices.rounds.push_back(
-          {one.at("base_ns").at(i).get<std::uint64_t>(), one.at("head_ns").at(i).get<std::uint64_t>(), 0, 0});
-    }
-  }
-  return processes;
 }
 
 Json trial_json(const Trial& trial) {
@@ -198,6 +185,19 @@ Json selftest_json(const Selftest& selftest, const Json& context) {
   json["trials"] = Json::array();
   for (const Trial& trial : selftest.trials) json["trials"].push_back(trial_json(trial));
   return json;
+}
+
+std::vector<Slices> processes_of(const nlohmann::ordered_json& json) {
+  std::vector<Slices> processes;
+  for (const Json& one : json) {
+    Slices& slices = processes.emplace_back();
+    slices.operations = one.at("operations").get<std::uint64_t>();
+    for (std::size_t i = 0; i < one.at("base_ns").size(); ++i) {
+      slices.rounds.push_back(
+          {one.at("base_ns").at(i).get<std::uint64_t>(), one.at("head_ns").at(i).get<std::uint64_t>(), 1, 1});
+    }
+  }
+  return processes;
 }
 
 std::string rules_table(const Json& json) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -24,6 +25,25 @@ void bind_to(unsigned cpu) {
   if (sched_setaffinity(0, sizeof set, &set) != 0) throw SideFailed(fmt::format("cannot be bound to CPU {}", cpu));
 }
 
+// A file that was loaded already would not be loaded a second time, and both sides be one. The copy goes at once: what
+// is loaded stays.
+class Copy {
+ public:
+  explicit Copy(const std::filesystem::path& object)
+      : path_(std::filesystem::temp_directory_path() / fmt::format("vmbsave-gate-{}.so", getpid())) {
+    std::filesystem::copy_file(object, path_, std::filesystem::copy_options::overwrite_existing);
+  }
+  ~Copy() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  Copy(const Copy&) = delete;
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  const std::filesystem::path path_;
+};
+
 // Both sides at work on one case.
 class Pair {
  public:
@@ -44,7 +64,13 @@ class Pair {
   }
 
  private:
-  void load(bool head, const SliceOptions& options) { sides_[head].emplace(head ? options.head : options.base); }
+  void load(bool head, const SliceOptions& options) {
+    if (head && std::filesystem::equivalent(options.base, options.head)) {
+      sides_[head].emplace(Copy(options.head).path());
+    } else {
+      sides_[head].emplace(head ? options.head : options.base);
+    }
+  }
   void prepare(bool head, const SliceOptions& options) { cases_[head].emplace(*sides_[head], options.case_name); }
 
   std::optional<Side> sides_[2];  // base, head

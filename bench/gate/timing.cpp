@@ -85,9 +85,11 @@ class Run {
       timing.look = look;
       timing.first = judgements[i];
       timing.verdict = judgements[i].verdict;
-      if (timing.verdict == Verdict::kMore) still_open.push_back(&timing);
-      if (timing.verdict == Verdict::kInconclusive) timing.why = "the last look did not know either";
       look_at_control(timing, look);
+      if (timing.verdict == Verdict::kMore) still_open.push_back(&timing);
+      if (timing.verdict == Verdict::kInconclusive && timing.why.empty()) {
+        timing.why = "the last look did not know either";
+      }
     }
     open_ = std::move(still_open);
   }
@@ -101,6 +103,7 @@ class Run {
     for (Timing* const timing : open_) {
       timing->verdict = Verdict::kInconclusive;
       timing->why = "the budget was spent before it was known";
+      if (timing->processes.size() < kLooks[0].processes) timing->error = "the budget was spent before the first look";
     }
   }
 
@@ -108,9 +111,13 @@ class Run {
   void look_at_control(Timing& timing, std::size_t look) {
     const std::vector<double> control = ratios_of(timing.processes, control_log_ratio);
     timing.control = judge_one(control, look);
-    if (timing.verdict == Verdict::kMore || !is_uneven(control)) return;
-    timing.verdict = Verdict::kInconclusive;
-    timing.why = "the machine did not treat both sides alike: so says the control";
+    if (!is_uneven(control)) return;
+    if (look + 1 < kLooks.size()) {
+      timing.verdict = Verdict::kMore;
+    } else {
+      timing.verdict = Verdict::kInconclusive;
+      timing.why = "the machine did not treat both sides alike: so says the control";
+    }
   }
 
   // By other processes, later, bound the other way round. Both must fail.
@@ -158,18 +165,6 @@ class Run {
 std::vector<Timing> measure_times(const std::vector<CaseName>& cases, const MeasureProcess& measure,
                                   const TimingOptions& options) {
   return Run(cases, measure, options).finish();
-}
-
-Timing judge_recorded(const CaseName& gate_case, std::vector<Slices> processes, const Rule& rule) {
-  std::size_t next = 0;
-  const MeasureProcess replay = [&](const CaseName&, bool) {
-    if (next == processes.size()) throw SideFailed("no more recorded processes");
-    return processes[next++];
-  };
-  TimingOptions options;
-  options.rule = rule;
-  options.pause = std::chrono::milliseconds(0);
-  return measure_times({gate_case}, replay, options)[0];
 }
 
 }  // namespace vmbsave::gate

@@ -30,7 +30,7 @@ struct Timing {
   CaseName gate_case;
   Verdict verdict = Verdict::kInconclusive;
   std::string why;    // of one that is inconclusive, or fails
-  std::string error;  // a side failed: there is no verdict
+  std::string error;  // a side failed, or there was no time at all: there is no verdict
   std::size_t look = 0;
   Judgement first;
   Judgement again;    // of the processes that were to confirm a fail; only with those
@@ -41,8 +41,5 @@ struct Timing {
 
 std::vector<Timing> measure_times(const std::vector<CaseName>& cases, const MeasureProcess& measure,
                                   const TimingOptions& options);
-
-// The same rule on processes that were measured before: what it would have said. For a fail, without a confirmation.
-Timing judge_recorded(const CaseName& gate_case, std::vector<Slices> processes, const Rule& rule);
 
 }  // namespace vmbsave::gate

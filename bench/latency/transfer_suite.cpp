@@ -22,6 +22,7 @@ double ratio(std::uint64_t a, std::uint64_t b) {
 std::uint64_t sample(Transfer& transfer, Implementation& save, report::TransferRow& row) {
   const bool copy_first = row.ns.size() % 2 == 0;
   std::uint64_t copy_ns = copy_first ? transfer.copy() : 0;
+  transfer.make_ready();
   const TransferTimes times = transfer.run();
   if (!copy_first) copy_ns = transfer.copy();
   const std::uint64_t save_ns = save.save();
@@ -40,6 +41,7 @@ void measure(benchmark::State& state, const TransferSpec& spec, report::Transfer
   const auto transfer = make_transfer(spec.journey, rig, &executor, std::filesystem::temp_directory_path());
   const auto save = make_engine(rig, {.executor = &executor, .plan = SavePlan::kFused, .checksum = true});
   for (int warm_up = 0; warm_up < 2; ++warm_up) {
+    transfer->make_ready();
     (void)transfer->run();
     transfer->check();
     (void)transfer->copy();
@@ -49,6 +51,7 @@ void measure(benchmark::State& state, const TransferSpec& spec, report::Transfer
   for ([[maybe_unused]] const auto& iteration : state) {
     state.SetIterationTime(static_cast<double>(sample(*transfer, *save, row)) * 1e-9);
   }
+  transfer->make_ready();
   (void)transfer->run();
   transfer->check();
   ++row.repetitions;

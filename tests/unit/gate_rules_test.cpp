@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "gate/coverage.hpp"
 #include "gate/detectable.hpp"
 #include "gate/holm.hpp"
 #include "gate/rule.hpp"
@@ -64,6 +65,18 @@ TEST(Holm, StepsDownAndStops) {
   EXPECT_EQ(holm(p, 0.05), (std::vector<bool>{true, false, false, true}));
   EXPECT_EQ(holm(std::vector<double>{0.04}, 0.05), std::vector<bool>{true});
   EXPECT_TRUE(holm({}, 0.05).empty());
+  EXPECT_EQ(holm(std::vector<double>{0.02}, 0.05, 2), std::vector<bool>{true});
+  EXPECT_EQ(holm(std::vector<double>{0.03}, 0.05, 2), std::vector<bool>{false}) << "one of two that are tested";
+}
+
+// What 0 of 59, 0 of 299, 2 of 124 show with 95 % confidence; Clopper and Pearson's bounds.
+TEST(SignTest, BoundsOfRates) {
+  EXPECT_NEAR(report::rate_upper_bound(0, 59), 1 - std::pow(0.05, 1.0 / 59), 1e-9);
+  EXPECT_LT(report::rate_upper_bound(0, 299), 0.01);
+  EXPECT_GT(report::rate_upper_bound(0, 298), 0.01);
+  EXPECT_LT(report::rate_upper_bound(2, 124), 0.05);
+  EXPECT_GT(report::rate_upper_bound(3, 124), 0.05);
+  EXPECT_EQ(report::rate_upper_bound(5, 5), 1);
 }
 
 TEST(Detectable, IsExactlyWhatTheRuleWouldFind) {
@@ -118,6 +131,14 @@ TEST(Rule, QuietProcessesAreJudgedAtTheFirstLook) {
   EXPECT_EQ(verdict_of(std::log(1.01), 0.002, 0), Verdict::kPass) << "within the margin";
 }
 
+TEST(Rule, WhatItWouldHaveFoundIsThatOfTheWholeFamily) {
+  const std::vector<std::vector<double>> values = {processes(40, 0, 0.01, 3)};
+  const double alone = judge(values, {}, 1).front().detectable;
+  const double of_many = judge(values, {}, 1, 22).front().detectable;
+  EXPECT_GT(of_many, alone);
+  EXPECT_LT(of_many, 0.06);
+}
+
 TEST(Rule, WhatIsNotKnownAsksForMoreAndEndsInconclusive) {
   EXPECT_EQ(verdict_of(0, 0.1, 0), Verdict::kMore);
   EXPECT_EQ(verdict_of(0, 0.1, 1), Verdict::kMore);
@@ -155,6 +176,18 @@ TEST(Rule, CanFailWithAsManyBenchmarksAsThereAre) {
   EXPECT_TRUE(can_fail(20, 0));
   EXPECT_TRUE(can_fail(1000, 0));
   EXPECT_FALSE(can_fail(10000, 0)) << "2^-20 is more than 0.0015 / 10000";
+}
+
+TEST(Coverage, IntervalsHoldWhateverTheDistribution) {
+  for (const Family family : kFamilies) {
+    for (std::size_t look = 0; look < kLooks.size(); ++look) {
+      const Coverage result = coverage(family, look, 2000, 20260101);
+      EXPECT_TRUE(result.holds()) << family_name(family) << ", look " << look << ": " << result.above << " above, "
+                                  << result.below << " below, " << result.allowed << " allowed";
+      EXPECT_LE(result.allowed, 20u);
+      EXPECT_GT(result.above + result.below, 0u) << "intervals that are never wrong are too wide to be true";
+    }
+  }
 }
 
 }  // namespace

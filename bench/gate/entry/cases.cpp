@@ -92,6 +92,7 @@ class TransferCase final : public VMBS_GATE_CASE {
         rig_(setting.point),
         transfer_(bench::make_restore_transfer(journey, rig_, executor_.get())) {}
 
+  void make_ready() override { transfer_->make_ready(); }
   std::uint64_t operate() override { return transfer_->run().ns; }
 
   std::uint64_t check() override {

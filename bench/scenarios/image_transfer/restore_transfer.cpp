@@ -18,19 +18,22 @@ class RestoreTransfer final : public Transfer {
   RestoreTransfer(Journey journey, Rig& rig, Executor* executor)
       : journey_(journey), rig_(rig), executor_(executor), image_(saved_image(rig, executor)), copy_(image_.size()) {}
 
+  void make_ready() override {
+    if (journey_ == Journey::kVerify) return;
+    destination_.reset();
+    destination_ = make_destination(rig_);
+    if (journey_ != Journey::kPrepared) return;
+    for (std::uint32_t c = 0; c < rig_.point().channels; ++c) {
+      const NTSTATUS status = VmbsChannelPrepareRestore(destination_->channels()[c], packets_on(rig_.point(), c));
+      if (!NT_SUCCESS(status)) throw CheckFailed("VmbsChannelPrepareRestore failed");
+    }
+  }
+
   TransferTimes run() override {
     if (journey_ == Journey::kVerify) {
       const RestoreReport report = restore::check_image(image_, {.executor = executor_});
       if (report.status != Status::kSuccess) throw CheckFailed("verify: " + describe(report));
       return {.ns = report.restore_ns, .blackout_ns = 0, .parts = {}};
-    }
-    destination_.reset();
-    destination_ = make_destination(rig_);
-    if (journey_ == Journey::kPrepared) {
-      for (std::uint32_t c = 0; c < rig_.point().channels; ++c) {
-        const NTSTATUS status = VmbsChannelPrepareRestore(destination_->channels()[c], packets_on(rig_.point(), c));
-        if (!NT_SUCCESS(status)) throw CheckFailed("VmbsChannelPrepareRestore failed");
-      }
     }
     const RestoreReport report = destination_->restore(0, image_, executor_);
     return {.ns = report.restore_ns,

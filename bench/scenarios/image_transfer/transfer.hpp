@@ -34,6 +34,7 @@ struct TransferTimes {
 class Transfer {
  public:
   virtual ~Transfer() = default;
+  virtual void make_ready() {}  // before each run: what it needs and is no part of it
   virtual TransferTimes run() = 0;
   virtual std::uint64_t copy() = 0;  // nanoseconds: the image's bytes to the same place by a plain copy
   virtual std::uint64_t image_bytes() const = 0;
