@@ -79,14 +79,6 @@ gate::Anchor parse_anchor(const std::string& text) {
   return text == "both" ? gate::Anchor::kBoth : gate::Anchor::kCounts;
 }
 
-void check_pattern(const std::string& pattern) {
-  try {
-    std::regex expression(pattern);
-  } catch (const std::regex_error&) {
-    throw CLI::ValidationError("--only", fmt::format("'{}' is not a regular expression", pattern));
-  }
-}
-
 void complete(GateArguments& arguments) {
   gate::ComparisonOptions& comparison = arguments.options.comparison;
   comparison.rule.margin = parse_percent("--margin", arguments.margin);
@@ -96,7 +88,11 @@ void complete(GateArguments& arguments) {
   }
   arguments.options.budget = std::chrono::seconds(parse_duration("--budget", arguments.budget) / 1'000'000'000);
   if (arguments.options.budget.count() == 0) throw CLI::ValidationError("--budget", "at least 1s");
-  check_pattern(comparison.only);
+  try {
+    (void)gate::Pattern(comparison.only);
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError("--only", error.what());
+  }
   comparison.signals = parse_signals(arguments.signals);
   comparison.program = fs::read_symlink("/proc/self/exe");
   comparison.seed = std::random_device{}();

@@ -6,18 +6,18 @@
 // a case that there is no more, which has no percentage.
 #pragma once
 
-#include <regex>
 #include <string>
 #include <vector>
 
 #include "gate/git.hpp"
+#include "gate/pattern.hpp"
 
 namespace vmbsave::gate {
 
 struct Accepted {
   std::string commit;
   std::string line;  // as it stands there, without "Gate-Accepts: "
-  std::regex pattern;
+  Pattern pattern;
   std::string metric;
   double share = 0;  // 0.03: three percent more
 };

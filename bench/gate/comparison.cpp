@@ -22,12 +22,12 @@ class Selection {
         head_(cases_in(options.program, head.object, options.suite)),
         options_(options) {
     if (head_.empty()) throw std::invalid_argument(fmt::format("head has no suite '{}'", options.suite));
-    const std::regex only(options.only);
+    const Pattern only(options.only);
     for (const CaseName& gate_case : head_) {
-      if (std::regex_search(gate_case.name, only)) take(gate_case);
+      if (only.finds(gate_case.name)) take(gate_case);
     }
     for (const CaseName& gate_case : base_) {
-      if (std::regex_search(gate_case.name, only) && !has(head_, gate_case)) miss(gate_case, accepted);
+      if (only.finds(gate_case.name) && !has(head_, gate_case)) miss(gate_case, accepted);
     }
     if (cases.empty()) {
       throw std::invalid_argument(

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <stdexcept>
 
 #include "report/json_file.hpp"
@@ -122,12 +121,11 @@ Build side_of(const Files& files, const std::vector<Json>& runs) {
 
 std::vector<CaseName> common_rows(const std::vector<Json>& base, const std::vector<Json>& head,
                                   const std::string& only) {
-  const std::regex pattern(only);
+  const Pattern pattern(only);
   std::vector<CaseName> names;
   for (const Json& row : head[0].at("rows")) {
     const CaseName name{row.at("name").get<std::string>(), row.at("threads").get<unsigned>()};
-    if (std::regex_search(name.name, pattern) && !rows_of(base, name.name).empty() &&
-        !rows_of(head, name.name).empty()) {
+    if (pattern.finds(name.name) && !rows_of(base, name.name).empty() && !rows_of(head, name.name).empty()) {
       names.push_back(name);
     }
   }
