@@ -158,7 +158,7 @@ Build build_worktree(const Git& git, const std::string& variant, const BuildOpti
   fs::remove(log);
   fs::remove(object);
   build_object(git.top(), folder / "build", object, log, options);
-  return {kWorktree, git.commit("HEAD"), "", keep_by_content(object), false};
+  return {kWorktree, git.commit("HEAD"), "", keep_by_content(object)};
 }
 
 }  // namespace
@@ -178,8 +178,8 @@ Build build_side(const Git& git, const std::string& name, const BuildOptions& op
   if (options.command.empty())
     expect_entry(git.has_file(commit, kEntryFile), fmt::format("{} ({})", name, commit.substr(0, 12)));
   const fs::path kept = options.cache / fmt::format("{}-{}", commit, variant);
-  Build build{name, commit, git.subject(commit), kept / "side.so", fs::exists(kept / "side.so")};
-  if (build.was_kept) return build;
+  Build build{name, commit, git.subject(commit), kept / "side.so"};
+  if (fs::exists(build.object)) return build;
   remove_abandoned_folders(options.cache);
   const NewFolder folder(options.cache);
   const fs::path source = folder.path() / "source";

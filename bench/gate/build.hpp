@@ -25,7 +25,6 @@ struct Build {
   std::string commit;  // of kWorktree the one that it is based on
   std::string subject;
   std::filesystem::path object;
-  bool was_kept = false;  // it was built before
 };
 
 // Throws NoBase: a commit without the entry. std::runtime_error: it does not build; the log is named.

@@ -169,7 +169,7 @@ ChildResult run_child(const ChildSpec& spec) {
       spec.log.empty() ? drain(out, err, deadline, result) && wait_until(child, deadline) : wait_until(child, deadline);
   if (!ended) kill(-child, SIGKILL);
   const int status = wait_for(child);
-  if (!ended && interrupted_by != 0) throw Interrupted(interrupted_by);
+  if (!ended) throw_if_interrupted();
   if (!ended) {
     result.fate = fmt::format("killed after {} s", spec.limit.count());
   } else if (WIFEXITED(status)) {
@@ -185,6 +185,10 @@ Interrupted::Interrupted(int by) : std::runtime_error(fmt::format("interrupted b
 
 void watch_for_interrupts() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, remember);
+}
+
+void throw_if_interrupted() {
+  if (interrupted_by != 0) throw Interrupted(interrupted_by);
 }
 
 std::string failure_text(const ChildResult& result) {

@@ -41,6 +41,7 @@ struct Interrupted : std::runtime_error {
   int number;
 };
 void watch_for_interrupts();
+void throw_if_interrupted();
 
 // This process's environment.
 std::vector<std::string> own_environment();

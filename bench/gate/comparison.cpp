@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "gate/child.hpp"
 #include "gate/processes.hpp"
 
 namespace vmbsave::gate {
@@ -93,6 +94,7 @@ class Counting {
       });
     }
     for (std::thread& thread : threads) thread.join();
+    throw_if_interrupted();  // a thread of these takes it for a failure of its case
   }
 
   bool has_valgrind() const noexcept { return instructions_ || options_.signals == Signals::kTime; }

@@ -87,7 +87,6 @@ class Counted {
   }
 
   fs::path file(const char* name) const { return folder_.path() / name; }
-  const CountOptions& options() const noexcept { return options_; }
 
  private:
   const CountOptions& options_;

@@ -109,8 +109,6 @@ class Judge {
     for (const auto& [counter, head] : evidence_.head->counters) {
       const auto base = evidence_.base->counters.find(counter);
       if (base == evidence_.base->counters.end() || base->second == head) continue;
-      verdict_.changes.push_back({counter, base->second, head, false});
-      CounterChange& change = verdict_.changes.back();
       const std::string text = fmt::format("{}: {}, was {}", counter, head, base->second);
       if (head < base->second) {
         verdict_.reasons.push_back(text);
@@ -118,10 +116,9 @@ class Judge {
       }
       // Of nothing there is no share: any percentage that is accepted accepts it.
       const double share = base->second == 0 ? 0 : static_cast<double>(head) / static_cast<double>(base->second) - 1;
-      change.is_accepted = accepts(counter, share);
       if (counter == kPageFaults && base->second != 0 && share <= kFaultSlack) {
         verdict_.reasons.push_back(text);
-      } else if (change.is_accepted) {
+      } else if (accepts(counter, share)) {
         verdict_.reasons.push_back(text + ", accepted");
       } else {
         settle(Outcome::kFail, text);

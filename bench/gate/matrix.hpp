@@ -38,19 +38,11 @@ struct Evidence {
   std::string error;  // of the counting
 };
 
-struct CounterChange {
-  std::string name;
-  std::uint64_t base = 0;
-  std::uint64_t head = 0;
-  bool is_accepted = false;
-};
-
 struct CaseVerdict {
   Outcome outcome = Outcome::kUnmeasured;
   std::vector<std::string> reasons;  // each in a few words; what decided comes first
   std::optional<double> instruction_ratio;
-  std::vector<CounterChange> changes;  // counters that are not the same
-  std::vector<std::string> accepted;   // lines of messages that made a difference
+  std::vector<std::string> accepted;  // lines of messages that made a difference
 };
 
 CaseVerdict verdict_on(const Evidence& evidence, const CountRule& rule, const std::vector<Accepted>& accepted);

@@ -200,8 +200,8 @@ GateRun run_of(const std::vector<Outcome>& outcomes) {
   run.started_utc = "2026-01-02T03:04:05Z";
   AgainstOne& one = run.against.emplace_back();
   one.what = "base";
-  one.comparison.base = {"HEAD~1", "1234567890abcdef", "Its <subject> | with \"signs\" & more", "/base.so", true};
-  one.comparison.head = {kWorktree, "abcdef1234567890", "", "/head.so", false};
+  one.comparison.base = {"HEAD~1", "1234567890abcdef", "Its <subject> | with \"signs\" & more", "/base.so"};
+  one.comparison.head = {kWorktree, "abcdef1234567890", "", "/head.so"};
   for (const Outcome outcome : outcomes) {
     ComparedCase& compared = one.comparison.cases.emplace_back();
     compared.evidence = timed(Verdict::kPass);
