@@ -19,6 +19,7 @@
 #include "harness/standard_streams.hpp"
 #include "harness/whole_file.hpp"
 #include "latency/file_reporter.hpp"
+#include "latency/host_suite.hpp"
 #include "latency/library_build.hpp"
 #include "latency/load_suite.hpp"
 #include "latency/operation_suite.hpp"
@@ -151,6 +152,28 @@ Run run_load(const bench::Options& options, const std::string& started, const Js
   return {code, json};
 }
 
+// Its table is printed too: Google Benchmark has no place for a distribution.
+Run run_host(const bench::Options& options, const std::string& started, const Json& where,
+             benchmark::BenchmarkReporter* file) {
+  bench::Executors executors;
+  std::vector<report::HostRow> rows = bench::host_rows(options.host, available_cpus());
+  bench::register_host(rows, executors);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
+  std::erase_if(rows, [](const report::HostRow& row) { return row.cold.total_ns.empty() && row.error.empty(); });
+  std::vector<bench::Outcome> outcomes;
+  for (const report::HostRow& row : rows) outcomes.push_back({host_name(row.spec), bench::host_failure(row)});
+  const int code = bench::exit_code(options.list_only, matched, outcomes);
+  if (rows.empty()) return {code, Json()};
+  const Json json = report::host_json(started, where, rows);
+  fmt::print("\n{}", report::host_table(json));
+  return {code, json};
+}
+
+Runner runner_of(const std::string& suite) {
+  if (suite == bench::kLoadSuite) return run_load;
+  return suite == bench::kHostSuite ? run_host : run_saves;
+}
+
 // For `vmbsave doctor`, which does not load Google Benchmark.
 int print_context() {
   fmt::print("{}\n", context().dump(2));
@@ -167,8 +190,7 @@ int run(const bench::Options& options) {
   show(where);
   std::optional<bench::FileReporter> file;
   if (!options.google_out.empty()) file.emplace(options.google_out_format);
-  const Runner runner = options.suite == bench::kLoadSuite ? run_load : run_saves;
-  const auto [code, json] = runner(options, started, where, file ? file->get() : nullptr);
+  const auto [code, json] = runner_of(options.suite)(options, started, where, file ? file->get() : nullptr);
   try {
     if (!options.out.empty() && !json.is_null()) write(options.out, json.dump(1) + "\n");
     if (file) write(options.google_out, file->text());

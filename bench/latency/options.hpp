@@ -3,11 +3,14 @@
 
 #include <string>
 
+#include "latency/host_suite.hpp"
+
 namespace vmbsave::bench {
 
 struct Options {
   std::string suite = "quick";
   std::string out;         // empty: no JSON of ours
+  HostFlags host;          // of the suite `host`
   std::string google_out;  // --benchmark_out
   std::string google_out_format = "json";
   bool fixed_saves = true;    // --benchmark_min_time was not given

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "report/bench_table.hpp"
+#include "report/host_report.hpp"
 #include "report/load_report.hpp"
 #include "report/replay_report.hpp"
 
@@ -11,11 +12,12 @@ namespace vmbsave::report {
 
 void ResultsTable::add(const nlohmann::ordered_json& result) {
   const bool load = result.at("schema") == "vmbsave-load-1";
-  if (load || result.at("schema") == "vmbsave-bench-1") {
+  const bool host = result.at("schema") == "vmbsave-host-1";
+  if (load || host || result.at("schema") == "vmbsave-bench-1") {
     if (!bench_tables_.empty()) bench_tables_ += "\n";
     const auto has = [&](const char* key) { return result.contains(key) && !result.at(key).empty(); };
     if (!has("rows") && !has("roofline") && !has("transfers")) throw std::runtime_error("no row was measured");
-    bench_tables_ += load ? load_table(result) : bench_table(result);
+    bench_tables_ += load ? load_table(result) : host ? host_table(result) : bench_table(result);
   } else {
     (void)replay_table({result});
     replays_.push_back(result);

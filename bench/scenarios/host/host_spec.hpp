@@ -1,0 +1,28 @@
+// host_spec.hpp: one row of the scenario "host": how many virtual machines are saved, and in which order.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace vmbsave::bench {
+
+enum class HostOrder : std::uint8_t {
+  kAtOnce,  // the cut of every VM first; then each thread saves the next one that nobody has
+  kInTurn,  // one VM after the other, each with all threads, its cut when its turn comes
+};
+const char* order_name(HostOrder order) noexcept;  // "at_once", "in_turn"
+
+struct HostSpec {
+  std::uint32_t vms = 1024;
+  std::uint32_t packets = 64;  // in use in each
+  HostOrder order = HostOrder::kAtOnce;
+  unsigned threads = 1;
+  std::uint64_t deadline_ns = 300'000'000;  // of each VM's blackout
+  std::uint64_t memory_budget = 0;          // bytes that the process may have resident; 0: no limit
+  unsigned rounds = 21;                     // saves of each VM that are timed
+};
+
+// Such as "host/vms:1024/at_once/threads:2".
+std::string host_name(const HostSpec& spec);
+
+}  // namespace vmbsave::bench

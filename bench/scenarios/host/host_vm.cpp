@@ -1,0 +1,66 @@
+#include "scenarios/host/host_vm.hpp"
+
+#include <vector>
+
+#include "base/clock.hpp"
+#include "kmcl/vm.hpp"
+#include "save/session.hpp"
+
+namespace vmbsave::bench {
+namespace {
+
+// A channel's share of a VM's packets: the first ones have one more.
+std::uint32_t share_of(std::uint32_t packets, std::uint32_t channels, std::uint32_t channel) {
+  return packets / channels + (channel < packets % channels ? 1 : 0);
+}
+
+std::vector<std::uint32_t> quotas_of(std::uint32_t packets, std::uint32_t channels) {
+  constexpr std::uint32_t kLeast = 64;
+  std::vector<std::uint32_t> quotas;
+  for (std::uint32_t c = 0; c < channels; ++c) quotas.push_back(std::max(kLeast, share_of(packets, channels, c)));
+  return quotas;
+}
+
+std::uint32_t channels_of(const Workload& workload) { return static_cast<std::uint32_t>(workload.size()); }
+
+}  // namespace
+
+HostVm::HostVm(const Workload& workload, std::uint32_t number, std::uint32_t packets)
+    : workload_(workload),
+      machine_(*workload[0].vsp, Topology{1, channels_of(workload)}, quotas_of(packets, channels_of(workload))),
+      expected_(channels_of(workload)) {
+  machine_.start();
+  std::uint64_t next = std::uint64_t{number} * packets;
+  for (std::uint32_t c = 0; c < channels(); ++c) {
+    for (std::uint32_t i = share_of(packets, channels(), c); i != 0; --i) {
+      const VMBS_VSP_REQUEST request = request_of(workload[c], next++);
+      machine_.submit(c, request);
+      expected_[c].push_back(request);
+    }
+  }
+}
+
+void HostVm::begin(const SaveOptions& options) noexcept {
+  began_ns_ = base::now_ns();
+  status_ = machine_.vm(0).session().begin(options);
+}
+
+void HostVm::finish() noexcept {
+  if (status_ == Status::kSuccess) {
+    status_ = machine_.vm(0).session().save();
+    machine_.vm(0).session().end(EndMode::kResume);
+  }
+  ended_ns_ = base::now_ns();
+}
+
+void HostVm::make_ready() noexcept { machine_.vm(0).session().prepare_next(); }
+
+std::uint64_t HostVm::image_bytes() const {
+  return status_ == Status::kSuccess ? machine_.vm(0).session().image().bytes() : 0;
+}
+
+std::string HostVm::difference() const {
+  return bench::difference(gather(machine_.vm(0).session().image()), expected_, *workload_[0].vsp);
+}
+
+}  // namespace vmbsave::bench
