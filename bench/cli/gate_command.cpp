@@ -168,6 +168,9 @@ int guarded(const Command& run) {
     return 128 + error.number;
   } catch (const gate::NoBase& error) {  // told apart by its first words, for who takes that for a skip
     fmt::print(stderr, "vmbsave gate: no usable base: {}\n", bench::one_line(error.what()));
+  } catch (const fs::filesystem_error& error) {  // what() has the library's own words
+    const std::string what = fmt::format("{}: {}", error.path1().string(), error.code().message());
+    fmt::print(stderr, "vmbsave gate: {}\n", bench::one_line(what));
   } catch (const std::exception& error) {
     fmt::print(stderr, "vmbsave gate: {}\n", bench::one_line(error.what()));
   }
