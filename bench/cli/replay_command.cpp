@@ -14,19 +14,20 @@
 #include "harness/one_line.hpp"
 #include "packet/vm.hpp"
 #include "report/replay_report.hpp"
+#include "scenarios/replay/frames.hpp"
 #include "scenarios/replay/replay.hpp"
 #include "scenarios/vm/check_failed.hpp"
 #include "trace/profile.hpp"
 #include "trace/trace.hpp"
+#include "vsp/netvsp/netvsp.h"
 #include "vsp/storvsp/storvsp.h"
 
 namespace vmbsave::cli {
 namespace {
 
 constexpr const char* kReplayDescription =
-    "Replays a storage trace in virtual time, stops it, saves every packet in use, checks each saved packet byte for "
-    "byte against the "
-    "trace, restores them into fresh channels and checks again.";
+    "Replays a storage trace, or the frames of a capture, in virtual time, stops it, saves every packet in use, checks "
+    "each saved packet byte for byte against the trace, restores them into fresh channels and checks again.";
 
 constexpr const char* kReplayExamples =
     "Examples:\n"
@@ -34,12 +35,15 @@ constexpr const char* kReplayExamples =
     "  vmbsave replay --trace disk.vscsi --service-time 1ms --threads 2\n"
     "  vmbsave replay --trace disk.vscsi --replicate 64 --shift 0s --one-cut --channels 16 --json > replay.json\n"
     "Octf traces hold measured completions; a vSCSI version 1 trace has none, so a request completes one service time\n"
-    "after it was submitted (10ms unless given).";
+    "after it was submitted (10ms unless given).\n"
+    "A capture shows frames and no completions: each is in use for one service time (1ms unless given), and one that\n"
+    "the guest sent for one completion delay more (250us unless given).";
 
 struct ReplayArguments {
   std::string trace;
   std::string profile;
   std::string service_time;
+  std::string completion_delay;
   std::string shift = "1ms";
   std::string save_at = "peak";
   std::string plan = plan_name(SavePlan::kAuto);
@@ -49,6 +53,9 @@ struct ReplayArguments {
 
 constexpr const char* kLower = "more than this machine has memory or mappings for; lower --channels or --replicate";
 constexpr std::uint64_t kDefaultServiceTimeNs = 10'000'000;
+// Of frames. The delay is a quarter of that, so that at the peak some transmits are carried out and not yet completed.
+constexpr std::uint64_t kFrameServiceTimeNs = 1'000'000;
+constexpr std::uint64_t kFrameCompletionDelayNs = 250'000;
 
 trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
   if (arguments.trace.empty()) return trace::from_profile(arguments.profile);
@@ -65,6 +72,9 @@ void parse_times(ReplayArguments& arguments) {
       throw CLI::ValidationError("--service-time", "in no time no request is in use; give 1ns or more");
     }
   }
+  if (!arguments.completion_delay.empty()) {
+    options.completion_delay_ns = parse_duration("--completion-delay", arguments.completion_delay);
+  }
   constexpr std::uint64_t kLongestShiftNs = std::uint64_t{1} << 62;
   if (options.replication.shift_ns > kLongestShiftNs / options.replication.vms) {
     throw CLI::ValidationError("--shift", "the last VM would start later than 2^62 ns");
@@ -77,6 +87,17 @@ SavePlan to_plan(const std::string& name) {
     if (name == plan_name(plan)) return plan;
   }
   return SavePlan::kAuto;
+}
+
+// What the trace itself does not say of times.
+void assume_times(const ReplayArguments& arguments, const trace::Trace& trace, bool frames, replay::Options& options) {
+  if (!options.service_time_ns && !trace.measured_completions) {
+    options.service_time_ns = trace.service_time_ns.value_or(frames ? kFrameServiceTimeNs : kDefaultServiceTimeNs);
+  }
+  if (frames && arguments.completion_delay.empty()) options.completion_delay_ns = kFrameCompletionDelayNs;
+  if (!frames && !arguments.completion_delay.empty()) {
+    throw std::runtime_error("--completion-delay is for frames, and the trace has none; leave it out");
+  }
 }
 
 // What cannot be replayed is told with the trace's name.
@@ -98,6 +119,14 @@ replay::Result replay_named(const std::string& name, const trace::Trace& trace, 
   }
 }
 
+bool holds_frames_named(const std::string& name, const trace::Trace& trace) {
+  try {
+    return replay::holds_frames(trace);
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
+  }
+}
+
 int run_replay(ReplayArguments& arguments) {
   parse_times(arguments);
   if (!arguments.trace.empty()) expect_trace_kept(arguments.trace, replay::image_files(arguments.options));
@@ -105,14 +134,13 @@ int run_replay(ReplayArguments& arguments) {
   const trace::Trace trace = load(arguments, progress);
   replay::Options& options = arguments.options;
   options.plan = to_plan(arguments.plan);
-  if (!options.service_time_ns && !trace.measured_completions) {
-    options.service_time_ns = trace.service_time_ns.value_or(kDefaultServiceTimeNs);
-  }
   const std::string& name = arguments.trace.empty() ? arguments.profile : arguments.trace;
-  const VMBS_VSP& vsp = *vmbs_vsp_storvsp();
+  const bool frames = holds_frames_named(name, trace);
+  assume_times(arguments, trace, frames, options);
+  const VMBS_VSP& vsp = frames ? *vmbs_vsp_netvsp() : *vmbs_vsp_storvsp();
   const replay::Result result = replay_named(name, trace, vsp, options, progress);
   const nlohmann::ordered_json json = report::replay_json(
-      {name, trace.format, trace.measured_completions, vsp.concurrent_callbacks != 0}, options, result);
+      {name, trace.format, vsp.name, trace.measured_completions, vsp.concurrent_callbacks != 0}, options, result);
   if (arguments.json) {
     // A trace's name need not be UTF-8, as JSON is.
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
@@ -140,6 +168,10 @@ void add_replay(CLI::App& app, Command& chosen) {
   command
       ->add_option("--service-time", arguments->service_time,
                    "time from submission to completion, e.g. 10ms; replaces measured ones")
+      ->check(given());
+  command
+      ->add_option("--completion-delay", arguments->completion_delay,
+                   "of frames: how long a transmit's completion is held back when it was carried out, e.g. 250us")
       ->check(given());
   command
       ->add_option("--channels", options.channels,

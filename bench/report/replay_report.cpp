@@ -34,6 +34,16 @@ std::string threads(const Json& replay) {
   return taken == asked ? fmt::format("{}", asked) : fmt::format("{} of {}", taken, asked);
 }
 
+// Of frames: how many of each direction. A recorded run may be older than the properties.
+std::string in_use_text(const Json& replay) {
+  std::string text = fmt::format("{}", replay.at("packets_in_use").get<std::uint64_t>());
+  const auto transmits = replay.value("transmits_in_use", std::uint64_t{0});
+  const auto receives = replay.value("receives_in_use", std::uint64_t{0});
+  if (transmits == 0 && receives == 0) return text;
+  return text + fmt::format(": {} transmits, {} of them settled; {} receives", transmits,
+                            replay.value("transmits_settled", std::uint64_t{0}), receives);
+}
+
 std::string yes_no(const Json& value) { return value.get<bool>() ? "yes" : "NO"; }
 
 std::string ns_per_packet(const Json& replay) {
@@ -54,8 +64,10 @@ Json replay_json(const ReplayInput& input, const replay::Options& options, const
   json["schema"] = "vmbsave-replay-1";
   json["trace"] = input.trace;
   json["format"] = input.format;
+  json["vsp"] = input.vsp;
   json["measured_completions"] = input.measured_completions && !options.service_time_ns;
   json["service_time_ns"] = options.service_time_ns ? Json(*options.service_time_ns) : Json(nullptr);
+  json["completion_delay_ns"] = options.completion_delay_ns;
   json["requests"] = result.requests;
   json["vms"] = options.replication.vms;
   json["shift_ns"] = options.replication.shift_ns;
@@ -63,6 +75,9 @@ Json replay_json(const ReplayInput& input, const replay::Options& options, const
   json["epochs"] = result.epochs;
   json["save_at_ns"] = result.save_at_ns;
   json["packets_in_use"] = result.packets_in_use;
+  json["transmits_in_use"] = result.transmits_in_use;
+  json["transmits_settled"] = result.transmits_settled;
+  json["receives_in_use"] = result.receives_in_use;
   json["channels"] = result.channels;
   json["image_bytes"] = result.image_bytes;
   json["verified"] = result.verified;
@@ -96,7 +111,7 @@ std::string replay_text(const Json& replay) {
                             replay.at("format").get<std::string>(), service_text(replay)));
   line("requests", fmt::format("{} of {} VM(s), saved at {}", replay.at("requests").get<std::uint64_t>(),
                                replay.at("vms").get<std::uint64_t>(), time_text(replay.at("save_at_ns"))));
-  line("packets in use", fmt::format("{}", replay.at("packets_in_use").get<std::uint64_t>()));
+  line("packets in use", in_use_text(replay));
   line("channels", fmt::format("{} in {} epoch(s)", replay.at("channels").get<std::uint64_t>(),
                                replay.at("epochs").get<std::uint64_t>()));
   line("image", fmt::format("{} bytes", replay.at("image_bytes").get<std::uint64_t>()));

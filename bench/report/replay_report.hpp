@@ -13,6 +13,7 @@ namespace vmbsave::report {
 struct ReplayInput {
   std::string trace;   // file or profile, as given
   std::string format;  // of the trace
+  std::string vsp;     // name of the one that it was replayed on
   bool measured_completions = false;
   bool concurrent_callbacks = false;  // SavePacket may run for several packets of a channel at once
 };

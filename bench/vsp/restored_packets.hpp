@@ -11,13 +11,20 @@ class RestoredPackets {
  public:
   // What a RestorePacket does: a new packet takes the VSP's state, then its place among the packets in use, then its
   // place here. After a failure the list is empty, because the library empties the channel.
-  //   read(packet)    reads the state into the packet's context; false: the state is refused
-  //   is_own(packet)  called when the packet has its transaction id; false: the state is another packet's
-  template <class Read, class IsOwn>
-  NTSTATUS restore(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, Read&& read, IsOwn&& is_own) {
-    const NTSTATUS status = restore_one(channel, lib_buf, lib_buf_size, read, is_own);
+  //   read(packet)         reads the state into the packet's context; false: the state is refused
+  //   is_own(packet)       called when the packet has its transaction id; false: the state is another packet's
+  //   is_reissued(packet)  whether the packet is to be re-issued: one that awaits its guest may be gone before
+  template <class Read, class IsOwn, class IsReissued>
+  NTSTATUS restore(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, Read&& read, IsOwn&& is_own,
+                   IsReissued&& is_reissued) {
+    const NTSTATUS status = restore_one(channel, lib_buf, lib_buf_size, read, is_own, is_reissued);
     if (!NT_SUCCESS(status)) first_ = nullptr;
     return status;
+  }
+
+  template <class Read, class IsOwn>
+  NTSTATUS restore(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, Read&& read, IsOwn&& is_own) {
+    return restore(channel, lib_buf, lib_buf_size, read, is_own, [](VMBPACKET) { return true; });
   }
 
   // The first packet, taken off the list; nullptr: there is none.
@@ -31,8 +38,9 @@ class RestoredPackets {
   }
 
  private:
-  template <class Read, class IsOwn>
-  NTSTATUS restore_one(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, Read& read, IsOwn& is_own) {
+  template <class Read, class IsOwn, class IsReissued>
+  NTSTATUS restore_one(VMBCHANNEL channel, PVOID lib_buf, UINT32 lib_buf_size, Read& read, IsOwn& is_own,
+                       IsReissued& is_reissued) {
     const VMBPACKET packet = VmbPacketAllocate(channel);
     if (packet == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     const NTSTATUS status = read(packet) ? VmbPacketRestore(packet, lib_buf, lib_buf_size) : STATUS_INVALID_PARAMETER;
@@ -41,7 +49,7 @@ class RestoredPackets {
       return status;
     }
     if (!is_own(packet)) return STATUS_INVALID_PARAMETER;  // in use by now: the library takes it back
-    append(packet);
+    if (is_reissued(packet)) append(packet);
     return STATUS_SUCCESS;
   }
 

@@ -1,4 +1,4 @@
-// vsp_channel.hpp: the life of a channel whose VSP answers its guest and sends nothing by itself.
+// vsp_channel.hpp: the life of a VSP's channel.
 #pragma once
 
 #include <new>
@@ -18,9 +18,11 @@ struct VspChannel {
 inline VspChannel& vsp_channel(VMBCHANNEL channel) { return *static_cast<VspChannel*>(VmbChannelGetPointer(channel)); }
 
 struct VspSettings {
-  UINT32 context_bytes;   // of client context in each packet
-  UINT32 packet_bytes;    // longest packet of the guest
-  UINT32 external_bytes;  // most external data of one
+  UINT32 context_bytes;        // of client context in each packet
+  UINT32 packet_bytes;         // longest packet of the guest
+  UINT32 external_bytes;       // most external data of one,
+  UINT32 external_ranges = 1;  // and most ranges that it comes in
+  UINT32 sends = 0;            // packets of the VSP in use at a time, unless whoever enables the channel says otherwise
   PFN_VMB_CHANNEL_PROCESS_PACKET process_packet;
   PFN_VMB_CHANNEL_SAVE_PACKET save_packet;
   PFN_VMB_CHANNEL_RESTORE_PACKET restore_packet;
@@ -31,8 +33,9 @@ inline NTSTATUS init_channel(VMBCHANNEL channel, const VspSettings& settings) {
   constexpr auto set_save_restore = VmbServerChannelInitSetSaveRestorePacketCallbacks;
   NTSTATUS status = VmbChannelInitSetClientContextSize(channel, settings.context_bytes);
   if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumPacketSize(channel, settings.packet_bytes);
-  if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumExternalData(channel, settings.external_bytes, 1);
-  if (NT_SUCCESS(status)) status = VmbsChannelInitSetMaximumSends(channel, 0);
+  if (NT_SUCCESS(status))
+    status = VmbChannelInitSetMaximumExternalData(channel, settings.external_bytes, settings.external_ranges);
+  if (NT_SUCCESS(status)) status = VmbsChannelInitSetMaximumSends(channel, settings.sends);
   if (NT_SUCCESS(status)) status = VmbChannelInitSetProcessPacketCallbacks(channel, settings.process_packet, nullptr);
   if (NT_SUCCESS(status)) status = set_save_restore(channel, settings.save_packet, settings.restore_packet);
   if (NT_SUCCESS(status)) {
@@ -41,7 +44,7 @@ inline NTSTATUS init_channel(VMBCHANNEL channel, const VspSettings& settings) {
   return status;
 }
 
-// VMBS_VSP::configure.
+// VMBS_VSP::configure, of a VSP that keeps nothing more of a channel.
 inline NTSTATUS configure_channel(VMBCHANNEL channel, const VMBS_VSP_BACKEND& backend, const VspSettings& settings) {
   const NTSTATUS status = init_channel(channel, settings);
   if (!NT_SUCCESS(status)) return status;

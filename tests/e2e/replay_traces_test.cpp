@@ -91,6 +91,13 @@ TEST(Tool, BadInputIsOneLineAndExitCode2) {
   }
 }
 
+TEST(Tool, ACompletionDelayIsForFrames) {
+  const Outcome outcome = run("replay --profile cloudphysics --completion-delay 250us");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_EQ(outcome.out, "vmbsave: --completion-delay is for frames, and the trace has none; leave it out\n");
+  EXPECT_EQ(run("replay --profile cloudphysics --completion-delay 250").exit_code, 2) << "no unit";
+}
+
 TEST(Tool, LostOutputIsAFailure) {
   const Outcome outcome = run("replay --profile cloudphysics --repeat 1 --json 3>&1 > /dev/full");
   EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
@@ -106,6 +113,7 @@ TEST(Tool, JsonIsWhatTheSchemaSays) {
   const auto json = nlohmann::json::parse(run("replay --profile cloudphysics --repeat 25 --json").out);
   vmbsave::tests::Schema(VMBSAVE_SCHEMA).expect_matches(json);
   EXPECT_TRUE(json.contains("doctor"));
+  EXPECT_EQ(json.at("vsp"), "storvsp");
 }
 
 TEST(Tool, PlansAreAskedForAndTaken) {
@@ -122,8 +130,8 @@ TEST(Tool, PlansAreAskedForAndTaken) {
 TEST(Tool, HelpNamesTheOptions) {
   const Outcome outcome = run("replay --help");
   EXPECT_EQ(outcome.exit_code, 0);
-  for (const char* option : {"--trace", "--service-time", "--channels", "--replicate", "--one-cut", "--save-at",
-                             "--threads", "--plan", "--repeat", "--image", "--json"}) {
+  for (const char* option : {"--trace", "--service-time", "--completion-delay", "--channels", "--replicate",
+                             "--one-cut", "--save-at", "--threads", "--plan", "--repeat", "--image", "--json"}) {
     EXPECT_NE(outcome.out.find(option), std::string::npos) << option;
   }
 }

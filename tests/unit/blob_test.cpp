@@ -91,19 +91,19 @@ TEST(Blob, SizesItHasNoRoomForAreRefused) {
     const VMBS_VSP& vsp = *vmbs_vsp_blob(capacity, 1);
     for (const std::uint32_t bytes : {capacity + 1, 0xFFFFFFFFu}) {
       const VMBS_VSP_REQUEST r = request(0, bytes);
-      EXPECT_EQ(vsp.encode(&r, &packet), STATUS_INVALID_PARAMETER);
+      EXPECT_EQ(vsp.encode(nullptr, &r, &packet), STATUS_INVALID_PARAMETER);
       EXPECT_EQ(reference(vsp, r).size(), 0u);
     }
     for (const std::uint32_t bytes : {0u, capacity}) {
       const VMBS_VSP_REQUEST r = request(0, bytes);
-      EXPECT_EQ(vsp.encode(&r, &packet), STATUS_SUCCESS);
+      EXPECT_EQ(vsp.encode(nullptr, &r, &packet), STATUS_SUCCESS);
       EXPECT_EQ(packet.length, 16u);
-      EXPECT_EQ(packet.byte_count, 0u);
+      EXPECT_EQ(packet.range_count, 0u);
       EXPECT_EQ(reference(vsp, r).size(), bytes);
     }
     VMBS_VSP_REQUEST slow = request(0, capacity);
     slow.callback_ns = kLongestCallbackNs + 1;
-    EXPECT_EQ(vsp.encode(&slow, &packet), STATUS_INVALID_PARAMETER);
+    EXPECT_EQ(vsp.encode(nullptr, &slow, &packet), STATUS_INVALID_PARAMETER);
   }
 }
 
@@ -253,7 +253,7 @@ class BadGuest {
   static void on_submit(void* self, VMBPACKET, UINT64) { ++static_cast<BadGuest*>(self)->submitted; }
 
   const VMBS_VSP& vsp_ = *vmbs_vsp_blob(32, 1);
-  const VMBS_VSP_BACKEND backend_{this, on_submit};
+  const VMBS_VSP_BACKEND backend_{this, on_submit, nullptr};
   std::unique_ptr<guest::Guest> guest_;
   VMBCHANNEL channel_ = nullptr;
 };

@@ -94,7 +94,7 @@ TEST(StorvspChannel, RestoresReissuesAndSavesAgain) {
 
 VMBS_VSP_PACKET test_unit_ready() {
   VMBS_VSP_PACKET packet = encoded(request(0, VMBS_VSP_READ, 0, 512));
-  packet.byte_count = 0;
+  packet.range_count = 0;
   packet.bytes[20] = 6;                   // CDB length
   packet.bytes[22] = 2;                   // no data
   std::memset(packet.bytes + 24, 0, 4);   // data_transfer_length
@@ -122,16 +122,16 @@ TEST(StorvspChannel, RequestWithoutDataHasNoRange) {
 
 TEST(StorvspChannel, MalformedPacketsAreAnsweredNotSubmitted) {
   const std::vector<std::function<void(VMBS_VSP_PACKET&)>> damages = {
-      [](VMBS_VSP_PACKET& p) { p.length = 56; },        // short
-      [](VMBS_VSP_PACKET& p) { p.length = 0; },         // empty
-      [](VMBS_VSP_PACKET& p) { p.bytes[0] = 6; },       // RESET_BUS
-      [](VMBS_VSP_PACKET& p) { p.bytes[12] = 36; },     // request as before Windows 8
-      [](VMBS_VSP_PACKET& p) { p.bytes[20] = 0; },      // no CDB
-      [](VMBS_VSP_PACKET& p) { p.bytes[20] = 17; },     // CDB beyond its field
-      [](VMBS_VSP_PACKET& p) { p.bytes[22] = 3; },      // no such direction
-      [](VMBS_VSP_PACKET& p) { p.bytes[24] = 1; },      // more data than pages
-      [](VMBS_VSP_PACKET& p) { p.byte_count = 0; },     // data, but no pages
-      [](VMBS_VSP_PACKET& p) { p.byte_count -= 512; },  // data, and too few bytes of pages
+      [](VMBS_VSP_PACKET& p) { p.length = 56; },                  // short
+      [](VMBS_VSP_PACKET& p) { p.length = 0; },                   // empty
+      [](VMBS_VSP_PACKET& p) { p.bytes[0] = 6; },                 // RESET_BUS
+      [](VMBS_VSP_PACKET& p) { p.bytes[12] = 36; },               // request as before Windows 8
+      [](VMBS_VSP_PACKET& p) { p.bytes[20] = 0; },                // no CDB
+      [](VMBS_VSP_PACKET& p) { p.bytes[20] = 17; },               // CDB beyond its field
+      [](VMBS_VSP_PACKET& p) { p.bytes[22] = 3; },                // no such direction
+      [](VMBS_VSP_PACKET& p) { p.bytes[24] = 1; },                // more data than pages
+      [](VMBS_VSP_PACKET& p) { p.range_count = 0; },              // data, but no pages
+      [](VMBS_VSP_PACKET& p) { p.ranges[0].byte_count -= 512; },  // data, and too few bytes of pages
   };
   RunningEndpoint end;
   for (std::size_t i = 0; i < damages.size(); ++i) {

@@ -86,9 +86,9 @@ TEST(StorvspEncode, DiscardIsWriteSameOfOneBlock) {
             (Bytes{0x93, 0x08, 0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9A, 0x00, 0x02, 0, 0, 0, 0}));
   EXPECT_EQ(packet.bytes[22], 0);
   EXPECT_EQ(slice(packet.bytes + 24, 4), (Bytes{0x00, 0x02, 0, 0}));
-  EXPECT_EQ(packet.byte_count, 512u);
-  EXPECT_EQ(packet.byte_offset, 0u);
-  EXPECT_EQ(packet.page_count, 1u);
+  EXPECT_EQ(packet.ranges[0].byte_count, 512u);
+  EXPECT_EQ(packet.ranges[0].byte_offset, 0u);
+  EXPECT_EQ(packet.ranges[0].page_count, 1u);
 }
 
 TEST(StorvspEncode, DiscardOfUnknownLengthIsUnmapOfOneRange) {
@@ -96,14 +96,14 @@ TEST(StorvspEncode, DiscardOfUnknownLengthIsUnmapOfOneRange) {
   EXPECT_EQ(packet.bytes[20], 10);
   EXPECT_EQ(slice(packet.bytes + 28, 10), (Bytes{0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0}));
   EXPECT_EQ(packet.bytes[22], 0);
-  EXPECT_EQ(packet.byte_count, 24u);
+  EXPECT_EQ(packet.ranges[0].byte_count, 24u);
 }
 
 TEST(StorvspEncode, RangeOfTheData) {
   const VMBS_VSP_PACKET packet = encoded(request(7, VMBS_VSP_READ, 0, 65536, 512));
-  EXPECT_EQ(packet.byte_count, 65536u);
-  EXPECT_EQ(packet.byte_offset, 512u);
-  ASSERT_EQ(packet.page_count, 17u);
+  EXPECT_EQ(packet.ranges[0].byte_count, 65536u);
+  EXPECT_EQ(packet.ranges[0].byte_offset, 512u);
+  ASSERT_EQ(packet.ranges[0].page_count, 17u);
   for (std::uint32_t i = 0; i < 17; ++i) EXPECT_EQ(packet.pages[i], page_number(7, i));
 }
 
@@ -129,7 +129,7 @@ TEST(StorvspEncode, RefusesWhatDoesNotFit) {
   };
   for (const VMBS_VSP_REQUEST& r : bad) {
     VMBS_VSP_PACKET packet{};
-    EXPECT_EQ(vsp().encode(&r, &packet), STATUS_INVALID_PARAMETER) << r.bytes << " at " << r.first_byte;
+    EXPECT_EQ(vsp().encode(nullptr, &r, &packet), STATUS_INVALID_PARAMETER) << r.bytes << " at " << r.first_byte;
     EXPECT_TRUE(reference(r).empty());
   }
 }

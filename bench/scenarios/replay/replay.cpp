@@ -8,6 +8,7 @@
 
 #include "harness/whole_file.hpp"
 #include "packet/vm.hpp"
+#include "scenarios/replay/frames.hpp"
 #include "scenarios/vm/check_failed.hpp"
 #include "scenarios/vm/machine.hpp"
 #include "scenarios/vm/verify.hpp"
@@ -23,6 +24,7 @@ using bench::SavedDomain;
 using bench::Topology;
 
 constexpr std::uint32_t kDefaultQuota = 4096;
+constexpr std::uint32_t kDefaultSends = 256;
 
 class Replay {
  public:
@@ -30,7 +32,7 @@ class Replay {
       : vsp_(vsp),
         options_(options),
         progress_(progress),
-        schedule_(trace, options.service_time_ns, options.replication),
+        schedule_(trace, options.service_time_ns, options.replication, options.completion_delay_ns),
         queue_index_(index_queues(trace)),
         topology_(shape()),
         image_files_(image_files(options)),
@@ -39,11 +41,11 @@ class Replay {
   Result run() {
     expect_images_writable();
     survey();
-    Machine source(vsp_, topology_, quotas_);
+    Machine source(vsp_, topology_, quotas_, sends_);
     source.start();
     play(source);
-    expect();
-    if (save_and_check(source)) restore_and_check();
+    expect(source);
+    if (save_and_check(source)) restore_and_check(source);
     source.complete_all();
     return std::move(result_);
   }
@@ -101,7 +103,10 @@ class Replay {
       throw std::runtime_error(
           fmt::format("--save-at {} ns is after the end of the trace ({} ns)", result_.save_at_ns, survey.end_ns));
     }
-    for (const std::uint32_t peak : survey.channel_peaks) quotas_.push_back(std::max(peak, kDefaultQuota));
+    for (const std::uint32_t peak : survey.channel_peaks) {
+      quotas_.push_back(std::max(peak, kDefaultQuota));
+      if (vsp_.deliver != nullptr) sends_.push_back(std::max(peak, kDefaultSends));
+    }
     result_.requests = schedule_.requests();
     result_.channels = topology_.channels();
     result_.epochs = topology_.domains;
@@ -113,29 +118,58 @@ class Replay {
     schedule_.for_each_event(result_.save_at_ns, [&](const Event& event) {
       const VMBS_VSP_REQUEST r = request(event.vm, event.record);
       if (event.submit) {
-        machine.submit(channel_of(event.vm, event.record), r);
+        submit(machine, channel_of(event.vm, event.record), r);
         if ((++done & 0xFFFF) == 0) progress_("replay", done, schedule_.requests());
+      } else if (event.settle) {
+        machine.settle(r.record + 1, STATUS_SUCCESS);
+      } else if (r.operation == VMBS_VSP_RECEIVE) {
+        machine.answer(r.record);
       } else {
         machine.complete(r.record + 1);
       }
       return true;
     });
     result_.packets_in_use = machine.in_use();
+    result_.receives_in_use = machine.receives_in_use();
   }
 
-  // What the trace says must be in each image; found without the machine.
-  void expect() {
+  static void submit(Machine& machine, std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
+    if (request.operation == VMBS_VSP_RECEIVE) {
+      machine.deliver(channel, request);
+    } else {
+      machine.submit(channel, request);
+    }
+  }
+
+  // What the trace says must be in each image; found without the machine, but for what its guests were told of frames:
+  // transaction ids and receive buffers are the VSP's choice.
+  void expect(const Machine& machine) {
     expected_.assign(topology_.domains, ExpectedChannels(topology_.channels_per_domain));
     std::uint64_t count = 0;
     for (const Schedule::InUse& r : schedule_.in_use_at(result_.save_at_ns)) {
       const std::uint32_t channel = channel_of(r.vm, r.record);
       expected_[channel / topology_.channels_per_domain][channel % topology_.channels_per_domain].push_back(
-          request(r.vm, r.record));
+          seen(machine, r));
       ++count;
     }
     if (count != result_.packets_in_use) {
       throw CheckFailed(fmt::format("{} packets in use, the trace has {}", result_.packets_in_use, count));
     }
+    for (ExpectedChannels& channels : expected_) {
+      for (auto& requests : channels) put_receives_last(requests);
+    }
+  }
+
+  VMBS_VSP_REQUEST seen(const Machine& machine, const Schedule::InUse& in_use) {
+    VMBS_VSP_REQUEST r = request(in_use.vm, in_use.record);
+    if (r.operation == VMBS_VSP_RECEIVE) return machine.received(r.record);
+    if (r.operation != VMBS_VSP_TRANSMIT) return r;
+    ++result_.transmits_in_use;
+    if (in_use.settled) {
+      ++result_.transmits_settled;
+      r.outcome = VMBS_VSP_SENT;
+    }
+    return r;
   }
 
   SaveOptions save_options() const { return {.executor = executor_.get(), .plan = options_.plan}; }
@@ -188,15 +222,32 @@ class Replay {
 
   // Fresh channels, the same packets, the same bytes when saved again; then every restored request runs to its
   // completion.
-  void restore_and_check() {
+  void restore_and_check(const Machine& source) {
     progress_("restore", 0, topology_.domains);
-    Machine destination(vsp_, topology_, quotas_);
+    Machine destination(vsp_, topology_, quotas_, sends_);
     for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
       result_.restore_ns += destination.restore(domain, images_[domain], executor_.get()).restore_ns;
       const SavedDomain again = destination.save(domain, save_options());
       if (!same(bench::gather(again.image), domain)) return;
     }
     destination.start();
+    if (vsp_.deliver != nullptr) {
+      finish_frames(source, destination);
+    } else {
+      finish_requests(destination);
+    }
+  }
+
+  // A transmit is completed by the re-issue itself, a receive when its guest answers.
+  void finish_frames(const Machine& source, Machine& destination) {
+    destination.inherit(source);
+    destination.reissue();
+    destination.complete_all();
+    result_.restored =
+        destination.delivered() == result_.transmits_in_use && destination.answered() == result_.receives_in_use;
+  }
+
+  void finish_requests(Machine& destination) {
     destination.reissue();
     if (destination.in_use() != result_.packets_in_use) {
       result_.difference = fmt::format("{} restored requests were re-issued", destination.in_use());
@@ -224,6 +275,7 @@ class Replay {
   const std::vector<std::string> image_files_;  // by epoch; empty: none is written
   const std::unique_ptr<Executor> executor_;    // of every save and restore; null: this thread alone
   std::vector<std::uint32_t> quotas_;
+  std::vector<std::uint32_t> sends_;            // empty: the VSP sends nothing
   std::vector<ExpectedChannels> expected_;      // by epoch
   std::vector<std::vector<std::byte>> images_;  // by epoch
   Result result_;

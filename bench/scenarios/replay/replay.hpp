@@ -16,7 +16,8 @@ namespace vmbsave::replay {
 
 struct Options {
   std::optional<std::uint64_t> service_time_ns;
-  std::uint32_t channels = 0;  // 0: one for each submitting queue
+  std::uint64_t completion_delay_ns = 0;  // that the completion of a transmit is held back
+  std::uint32_t channels = 0;             // 0: one for each submitting queue
   Replication replication;
   bool one_cut = false;                     // all VMs in one epoch, their queues dealt to the channels
   std::optional<std::uint64_t> save_at_ns;  // absent: at the peak
@@ -30,6 +31,9 @@ struct Options {
 struct Result {
   std::uint64_t requests = 0;
   std::uint64_t packets_in_use = 0;
+  std::uint64_t transmits_in_use = 0;   // frames of the guests; of these,
+  std::uint64_t transmits_settled = 0;  // those whose completion is held back
+  std::uint64_t receives_in_use = 0;    // frames that the guests have and have not answered
   std::uint32_t channels = 0;
   std::uint32_t epochs = 0;
   std::uint64_t save_at_ns = 0;
@@ -52,8 +56,8 @@ using Progress = std::function<void(const char* step, std::uint64_t done, std::u
 // What the images are written to: one an epoch.
 std::vector<std::string> image_files(const Options& options);
 
-// Throws bench::CheckFailed, bench::OutOfResources, or std::runtime_error for input that cannot be replayed; one clear
-// line each.
+// Throws bench::CheckFailed, bench::OutOfResources, bench::DeviceFull, or std::runtime_error for input that cannot be
+// replayed; one clear line each.
 Result run(const trace::Trace& trace, const VMBS_VSP& vsp, const Options& options, const Progress& progress);
 
 }  // namespace vmbsave::replay

@@ -20,8 +20,12 @@ struct Cursor {
 
 }  // namespace
 
-Schedule::Schedule(const trace::Trace& trace, std::optional<std::uint64_t> service_time_ns, Replication replication)
-    : trace_(trace), service_time_ns_(service_time_ns), replication_(replication) {
+Schedule::Schedule(const trace::Trace& trace, std::optional<std::uint64_t> service_time_ns, Replication replication,
+                   std::uint64_t completion_delay_ns)
+    : trace_(trace),
+      service_time_ns_(service_time_ns),
+      replication_(replication),
+      completion_delay_ns_(completion_delay_ns) {
   events_.reserve(trace.requests.size() * 2);
   for (std::uint32_t record = 0; record < trace.requests.size(); ++record) {
     const trace::Request& request = trace.requests[record];
@@ -29,12 +33,21 @@ Schedule::Schedule(const trace::Trace& trace, std::optional<std::uint64_t> servi
     const bool instant = complete == request.submit_ns;
     events_.push_back({request.submit_ns, true, instant, record, 0});
     if (complete != trace::kNoCompletion) events_.push_back({complete, false, instant, record, 0});
+    if (const std::uint64_t settled = carried_out(request); settled < complete) {
+      events_.push_back({settled, false, settled == request.submit_ns, record, 0, true});
+    }
   }
   std::sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) { return order(a) < order(b); });
 }
 
-std::uint64_t Schedule::completion(const trace::Request& request) const noexcept {
+std::uint64_t Schedule::carried_out(const trace::Request& request) const noexcept {
   return service_time_ns_ ? request.submit_ns + *service_time_ns_ : request.complete_ns;
+}
+
+std::uint64_t Schedule::completion(const trace::Request& request) const noexcept {
+  const std::uint64_t done = carried_out(request);
+  if (request.operation != trace::Operation::kTransmit || done == trace::kNoCompletion) return done;
+  return done + completion_delay_ns_;
 }
 
 void Schedule::for_each_event(std::uint64_t until_ns, const Visit& visit) const {
@@ -63,6 +76,7 @@ Survey Schedule::survey(std::uint32_t channels, const ChannelOf& channel_of) con
   for_each_event(UINT64_MAX, [&](const Event& event) {
     const std::uint32_t channel = channel_of(event.vm, event.record);
     survey.end_ns = event.time_ns;
+    if (event.settle) return true;
     if (!event.submit) {
       if (!event.instant) --now;
       --in_use[channel];
@@ -92,7 +106,8 @@ std::vector<Schedule::InUse> Schedule::in_use_at(std::uint64_t time_ns) const {
     for (std::uint32_t record = 0; record < trace_.requests.size(); ++record) {
       const trace::Request& request = trace_.requests[record];
       if (request.submit_ns > local) break;
-      if (completion(request) > local) found.push_back({start + request.submit_ns, {vm, record}});
+      if (completion(request) > local)
+        found.push_back({start + request.submit_ns, {vm, record, carried_out(request) <= local}});
     }
   }
   std::stable_sort(found.begin(), found.end(),

@@ -19,10 +19,11 @@ struct Replication {
 
 struct Event {
   std::uint64_t time_ns;
-  bool submit;   // else a completion
+  bool submit;   // else a completion, or a settlement
   bool instant;  // of a request that completes when it is submitted: in use at no time
   std::uint32_t record;
   std::uint32_t vm;
+  bool settle = false;  // a transmit was carried out, and its completion is held back
 };
 
 // The most requests in use, when that is first the case, and the most in use on each channel at any time.
@@ -36,8 +37,10 @@ struct Survey {
 class Schedule {
  public:
   // With a service time each request completes that long after its submission, whatever the trace has measured. Without
-  // one, a request without a measured completion is in use until the end. The trace must outlive the schedule.
-  Schedule(const trace::Trace& trace, std::optional<std::uint64_t> service_time_ns, Replication replication);
+  // one, a request without a measured completion is in use until the end. The completion of a transmit is held back for
+  // so long when it was carried out. The trace must outlive the schedule.
+  Schedule(const trace::Trace& trace, std::optional<std::uint64_t> service_time_ns, Replication replication,
+           std::uint64_t completion_delay_ns = 0);
 
   const trace::Trace& trace() const noexcept { return trace_; }
   const Replication& replication() const noexcept { return replication_; }
@@ -57,15 +60,19 @@ class Schedule {
   struct InUse {
     std::uint32_t vm;
     std::uint32_t record;
+    bool settled;  // a transmit that was carried out
   };
   std::vector<InUse> in_use_at(std::uint64_t time_ns) const;
 
  private:
+  // When the service time is over.
+  std::uint64_t carried_out(const trace::Request& request) const noexcept;
   std::uint64_t completion(const trace::Request& request) const noexcept;
 
   const trace::Trace& trace_;
   const std::optional<std::uint64_t> service_time_ns_;
   const Replication replication_;
+  const std::uint64_t completion_delay_ns_;
   std::vector<Event> events_;  // of VM 0, ordered
 };
 

@@ -15,4 +15,9 @@ class OutOfResources : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The VSP's device has less than the trace needs at a time: no fault of either.
+class DeviceFull : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 }  // namespace vmbsave::bench

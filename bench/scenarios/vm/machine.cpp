@@ -39,17 +39,19 @@ void require(const SaveReport& report, Status status) {
 
 // Bytes that a ring of that many pages holds, and what its packets take: see vmbsave/guest.hpp.
 constexpr std::uint64_t ring_capacity(std::uint64_t pages) { return 4096 * (pages - 1) - 8; }
-constexpr std::uint64_t kLongestRequest = 24 + VMBS_VSP_MAX_INLINE + 8 + 8 + 8 * VMBS_VSP_MAX_PAGES;
+constexpr std::uint64_t kLongestRequest =
+    24 + VMBS_VSP_MAX_INLINE + 8 + 8 * VMBS_VSP_MAX_RANGES + 8 * VMBS_VSP_MAX_PAGES;
 constexpr std::uint64_t kLongestCompletion = 24 + VMBS_VSP_MAX_INLINE;
 
-// The VSP takes each request before the guest writes the next one: the smallest ring, which holds six of the longest.
+// The VSP takes each request before the guest writes the next one: the smallest ring, which holds four of the longest.
 constexpr std::uint32_t kToHostPages = 2;
-static_assert(ring_capacity(kToHostPages) >= 6 * kLongestRequest);
+static_assert(ring_capacity(kToHostPages) >= 4 * kLongestRequest);
 
 // Room for the completion of every packet that may be in use is set aside in the ring, as long as the packet is: in a
-// smaller one it would be the ring, and not the quota, that limits how many there are.
+// smaller one it would be the ring, and not the quota, that limits how many there are. And for one packet that the VSP
+// sends: the guest takes each before the next one comes.
 std::uint32_t to_guest_pages(std::uint32_t quota) {
-  const std::uint64_t pages = (quota * kLongestCompletion + 8 + 4095) / 4096 + 1;
+  const std::uint64_t pages = ((quota + 1) * kLongestCompletion + 8 + 4095) / 4096 + 1;
   return static_cast<std::uint32_t>(pages);
 }
 
@@ -77,11 +79,24 @@ bool is_same(const save::ImageView& image, std::span<const std::byte> bytes) {
   return same;
 }
 
-Machine::Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas)
-    : vsp_(vsp), topology_(topology), backend_{this, on_submit}, parents_(topology.domains) {
+Machine::Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas,
+                 std::span<const std::uint32_t> sends)
+    : vsp_(vsp),
+      topology_(topology),
+      backends_(topology.domains, {this, on_submit, nullptr}),
+      parents_(topology.domains) {
+  if (vsp_.create_device != nullptr) make_devices();
   channels_.reserve(topology.channels());
   for (std::uint32_t number = 0; number < topology.channels(); ++number) {
-    allocate_channel(number, quotas[number]);
+    allocate_channel(number, quotas[number], sends.empty() ? std::nullopt : std::optional(sends[number]));
+  }
+}
+
+void Machine::make_devices() {
+  for (VMBS_VSP_BACKEND& backend : backends_) {
+    backend.device = vsp_.create_device();
+    if (backend.device == nullptr) throw OutOfResources(fmt::format("no memory for a device of {}", vsp_.name));
+    devices_.emplace_back(backend.device, DestroyDevice{&vsp_});
   }
 }
 
@@ -91,82 +106,91 @@ Machine::~Machine() {
   for (const VMBCHANNEL channel : channels_) {
     vsp_.release(channel);
     VmbChannelCleanup(channel);
-    guests_.at(channel)->detach();
+    ends_.at(channel).guest->detach();
   }
 }
 
-void Machine::allocate_channel(std::uint32_t number, std::uint32_t quota) {
+void Machine::allocate_channel(std::uint32_t number, std::uint32_t quota, std::optional<std::uint32_t> sends) {
   const std::uint32_t domain = number / topology_.channels_per_domain;
   std::unique_ptr<guest::Guest> guest = make_guest(quota);
   VMBCHANNEL channel = nullptr;
   require(VmbChannelAllocate(reinterpret_cast<PDEVICE_OBJECT>(&parents_[domain]), 1, &channel), "VmbChannelAllocate");
   channels_.push_back(channel);
-  guests_.emplace(channel, std::move(guest));
-  require(vsp_.configure(channel, &backend_), "the VSP's configure");
+  ends_.emplace(channel, End{std::move(guest), backends_[domain].device});
+  require(vsp_.configure(channel, &backends_[domain]), "the VSP's configure");
+  if (sends) require(VmbsChannelInitSetMaximumSends(channel, *sends), "VmbsChannelInitSetMaximumSends");
   VmbChannelSetTransactionQuota(channel, quota);
   require(VmbChannelEnable(channel), "VmbChannelEnable");
 }
 
 void Machine::start() {
   for (const VMBCHANNEL channel : channels_) {
-    require(guests_.at(channel)->open(channel), "VmbsChannelOpen");
+    require(ends_.at(channel).guest->open(channel), "VmbsChannelOpen");
     VmbChannelStart(channel);
   }
 }
 
-void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
-  VMBS_VSP_PACKET packet;
-  if (!NT_SUCCESS(vsp_.encode(&request, &packet))) {
-    throw std::runtime_error(fmt::format("record {}: {} bytes at sector {} are more than one request of {} can carry",
-                                         request.record, request.bytes, request.lba, vsp_.name));
+std::string Machine::too_much(const VMBS_VSP_REQUEST& request) const {
+  if (request.operation >= VMBS_VSP_TRANSMIT) {
+    return fmt::format("record {}: a frame of {} bytes is none that {} can carry", request.record, request.bytes,
+                       vsp_.name);
   }
-  guest::Guest& guest = *guests_.at(channels_[channel]);
-  const std::uint64_t transaction_id = request.record + 1;
-  if (!send(guest, transaction_id, packet)) {
-    throw CheckFailed(fmt::format("transaction {} does not go into the ring to the host", transaction_id));
-  }
-  in_use_[transaction_id] = nullptr;
-  // Also without room for the packet: the limit is the channel's quota, not the machine's memory.
-  if (const NTSTATUS status = guest.signal(); !NT_SUCCESS(status)) {
-    throw CheckFailed(failed(status, "VmbsChannelProcessIncoming"));
-  }
-  receive(guest);
+  return fmt::format("record {}: {} bytes at sector {} are more than one request of {} can carry", request.record,
+                     request.bytes, request.lba, vsp_.name);
 }
 
-void Machine::complete(std::uint64_t transaction_id) {
+void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
+  VMBS_VSP_PACKET packet;
+  const VMBCHANNEL to = channels_[channel];
+  const End& end = ends_.at(to);
+  if (!NT_SUCCESS(vsp_.encode(end.device, &request, &packet))) throw std::runtime_error(too_much(request));
+  const std::uint64_t transaction_id = request.record + 1;
+  if (!send(*end.guest, transaction_id, packet)) {
+    throw CheckFailed(fmt::format("transaction {} does not go into the ring to the host", transaction_id));
+  }
+  in_use_[transaction_id].held = packet.held;
+  // Also without room for the packet: the limit is the channel's quota, not the machine's memory.
+  if (const NTSTATUS status = end.guest->signal(); !NT_SUCCESS(status)) {
+    throw CheckFailed(failed(status, "VmbsChannelProcessIncoming"));
+  }
+  receive(to);
+}
+
+void Machine::settle(std::uint64_t transaction_id, NTSTATUS status) {
   const VMBPACKET in_use = packet(transaction_id);
-  guest::Guest& guest = *guests_.at(VmbPacketGetChannel(in_use));
+  in_use_.at(transaction_id).asked = status;
+  vsp_.settle(in_use, status);
+}
+
+void Machine::complete(std::uint64_t transaction_id, NTSTATUS status) {
+  const VMBPACKET in_use = packet(transaction_id);
+  std::optional<NTSTATUS>& asked = in_use_.at(transaction_id).asked;
+  if (!asked) asked = status;
+  const VMBCHANNEL channel = VmbPacketGetChannel(in_use);
   const std::uint64_t before = delivered_;
-  vsp_.complete(in_use, STATUS_SUCCESS);
-  receive(guest);
+  vsp_.complete(in_use, status);
+  receive(channel);
   if (delivered_ != before + 1 || unexpected_ != 0 || in_use_.contains(transaction_id)) {
     throw CheckFailed(fmt::format("transaction {} was not delivered to the guest exactly once", transaction_id));
   }
 }
 
 void Machine::complete_all() {
+  for (const VMBCHANNEL channel : channels_) receive(channel);
   while (!in_use_.empty()) complete(in_use_.begin()->first);
-  for (const auto& [channel, guest] : guests_) receive(*guest);
-  if (unexpected_ != 0) throw CheckFailed(fmt::format("{} completions that nobody waits for", unexpected_));
-}
-
-void Machine::receive(guest::Guest& guest) {
-  while (const std::optional<guest::Received> packet = guest.receive()) {
-    const bool expected =
-        packet->kind == guest::Received::Kind::kCompletion && in_use_.erase(packet->transaction_id) != 0;
-    ++(expected ? delivered_ : unexpected_);
-  }
-  if (guest.malformed()) ++unexpected_;
+  while (!received_.empty()) answer(received_.begin()->first);
+  for (const VMBCHANNEL channel : channels_) receive(channel);
+  if (unexpected_ != 0) throw CheckFailed(fmt::format("{} packets for guests that wait for none", unexpected_));
 }
 
 kmcl::Vm& Machine::vm(std::uint32_t domain) const { return *channels_[domain * topology_.channels_per_domain]->vm; }
 
 VMBPACKET Machine::packet(std::uint64_t transaction_id) const {
   const auto found = in_use_.find(transaction_id);
-  if (found == in_use_.end() || found->second == nullptr) {
+  if (found == in_use_.end() || found->second.packet == nullptr) {
     throw CheckFailed(fmt::format("transaction {} is not in use", transaction_id));
   }
-  return found->second;
+  return found->second.packet;
 }
 
 SavedDomain Machine::save(std::uint32_t domain, const SaveOptions& options) {
@@ -202,7 +226,7 @@ void Machine::reissue() {
 }
 
 VOID Machine::on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id) {
-  static_cast<Machine*>(context)->in_use_[transaction_id] = packet;
+  static_cast<Machine*>(context)->in_use_[transaction_id].packet = packet;
 }
 
 }  // namespace vmbsave::bench

@@ -1,10 +1,11 @@
 // machine.hpp: virtual machines, each channel with a guest at its one end and the VSP at the other: takes requests,
-// completes them, is saved and restored. One thread.
+// completes them, delivers what the VSP sends, is saved and restored. One thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -46,8 +47,10 @@ bool is_same(const save::ImageView& image, std::span<const std::byte> bytes);
 
 class Machine {
  public:
-  // quotas: packets that each channel may have in use. Throws std::runtime_error with the status if a call fails.
-  Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas);
+  // quotas: packets of the guest that each channel may have in use; sends: of the VSP, or empty: what the VSP says.
+  // Throws std::runtime_error with the status if a call fails.
+  Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas,
+          std::span<const std::uint32_t> sends = {});
   ~Machine();
   Machine(const Machine&) = delete;
 
@@ -59,8 +62,21 @@ class Machine {
 
   // The guest sends a request and signals the VSP, which takes it; transaction id = request.record + 1.
   void submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request);
-  // The backing store is done with it, and the guest takes the completion from its ring.
-  void complete(std::uint64_t transaction_id);
+  // The backing store is done with it, and its completion is held back; for a VSP that does so.
+  void settle(std::uint64_t transaction_id, NTSTATUS status);
+  // The backing store is done with it, and the guest takes the completion from its ring: with this status, or the one
+  // that was settled before.
+  void complete(std::uint64_t transaction_id, NTSTATUS status = STATUS_SUCCESS);
+
+  // The VSP sends the guest a request of VMBS_VSP_RECEIVE, which takes it from its ring. Throws DeviceFull if the
+  // device has no room for it.
+  void deliver(std::uint32_t channel, const VMBS_VSP_REQUEST& request);
+  // The guest answers what it received as this record.
+  void answer(std::uint64_t record);
+  // What the guest received as this record, and has not answered; with all that it saw.
+  const VMBS_VSP_REQUEST& received(std::uint64_t record) const;
+
+  // Everything that is in use is completed, or answered.
   void complete_all();
 
   // begin, save, end(resume) of one domain; throws CheckFailed if one fails.
@@ -69,7 +85,10 @@ class Machine {
   void forget_saves(std::uint32_t domain) noexcept;
   // Into channels that have not started; throws CheckFailed if it fails. executor: nullptr for this thread alone.
   RestoreReport restore(std::uint32_t domain, std::span<const std::byte> image, Executor* executor);
-  // Restored requests go to the backing store again.
+  // The source's guests come along: what they wait for, what they have received, and what their VSP had settled. Each
+  // completion that comes without the backing store must then be the settled one, or tell a failure.
+  void inherit(const Machine& source);
+  // Restored requests go to the backing store again, or are completed: complete_all takes that from the rings.
   void reissue();
 
   const Topology& topology() const noexcept { return topology_; }
@@ -79,24 +98,56 @@ class Machine {
   kmcl::Vm& vm(std::uint32_t domain) const;
   // A packet that the backing store has; throws CheckFailed if it has none with that id.
   VMBPACKET packet(std::uint64_t transaction_id) const;
-  std::uint64_t in_use() const noexcept { return in_use_.size(); }
+  std::uint64_t in_use() const noexcept { return in_use_.size() + received_.size(); }
+  std::uint64_t receives_in_use() const noexcept { return received_.size(); }
   // Completions that the guest has seen; each of its requests once, or an error was thrown.
   std::uint64_t delivered() const noexcept { return delivered_; }
+  // Of what it received, how many times its answer ended a packet of the VSP's; likewise.
+  std::uint64_t answered() const noexcept { return answered_; }
 
  private:
-  void allocate_channel(std::uint32_t number, std::uint32_t quota);
-  void receive(guest::Guest& guest);
+  // A request of the guest's that it waits for.
+  struct Request {
+    VMBPACKET packet = nullptr;     // nullptr: not with the backing store yet
+    std::uint32_t held = 0;         // of the device, until the completion has come
+    std::optional<NTSTATUS> asked;  // what the completion must tell
+  };
+  struct Arrived {
+    VMBCHANNEL channel;
+    VMBS_VSP_REQUEST request;
+  };
+  // What a guest has of a channel.
+  struct End {
+    std::unique_ptr<guest::Guest> guest;
+    VOID* device;
+  };
+  struct DestroyDevice {
+    const VMBS_VSP* vsp;
+    void operator()(VOID* device) const { vsp->destroy_device(device); }
+  };
+
+  void make_devices();
+  void allocate_channel(std::uint32_t number, std::uint32_t quota, std::optional<std::uint32_t> sends);
+  void receive(VMBCHANNEL channel);
+  void take_completion(VMBCHANNEL channel, const guest::Received& packet);
+  void take_data(VMBCHANNEL channel, const guest::Received& packet);
+  void expect_true_status(const Request& request, const guest::Received& packet) const;
+  std::string too_much(const VMBS_VSP_REQUEST& request) const;
   static VOID on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id);
 
   const VMBS_VSP& vsp_;
   const Topology topology_;
-  const VMBS_VSP_BACKEND backend_;
-  std::vector<char> parents_;  // their addresses identify the domains' parent devices
+  std::vector<std::unique_ptr<VOID, DestroyDevice>> devices_;  // by domain, if the VSP has any
+  std::vector<VMBS_VSP_BACKEND> backends_;                     // by domain
+  std::vector<char> parents_;                                  // their addresses identify the domains' parent devices
   std::vector<VMBCHANNEL> channels_;
-  std::unordered_map<VMBCHANNEL, std::unique_ptr<guest::Guest>> guests_;
-  std::unordered_map<std::uint64_t, VMBPACKET> in_use_;  // by transaction id; nullptr: not with the backing store yet
+  std::unordered_map<VMBCHANNEL, End> ends_;
+  std::unordered_map<std::uint64_t, Request> in_use_;    // by transaction id
+  std::unordered_map<std::uint64_t, Arrived> received_;  // by record
+  std::optional<VMBS_VSP_REQUEST> arriving_;             // what the VSP sends now
   std::uint64_t delivered_ = 0;
-  std::uint64_t unexpected_ = 0;  // what the guests received that was no completion of a request in use
+  std::uint64_t answered_ = 0;
+  std::uint64_t unexpected_ = 0;  // what the guests received that nobody waits for
 };
 
 }  // namespace vmbsave::bench

@@ -154,20 +154,22 @@ std::string channels_difference(Walk& walk, const ExpectedChannels& expected, co
 
 std::string record_difference(const image::LibBuf& lib, std::span<const std::byte> room,
                               const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, std::vector<UINT8>& scratch) {
-  if (lib.transaction_id != request.record + 1) {
-    return fmt::format("transaction {} where {} is expected", lib.transaction_id, request.record + 1);
+  const bool outgoing = request.operation == VMBS_VSP_RECEIVE;
+  const UINT64 transaction_id = outgoing ? request.transaction_id : request.record + 1;
+  if (lib.transaction_id != transaction_id) {
+    return fmt::format("transaction {} where {} is expected", lib.transaction_id, transaction_id);
   }
-  if (lib.payload_bytes != 0 || lib.reserved != 0 || lib.direction != 0 ||
+  if (lib.payload_bytes != 0 || lib.reserved != 0 || lib.direction != (outgoing ? 1 : 0) ||
       lib.flags != image::kLibBufCompletionRequested)
     return "direction or flags";
   scratch.resize(vsp.max_state_bytes);
   const UINT32 bytes = vsp.reference_state(&request, scratch.data());
   if (lib.save_bytes != bytes || room.size() < bytes) {
-    return fmt::format("transaction {}: {} bytes of state, expected {}", request.record + 1, lib.save_bytes, bytes);
+    return fmt::format("transaction {}: {} bytes of state, expected {}", transaction_id, lib.save_bytes, bytes);
   }
   for (UINT32 i = 0; i < bytes; ++i) {
     if (std::to_integer<UINT8>(room[i]) != scratch[i]) {
-      return fmt::format("transaction {}: byte {} of its state differs", request.record + 1, i);
+      return fmt::format("transaction {}: byte {} of its state differs", transaction_id, i);
     }
   }
   if (!is_zero(room.subspan(bytes))) {

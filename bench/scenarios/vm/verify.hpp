@@ -13,7 +13,8 @@
 
 namespace vmbsave::bench {
 
-// The requests in use on each channel of a domain, in order of arrival.
+// The requests in use on each channel of a domain, in order of arrival; behind them what the VSP sent, in order of
+// sending, as the guest saw it.
 using ExpectedChannels = std::vector<std::vector<VMBS_VSP_REQUEST>>;
 
 // kLeftOut: of a save without them, whose checksum fields must then be zero.

@@ -180,14 +180,21 @@ NTSTATUS configure(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
 // ---- the guest's side --------------------------------------------------------------------------------------------
 
 template <std::uint32_t kCapacity>
-NTSTATUS encode(const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet) {
+NTSTATUS encode(VOID*, const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet) {
   if (request->bytes > kCapacity || request->callback_ns > kLongestCallbackNs) return STATUS_INVALID_PARAMETER;
   const Request blob{request->record, request->bytes, request->callback_ns};
   std::memcpy(packet->bytes, &blob, sizeof(blob));
   packet->length = sizeof(blob);
-  packet->byte_count = 0;
-  packet->byte_offset = 0;
-  packet->page_count = 0;
+  packet->held = 0;
+  packet->range_count = 0;
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS outcome(const UINT8* bytes, UINT32 length, NTSTATUS* status) {
+  if (length != sizeof(Reply)) return STATUS_INVALID_PARAMETER;
+  Reply reply;
+  std::memcpy(&reply, bytes, sizeof(reply));
+  *status = reply.status;
   return STATUS_SUCCESS;
 }
 
@@ -205,11 +212,19 @@ constexpr VMBS_VSP kBlob{
     .name = "blob",
     .max_state_bytes = kCapacity,
     .concurrent_callbacks = kConcurrent ? 1 : 0,
+    .create_device = nullptr,
+    .destroy_device = nullptr,
     .configure = configure<kCapacity, kConcurrent>,
     .complete = complete,
+    .settle = nullptr,
+    .deliver = nullptr,
     .reissue = bench::reissue<start>,
     .release = bench::release,
     .encode = encode<kCapacity>,
+    .retire = nullptr,
+    .outcome = outcome,
+    .accept = nullptr,
+    .answer = nullptr,
     .reference_state = reference_state<kCapacity>,
 };
 

@@ -15,14 +15,6 @@ constexpr std::uint32_t kTimeOutSeconds = 60;
 // An UNMAP's parameter list with one range: what a guest sends for a discard whose length the trace does not have.
 constexpr std::uint32_t kUnmapListBytes = 24;
 
-// splitmix64: each input bit reaches each output bit.
-constexpr std::uint64_t mix(std::uint64_t x) {
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
-
 void store_big_endian(std::uint8_t* at, std::uint64_t value, unsigned bytes) {
   for (unsigned i = 0; i < bytes; ++i) at[i] = static_cast<std::uint8_t>(value >> (8 * (bytes - 1 - i)));
 }
@@ -99,24 +91,31 @@ VstorPacket vstor_packet(const VMBS_VSP_REQUEST& request, const Data& data) {
 }
 
 void put_pages(VMBS_VSP_PACKET& packet, const Data& data, std::uint64_t record) {
-  packet.byte_count = data.bytes;
-  packet.byte_offset = data.first_byte;
-  packet.page_count = static_cast<std::uint32_t>(page_count(data.first_byte, data.bytes));
-  for (std::uint32_t i = 0; i < packet.page_count; ++i) packet.pages[i] = page_number(record, i);
+  const auto pages = static_cast<std::uint32_t>(page_count(data.first_byte, data.bytes));
+  packet.range_count = 1;
+  packet.ranges[0] = {data.bytes, data.first_byte, pages};
+  for (std::uint32_t i = 0; i < pages; ++i) packet.pages[i] = page_number(record, i);
 }
 
 }  // namespace
 
-std::uint64_t page_number(std::uint64_t record, std::uint32_t index) { return mix(mix(record) + index) >> 28; }
-
-NTSTATUS encode(const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet) {
+NTSTATUS encode(VOID*, const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet) {
   if (!is_encodable(*request)) return STATUS_INVALID_PARAMETER;
   const Data data = data_of(*request);
   const VstorPacket vstor = vstor_packet(*request, data);
   std::memcpy(packet->bytes, &vstor, sizeof(vstor));
   packet->length = sizeof(vstor);
+  packet->held = 0;
   put_pages(*packet, data, request->record);
   return STATUS_SUCCESS;
+}
+
+NTSTATUS outcome(const UINT8* bytes, UINT32 length, NTSTATUS* status) {
+  if (length != sizeof(VstorPacket)) return STATUS_INVALID_PARAMETER;
+  VstorPacket vstor;
+  std::memcpy(&vstor, bytes, sizeof(vstor));
+  *status = static_cast<NTSTATUS>(vstor.status);
+  return vstor.operation == kCompleteIo ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
 }  // namespace vmbsave::storvsp

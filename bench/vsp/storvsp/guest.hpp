@@ -1,16 +1,15 @@
 // The guest's side of storvsp: what its driver would put on the ring for a request.
 #pragma once
 
-#include <cstdint>
-
+#include "vsp/generated.hpp"
 #include "vsp/vsp.h"
 
 namespace vmbsave::storvsp {
 
-// Number of page `index` of record `record`: generated, because no public trace holds any. A pure function, so that the
-// same request has the same pages whenever it is made; 36 bits, as a guest of up to 256 TiB has them.
-std::uint64_t page_number(std::uint64_t record, std::uint32_t index);
+using bench::page_number;
 
-NTSTATUS encode(const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet);
+NTSTATUS encode(VOID* device, const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet);
+
+NTSTATUS outcome(const UINT8* bytes, UINT32 length, NTSTATUS* status);
 
 }  // namespace vmbsave::storvsp

@@ -3,35 +3,20 @@
 
 #include <cstddef>
 
+#include "vsp/little_endian_writer.hpp"
 #include "vsp/storvsp/guest.hpp"
 #include "vsp/storvsp/wire.hpp"
 
 namespace vmbsave::storvsp {
-namespace {
-
-class LittleEndianWriter {
- public:
-  explicit LittleEndianWriter(std::uint8_t* out) : at_(out) {}
-
-  void put(std::uint64_t value, unsigned bytes) {
-    for (unsigned i = 0; i < bytes; ++i) *at_++ = static_cast<std::uint8_t>(value >> (8 * i));
-  }
-
- private:
-  std::uint8_t* at_;
-};
-
-}  // namespace
-
 std::uint32_t reference_state(const VMBS_VSP_REQUEST* request, std::uint8_t* out) {
   VMBS_VSP_PACKET packet;
-  if (encode(request, &packet) != STATUS_SUCCESS) return 0;
-  const std::uint32_t byte_count = packet.byte_count;
-  const std::uint32_t byte_offset = packet.byte_offset;
+  if (encode(nullptr, request, &packet) != STATUS_SUCCESS) return 0;
+  const std::uint32_t byte_count = packet.ranges[0].byte_count;
+  const std::uint32_t byte_offset = packet.ranges[0].byte_offset;
   const std::uint32_t pages = (byte_offset + byte_count - 1) / 4096 + 1;
   const std::uint32_t size = 8 + 76 + 8 * pages;
 
-  LittleEndianWriter writer(out);
+  bench::LittleEndianWriter writer(out);
   writer.put(0x50535653, 4);  // "SVSP"
   writer.put(1, 2);
   writer.put(size, 2);

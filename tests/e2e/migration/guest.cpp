@@ -113,16 +113,16 @@ void Guest::send(std::uint32_t index) {
       spoil(data_block(index, i));
     }
   }
-  const VMBS_VSP_REQUEST asked{.record = index,
-                               .lba = request.block,
-                               .tag = index,
-                               .bytes = request.blocks * kBlockBytes,
-                               .first_byte = request.first_byte,
-                               .operation = request.write ? UINT8{VMBS_VSP_WRITE} : UINT8{VMBS_VSP_READ},
-                               .reserved = {},
-                               .callback_ns = 0};
+  VMBS_VSP_REQUEST asked{};
+  asked.record = index;
+  asked.lba = request.block;
+  asked.tag = index;
+  asked.bytes = request.blocks * kBlockBytes;
+  asked.first_byte = request.first_byte;
+  asked.operation = request.write ? VMBS_VSP_WRITE : VMBS_VSP_READ;
   Submission submission{transaction_of(index), {}};
-  if (!NT_SUCCESS(vmbs_vsp_storvsp()->encode(&asked, &submission.packet))) throw std::runtime_error("encode failed");
+  if (!NT_SUCCESS(vmbs_vsp_storvsp()->encode(nullptr, &asked, &submission.packet)))
+    throw std::runtime_error("encode failed");
   const std::vector<std::uint64_t>& pages = slots_[index].pages;
   std::copy(pages.begin(), pages.end(), submission.packet.pages);
   if (!shared_.channels[request.channel].to_host.push(submission)) throw std::runtime_error("a full ring");

@@ -28,19 +28,21 @@ NTSTATUS Transport::peek(VMBS_INCOMING_PACKET& packet) {
   if (entry == nullptr) return STATUS_NO_MORE_ENTRIES;
   taken_ = *entry;
   const VMBS_VSP_PACKET& sent = taken_.packet;
-  if (sent.page_count > VMBS_VSP_MAX_PAGES || sent.length > VMBS_VSP_MAX_INLINE) return STATUS_INVALID_PARAMETER;
+  const VMBS_VSP_RANGE& range = sent.ranges[0];
+  if (sent.range_count > 1 || sent.length > VMBS_VSP_MAX_INLINE) return STATUS_INVALID_PARAMETER;
+  if (sent.range_count == 1 && range.page_count > VMBS_VSP_MAX_PAGES) return STATUS_INVALID_PARAMETER;
   packet = {};
   packet.Type = VMBS_INCOMING_DATA;
   packet.CompletionRequested = 1;
   packet.TransactionId = taken_.transaction_id;
   packet.Buffer = taken_.packet.bytes;
   packet.BufferLength = sent.length;
-  if (sent.byte_count != 0) {
-    range_[0] = sent.byte_count | std::uint64_t{sent.byte_offset} << 32;
-    std::copy_n(sent.pages, sent.page_count, range_.begin() + 1);
+  if (sent.range_count != 0) {
+    range_[0] = range.byte_count | std::uint64_t{range.byte_offset} << 32;
+    std::copy_n(sent.pages, range.page_count, range_.begin() + 1);
     packet.ExternalRangeCount = 1;
     packet.ExternalRanges = range_.data();
-    packet.ExternalRangeBytes = 8 + 8 * sent.page_count;
+    packet.ExternalRangeBytes = 8 + 8 * range.page_count;
   }
   return STATUS_SUCCESS;
 }
