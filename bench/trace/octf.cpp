@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
+#include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -12,13 +12,14 @@
 #include "trace/octf_events.hpp"
 #include "trace/octf_source.hpp"
 #include "trace/readers.hpp"
+#include "trace/spool_sort.hpp"
 
 namespace vmbsave::trace {
 namespace {
 
 // The events of all queues, and what their files are called.
 struct Recording {
-  std::vector<OctfEvent> events;
+  Spool<OctfEvent> events;
   std::map<std::uint16_t, Place> files;
 
   Place place_of(const OctfEvent& event) const {
@@ -80,7 +81,7 @@ class Pairing {
     }
   }
 
-  std::vector<Request> requests() && { return std::move(requests_); }
+  Spool<Request> requests() && { return std::move(requests_); }
 
  private:
   static constexpr std::size_t kFlush = SIZE_MAX;
@@ -107,11 +108,22 @@ class Pairing {
   void complete(const OctfEvent& event) {
     const auto found = open_.find(event.id);
     if (found == open_.end()) {
-      unclaimed_.insert_or_assign(event.id, &event);  // mostly submitted before the trace began
+      remember(event);  // mostly submitted before the trace began
       return;
     }
     if (found->second != kFlush) requests_[found->second].complete_ns = event.time_ns - start_ns_;
     open_.erase(found);
+  }
+
+  // Clocks of two queues differ by little: what lies back further than this is not submitted any more.
+  void remember(const OctfEvent& completion) {
+    constexpr std::size_t kMostUnclaimed = 65536;
+    unclaimed_.insert_or_assign(completion.id, &completion);
+    latest_.push_back(&completion);
+    if (latest_.size() <= kMostUnclaimed) return;
+    const auto oldest = unclaimed_.find(latest_.front()->id);
+    if (oldest != unclaimed_.end() && oldest->second == latest_.front()) unclaimed_.erase(oldest);
+    latest_.pop_front();
   }
 
   // By sequence number the submission came first, but the completion has the earlier time stamp.
@@ -130,9 +142,10 @@ class Pairing {
   }
 
   const Recording& recording_;
-  std::vector<Request> requests_;
+  Spool<Request> requests_;
   std::unordered_map<std::uint64_t, std::size_t> open_;  // id: the request, or kFlush
   std::unordered_map<std::uint64_t, const OctfEvent*> unclaimed_;
+  std::deque<const OctfEvent*> latest_;  // the last completions without a submission, also those claimed since
   std::uint64_t start_ns_ = 0;
 };
 
@@ -140,7 +153,7 @@ class Pairing {
 
 Trace read_octf(const std::filesystem::path& path, const Progress& progress) {
   Recording recording = read_recording(path, progress);
-  std::stable_sort(recording.events.begin(), recording.events.end(), happened_before);
+  sort_stably(recording.events, happened_before);
   Pairing pairing(recording);
   for (const OctfEvent& event : recording.events) pairing.take(event);
 

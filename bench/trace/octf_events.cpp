@@ -138,7 +138,7 @@ void check_header(const Messages& messages) {
 
 }  // namespace
 
-std::uint64_t read_octf_events(const QueueFile& file, std::vector<OctfEvent>& events) {
+std::uint64_t read_octf_events(const QueueFile& file, Spool<OctfEvent>& events) {
   Messages messages(file);
   std::uint64_t count = 0;
   for (; messages.next(); ++count) {

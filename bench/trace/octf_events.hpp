@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "trace/octf_source.hpp"
 
@@ -25,6 +24,6 @@ struct OctfEvent {
 
 /// Appends the events of a queue's file; gives the number of its messages, of any kind. Throws TraceError for anything
 /// but whole, well-formed messages.
-std::uint64_t read_octf_events(const QueueFile& file, std::vector<OctfEvent>& events);
+std::uint64_t read_octf_events(const QueueFile& file, Spool<OctfEvent>& events);
 
 }  // namespace vmbsave::trace

@@ -53,7 +53,7 @@ Trace read_path(const std::filesystem::path& path, const Progress& progress) {
   return read_file(path, progress);
 }
 
-std::vector<std::uint16_t> submitting_queues(const std::vector<Request>& requests) {
+std::vector<std::uint16_t> submitting_queues(std::span<const Request> requests) {
   std::set<std::uint16_t> queues;
   for (const Request& request : requests) queues.insert(request.queue);
   return {queues.begin(), queues.end()};
@@ -65,9 +65,11 @@ bool is_complete(const Request& request) { return request.complete_ns != kNoComp
 
 Trace read(const std::filesystem::path& path, const Progress& progress) try {
   Trace trace = read_path(path, progress);
-  trace.queues = submitting_queues(trace.requests);
+  trace.queues = submitting_queues(trace.requests.span());
   trace.measured_completions = std::any_of(trace.requests.begin(), trace.requests.end(), is_complete);
   return trace;
+} catch (const SpoolError& error) {
+  throw TraceError(path, error.what());
 } catch (const std::filesystem::filesystem_error& error) {
   const std::filesystem::path& at = error.path1();  // not all of the library's errors name one
   throw TraceError(path, (at.empty() || at == path ? "" : at.string() + ": ") + error.code().message());

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "trace/spool.hpp"
 #include "trace/trace_error.hpp"
 
 namespace vmbsave::trace {
@@ -29,7 +30,7 @@ struct Request {
 
 struct Trace {
   std::string format;                            // "octf", "vscsi-v1", "vscsi-v2"
-  std::vector<Request> requests;                 // in order of submission; the record number is the index; never empty
+  Spool<Request> requests;                       // in order of submission; the record number is the index; never empty
   std::vector<std::uint16_t> queues;             // that submitted requests, ascending
   bool measured_completions = false;             // some request has a completion time
   std::optional<std::uint64_t> service_time_ns;  // without measured completions: what the source suggests to assume
@@ -42,7 +43,8 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 ///   octf   a directory, a tar or a tar.xz archive that holds octf.trace.N files, one a queue, at any depth (Open-CAS
 ///          iotrace). Requests without data (cache flushes) are left out.
 ///   vscsi  a file of vSCSI records (vscsiStats), version 1 or 2. Commands that move no data are left out.
-/// Throws TraceError if the input is damaged, cut within a record, or no trace.
+/// A trace of any length: what does not fit into 64 MiB goes into a file that nobody sees (spool.hpp), in $TMPDIR or
+/// /tmp. Throws TraceError if the input is damaged, cut within a record, or no trace, or if there is no room.
 Trace read(const std::filesystem::path& path, const Progress& progress = {});
 
 }  // namespace vmbsave::trace

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "trace/file_bytes.hpp"
+#include "trace/spool_sort.hpp"
 #include "trace/vscsi_record.hpp"
 
 namespace vmbsave::trace {
@@ -11,7 +13,7 @@ namespace {
 constexpr std::size_t kRecordsPerRead = 1024;
 
 // Appends the requests of the records in `bytes`, which begin at `place`; `place` moves along.
-void take_records(VscsiVersion version, std::span<const char> bytes, Place& place, std::vector<Request>& requests) {
+void take_records(VscsiVersion version, std::span<const char> bytes, Place& place, Spool<Request>& requests) {
   const std::size_t step = record_bytes(version);
   for (std::size_t at = 0; at < bytes.size(); at += step, place.offset += step) {
     if (bytes.size() - at < step) {
@@ -24,9 +26,9 @@ void take_records(VscsiVersion version, std::span<const char> bytes, Place& plac
   }
 }
 
-std::vector<Request> read_records(const std::filesystem::path& path, VscsiVersion version, const Progress& progress) {
+Spool<Request> read_records(const std::filesystem::path& path, VscsiVersion version, const Progress& progress) {
   const std::uint64_t total = std::filesystem::file_size(path);
-  std::vector<Request> requests;
+  Spool<Request> requests;
   std::vector<char> buffer(kRecordsPerRead * record_bytes(version));
   Place place{path, {}, 0};
   FileBytes file(path, place);
@@ -40,8 +42,8 @@ std::vector<Request> read_records(const std::filesystem::path& path, VscsiVersio
 bool submitted_before(const Request& a, const Request& b) { return a.submit_ns < b.submit_ns; }
 
 // Nothing promises that records lie in the order of submission.
-void sort_by_submission(std::vector<Request>& requests) {
-  std::stable_sort(requests.begin(), requests.end(), submitted_before);
+void sort_by_submission(Spool<Request>& requests) {
+  sort_stably(requests, submitted_before);
   const std::uint64_t start = requests.front().submit_ns;
   for (Request& request : requests) {
     request.submit_ns -= start;

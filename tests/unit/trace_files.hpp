@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -214,7 +215,7 @@ inline std::filesystem::path real_trace(const std::string& name) {
 }
 
 /// Largest number of requests in flight, each over [submit, complete).
-inline std::int64_t peak_in_flight(const std::vector<Request>& requests) {
+inline std::int64_t peak_in_flight(std::span<const Request> requests) {
   std::vector<std::pair<std::uint64_t, int>> steps;
   for (const Request& request : requests) {
     steps.emplace_back(request.submit_ns, +1);

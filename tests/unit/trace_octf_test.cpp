@@ -172,6 +172,23 @@ TEST_F(OctfTrace, RefusesEventsThatNoTraceHolds) {
   expect_refused(framed(""), {"an event with a header (field 1), found none"});
 }
 
+// Of completions whose requests are not in the trace, only the last are remembered.
+TEST_F(OctfTrace, ACompletionTooEarlyIsRefusedUnlessItLiesFarBack) {
+  constexpr std::uint64_t kMany = 65'536;
+  for (const std::uint64_t others : {kMany - 1, kMany}) {
+    std::string bytes = Octf{.sid = 1'000'000, .time = 100, .id = 5}.completion();
+    for (std::uint64_t i = 0; i < others; ++i) {
+      bytes += Octf{.sid = 1 + i, .time = 101 + i, .id = 1000 + i}.completion();
+    }
+    const auto trace = queue0(bytes + Octf{.sid = 999'999, .time = 1'000'000, .id = 5}.submission());
+    if (others < kMany) {
+      expect_error(trace, {"expected request 0x5 to complete after its submission"});
+    } else {
+      EXPECT_EQ(read(trace).requests[0].complete_ns, kNoCompletion);
+    }
+  }
+}
+
 TEST_F(OctfTrace, RefusesBytesThatAreNoMessage) {
   expect_refused(framed("\xff\xff\xff"), {"an event of an octf trace, found bytes that protobuf cannot decode"});
   expect_refused(varint((1 << 20) + 1) + std::string(2 << 20, 'x'),

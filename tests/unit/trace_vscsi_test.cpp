@@ -240,7 +240,7 @@ TEST(VscsiTrace, RealTrace) {
   EXPECT_EQ(trace.requests[4].submit_ns, 1'598'946'000U);
 
   const auto with_service_time = [&](std::uint64_t ns) {
-    std::vector<Request> requests = trace.requests;
+    std::vector<Request> requests(trace.requests.begin(), trace.requests.end());
     for (Request& request : requests) request.complete_ns = request.submit_ns + ns;
     return peak_in_flight(requests);
   };

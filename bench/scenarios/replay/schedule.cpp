@@ -1,6 +1,12 @@
 #include "scenarios/replay/schedule.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <compare>
+#include <deque>
+#include <queue>
+#include <stdexcept>
 #include <tuple>
 
 namespace vmbsave::replay {
@@ -11,11 +17,67 @@ auto order(const Event& event) {
   return std::tuple(event.time_ns, later, event.vm, event.record, !event.submit);
 }
 
-// Where one VM stands in its events.
-struct Cursor {
-  Event next;
-  std::size_t index;
-  bool operator>(const Cursor& other) const { return order(next) > order(other.next); }
+// The events of one VM, in order. Submissions are in order in the trace; what completes lies behind those that are in
+// use now, so no more than these are kept.
+class Stream {
+ public:
+  Stream(const Schedule& schedule, std::uint32_t vm)
+      : schedule_(schedule), start_ns_(vm * schedule.replication().shift_ns), event_{0, false, false, 0, vm, false} {
+    advance();
+  }
+
+  bool at_end() const { return at_end_; }
+  const Event& event() const { return event_; }
+
+  void advance() {
+    const auto& requests = schedule_.trace().requests;
+    if (event_.submit && event_.instant) {
+      event_.submit = false;
+    } else if (next_ < requests.size() && (due_.empty() || requests[next_].submit_ns < due_.top().time_ns)) {
+      submit(requests[next_]);
+    } else if (!due_.empty()) {
+      const Due due = due_.top();
+      due_.pop();
+      take(due.time_ns, false, due.record);
+      event_.settle = due.settle;
+    } else {
+      at_end_ = true;
+    }
+  }
+
+ private:
+  void submit(const trace::Request& request) {
+    const std::uint64_t complete_ns = schedule_.completion(request);
+    take(request.submit_ns, true, static_cast<std::uint32_t>(next_++));
+    event_.instant = complete_ns == request.submit_ns;
+    if (event_.instant || complete_ns == trace::kNoCompletion) return;
+    due_.push({complete_ns, event_.record, false});
+    const std::uint64_t settle_ns = schedule_.carried_out(request);
+    if (settle_ns != complete_ns) due_.push({settle_ns, event_.record, true});
+  }
+
+  void take(std::uint64_t time_ns, bool submit, std::uint32_t record) {
+    event_.time_ns = start_ns_ + time_ns;
+    event_.submit = submit;
+    event_.instant = false;
+    event_.settle = false;
+    event_.record = record;
+  }
+
+  // What becomes of a request in use, and when.
+  struct Due {
+    std::uint64_t time_ns;
+    std::uint32_t record;
+    bool settle;
+    auto operator<=>(const Due&) const = default;
+  };
+
+  const Schedule& schedule_;
+  const std::uint64_t start_ns_;
+  std::size_t next_ = 0;  // to be submitted
+  std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+  Event event_;
+  bool at_end_ = false;
 };
 
 }  // namespace
@@ -26,18 +88,8 @@ Schedule::Schedule(const trace::Trace& trace, std::optional<std::uint64_t> servi
       service_time_ns_(service_time_ns),
       replication_(replication),
       completion_delay_ns_(completion_delay_ns) {
-  events_.reserve(trace.requests.size() * 2);
-  for (std::uint32_t record = 0; record < trace.requests.size(); ++record) {
-    const trace::Request& request = trace.requests[record];
-    const std::uint64_t complete = completion(request);
-    const bool instant = complete == request.submit_ns;
-    events_.push_back({request.submit_ns, true, instant, record, 0});
-    if (complete != trace::kNoCompletion) events_.push_back({complete, false, instant, record, 0});
-    if (const std::uint64_t settled = carried_out(request); settled < complete) {
-      events_.push_back({settled, false, settled == request.submit_ns, record, 0, true});
-    }
-  }
-  std::sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) { return order(a) < order(b); });
+  if (trace.requests.size() <= UINT32_MAX) return;
+  throw std::runtime_error(fmt::format("{} requests: a replay takes at most {}", trace.requests.size(), UINT32_MAX));
 }
 
 std::uint64_t Schedule::carried_out(const trace::Request& request) const noexcept {
@@ -51,20 +103,19 @@ std::uint64_t Schedule::completion(const trace::Request& request) const noexcept
 }
 
 void Schedule::for_each_event(std::uint64_t until_ns, const Visit& visit) const {
-  std::priority_queue<Cursor, std::vector<Cursor>, std::greater<>> cursors;
-  const auto push = [&](std::uint32_t vm, std::size_t index) {
-    if (index == events_.size()) return;
-    Event event = events_[index];
-    event.vm = vm;
-    event.time_ns += vm * replication_.shift_ns;
-    if (event.time_ns <= until_ns) cursors.push({event, index});
-  };
-  for (std::uint32_t vm = 0; vm < replication_.vms; ++vm) push(vm, 0);
-  while (!cursors.empty()) {
-    const Cursor cursor = cursors.top();
-    cursors.pop();
-    if (!visit(cursor.next)) return;
-    push(cursor.next.vm, cursor.index + 1);
+  const auto is_later = [](const Stream* a, const Stream* b) { return order(a->event()) > order(b->event()); };
+  std::priority_queue<Stream*, std::vector<Stream*>, decltype(is_later)> next(is_later);
+  std::deque<Stream> streams;
+  for (std::uint32_t vm = 0; vm < replication_.vms; ++vm) {
+    Stream& stream = streams.emplace_back(*this, vm);
+    if (!stream.at_end() && stream.event().time_ns <= until_ns) next.push(&stream);
+  }
+  while (!next.empty()) {
+    Stream& stream = *next.top();
+    next.pop();
+    if (!visit(stream.event())) return;
+    stream.advance();
+    if (!stream.at_end() && stream.event().time_ns <= until_ns) next.push(&stream);
   }
 }
 

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <queue>
 #include <vector>
 
 #include "trace/trace.hpp"
@@ -38,12 +37,17 @@ class Schedule {
  public:
   // With a service time each request completes that long after its submission, whatever the trace has measured. Without
   // one, a request without a measured completion is in use until the end. The completion of a transmit is held back for
-  // so long when it was carried out. The trace must outlive the schedule.
+  // so long when it was carried out. The trace must outlive the schedule. Nothing here grows with the trace, only with
+  // what is in use at a time.
   Schedule(const trace::Trace& trace, std::optional<std::uint64_t> service_time_ns, Replication replication,
            std::uint64_t completion_delay_ns = 0);
 
   const trace::Trace& trace() const noexcept { return trace_; }
   const Replication& replication() const noexcept { return replication_; }
+  // When a request has been carried out, and when it completes; kNoCompletion if it is in use until the end. Counted,
+  // as its submission, from the start of the VM.
+  std::uint64_t carried_out(const trace::Request& request) const noexcept;
+  std::uint64_t completion(const trace::Request& request) const noexcept;
   std::uint64_t requests() const noexcept { return trace_.requests.size() * std::uint64_t{replication_.vms}; }
 
   // Visits the events of all VMs in order of time, up to and including `until_ns`; at one instant completions come
@@ -65,15 +69,10 @@ class Schedule {
   std::vector<InUse> in_use_at(std::uint64_t time_ns) const;
 
  private:
-  // When the service time is over.
-  std::uint64_t carried_out(const trace::Request& request) const noexcept;
-  std::uint64_t completion(const trace::Request& request) const noexcept;
-
   const trace::Trace& trace_;
   const std::optional<std::uint64_t> service_time_ns_;
   const Replication replication_;
   const std::uint64_t completion_delay_ns_;
-  std::vector<Event> events_;  // of VM 0, ordered
 };
 
 }  // namespace vmbsave::replay
