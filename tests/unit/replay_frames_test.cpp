@@ -151,14 +151,16 @@ std::string refusal(const trace::Trace& trace) {
 }
 
 TEST(FrameReplay, MoreReceivesThanTheVnicHasBuffersAreAClearError) {
-  trace::Trace trace;
-  trace.queues = {0};
-  for (std::uint32_t i = 0; i < 9710; ++i) trace.requests.push_back(frame(i, kIn, 1514));
-  EXPECT_EQ(refusal(trace),
+  const auto receives = [](std::uint32_t count) {
+    trace::Trace trace;
+    trace.queues = {0};
+    for (std::uint32_t i = 0; i < count; ++i) trace.requests.push_back(frame(i, kIn, 1514));
+    return trace;
+  };
+  EXPECT_EQ(refusal(receives(9710)),
             "full: record 9709: no receive buffer is left for a frame of 1514 bytes: 9709 frames hold them; take a "
             "shorter --service-time, or fewer VMs in one cut");
-  trace.requests.pop_back();
-  EXPECT_EQ(refusal(trace), "");
+  EXPECT_EQ(refusal(receives(9709)), "");
 }
 
 TEST(FrameReplay, FramesThatNoMessageCarriesAreRefused) {

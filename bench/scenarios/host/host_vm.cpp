@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "kmcl/vm.hpp"
 #include "save/session.hpp"
+#include "scenarios/vm/trace_request.hpp"
 
 namespace vmbsave::bench {
 namespace {
@@ -27,17 +28,23 @@ std::uint32_t channels_of(const Workload& workload) { return static_cast<std::ui
 
 HostVm::HostVm(const Workload& workload, std::uint32_t number, std::uint32_t packets)
     : workload_(workload),
-      machine_(*workload[0].vsp, Topology{1, channels_of(workload)}, quotas_of(packets, channels_of(workload))),
+      machine_(vsps_of(workload), Topology{1, channels_of(workload)}, quotas_of(packets, channels_of(workload))),
       expected_(channels_of(workload)) {
   machine_.start();
-  std::uint64_t next = std::uint64_t{number} * packets;
+  std::uint64_t record = 0;
   for (std::uint32_t c = 0; c < channels(); ++c) {
-    for (std::uint32_t i = share_of(packets, channels(), c); i != 0; --i) {
-      const VMBS_VSP_REQUEST request = request_of(workload[c], next++);
-      machine_.submit(c, request);
-      expected_[c].push_back(request);
-    }
+    const std::uint64_t share = share_of(packets, channels(), c);
+    for (std::uint64_t i = 0; i < share; ++i) put_in_use(c, number * share + i, record++);
+    put_receives_last(expected_[c]);
   }
+}
+
+void HostVm::put_in_use(std::uint32_t channel, std::uint64_t number, std::uint64_t record) {
+  const trace::Trace& trace = workload_[channel].trace;
+  const VMBS_VSP_REQUEST request = vsp_request(trace.requests[number % trace.requests.size()], record);
+  machine_.put_in_use(channel, request);
+  const bool is_receive = request.operation == VMBS_VSP_RECEIVE;
+  expected_[channel].push_back(is_receive ? machine_.received(record) : request);
 }
 
 void HostVm::begin(const SaveOptions& options) noexcept {
@@ -60,7 +67,7 @@ std::uint64_t HostVm::image_bytes() const {
 }
 
 std::string HostVm::difference() const {
-  return bench::difference(gather(machine_.vm(0).session().image()), expected_, *workload_[0].vsp);
+  return bench::difference(gather(machine_.vm(0).session().image()), expected_, vsps_of(workload_));
 }
 
 }  // namespace vmbsave::bench

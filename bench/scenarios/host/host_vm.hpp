@@ -34,6 +34,8 @@ class HostVm {
   std::uint32_t channels() const noexcept { return machine_.topology().channels(); }
 
  private:
+  void put_in_use(std::uint32_t channel, std::uint64_t number, std::uint64_t record);
+
   const Workload& workload_;
   Machine machine_;
   ExpectedChannels expected_;

@@ -1,6 +1,7 @@
 #include "scenarios/host/workload.hpp"
 
 #include "trace/profile.hpp"
+#include "vsp/netvsp/netvsp.h"
 #include "vsp/storvsp/storvsp.h"
 
 namespace vmbsave::bench {
@@ -8,19 +9,14 @@ namespace vmbsave::bench {
 Workload host_workload() {
   Workload workload;
   workload.push_back({vmbs_vsp_storvsp(), trace::from_profile("cloudphysics")});
+  workload.push_back({vmbs_vsp_netvsp(), trace::from_profile("smb2")});
   return workload;
 }
 
-VMBS_VSP_REQUEST request_of(const ChannelLoad& load, std::uint64_t number) {
-  const trace::Request& from = load.trace.requests[number % load.trace.requests.size()];
-  VMBS_VSP_REQUEST request{};
-  request.record = number;
-  request.lba = from.lba;
-  request.tag = from.tag;
-  request.bytes = from.bytes;
-  request.first_byte = from.first_byte;
-  request.operation = static_cast<UINT8>(from.operation);
-  return request;
+VspKinds vsps_of(const Workload& workload) {
+  std::vector<const VMBS_VSP*> vsps;
+  for (const ChannelLoad& load : workload) vsps.push_back(load.vsp);
+  return VspKinds(std::move(vsps));
 }
 
 }  // namespace vmbsave::bench

@@ -5,21 +5,20 @@
 #include <vector>
 
 #include "trace/trace.hpp"
-#include "vsp/vsp.h"
+#include "vsp/vsp_kinds.hpp"
 
 namespace vmbsave::bench {
 
-// One channel of each VM: its VSP, and the requests that its guests make, again and again.
+// One channel of each VM: its VSP, and the requests or frames that it has, again and again.
 struct ChannelLoad {
   const VMBS_VSP* vsp;
   trace::Trace trace;
 };
 using Workload = std::vector<ChannelLoad>;
 
-// A disk.
+// A disk and a vNIC.
 Workload host_workload();
 
-// Request number `number` of the VMs' channels of a kind.
-VMBS_VSP_REQUEST request_of(const ChannelLoad& load, std::uint64_t number);
+VspKinds vsps_of(const Workload& workload);
 
 }  // namespace vmbsave::bench

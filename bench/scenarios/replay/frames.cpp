@@ -23,9 +23,4 @@ bool holds_frames(const trace::Trace& trace) {
   return frames != 0;
 }
 
-void put_receives_last(std::vector<VMBS_VSP_REQUEST>& requests) {
-  std::stable_partition(requests.begin(), requests.end(),
-                        [](const VMBS_VSP_REQUEST& r) { return r.operation != VMBS_VSP_RECEIVE; });
-}
-
 }  // namespace vmbsave::replay

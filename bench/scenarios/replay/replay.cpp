@@ -11,6 +11,7 @@
 #include "scenarios/replay/frames.hpp"
 #include "scenarios/vm/check_failed.hpp"
 #include "scenarios/vm/machine.hpp"
+#include "scenarios/vm/trace_request.hpp"
 #include "scenarios/vm/verify.hpp"
 #include "vmbsave/executor.hpp"
 
@@ -82,15 +83,8 @@ class Replay {
   }
 
   VMBS_VSP_REQUEST request(std::uint32_t vm, std::uint32_t record) const {
-    const trace::Request& r = schedule_.trace().requests[record];
-    VMBS_VSP_REQUEST request{};
-    request.record = std::uint64_t{vm} * schedule_.trace().requests.size() + record;
-    request.lba = r.lba;
-    request.tag = r.tag;
-    request.bytes = r.bytes;
-    request.first_byte = r.first_byte;
-    request.operation = static_cast<UINT8>(r.operation);
-    return request;
+    const auto& requests = schedule_.trace().requests;
+    return bench::vsp_request(requests[record], std::uint64_t{vm} * requests.size() + record);
   }
 
   // Where the peak is, and how many packets each channel must hold: no request of the trace waits for a slot.
@@ -118,7 +112,7 @@ class Replay {
     schedule_.for_each_event(result_.save_at_ns, [&](const Event& event) {
       const VMBS_VSP_REQUEST r = request(event.vm, event.record);
       if (event.submit) {
-        submit(machine, channel_of(event.vm, event.record), r);
+        machine.put_in_use(channel_of(event.vm, event.record), r);
         if ((++done & 0xFFFF) == 0) progress_("replay", done, schedule_.requests());
       } else if (event.settle) {
         machine.settle(r.record + 1, STATUS_SUCCESS);
@@ -131,14 +125,6 @@ class Replay {
     });
     result_.packets_in_use = machine.in_use();
     result_.receives_in_use = machine.receives_in_use();
-  }
-
-  static void submit(Machine& machine, std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
-    if (request.operation == VMBS_VSP_RECEIVE) {
-      machine.deliver(channel, request);
-    } else {
-      machine.submit(channel, request);
-    }
   }
 
   // What the trace says must be in each image; found without the machine, but for what its guests were told of frames:
@@ -156,7 +142,7 @@ class Replay {
       throw CheckFailed(fmt::format("{} packets in use, the trace has {}", result_.packets_in_use, count));
     }
     for (ExpectedChannels& channels : expected_) {
-      for (auto& requests : channels) put_receives_last(requests);
+      for (auto& requests : channels) bench::put_receives_last(requests);
     }
   }
 

@@ -79,32 +79,36 @@ bool is_same(const save::ImageView& image, std::span<const std::byte> bytes) {
   return same;
 }
 
-Machine::Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas,
+Machine::Machine(const VspKinds& vsps, Topology topology, std::span<const std::uint32_t> quotas,
                  std::span<const std::uint32_t> sends)
-    : vsp_(vsp),
-      topology_(topology),
-      backends_(topology.domains, {this, on_submit, nullptr}),
-      parents_(topology.domains) {
-  if (vsp_.create_device != nullptr) make_devices();
+    : vsps_(vsps), topology_(topology), parents_(topology.domains) {
+  make_backends();
   channels_.reserve(topology.channels());
   for (std::uint32_t number = 0; number < topology.channels(); ++number) {
     allocate_channel(number, quotas[number], sends.empty() ? std::nullopt : std::optional(sends[number]));
   }
 }
 
-void Machine::make_devices() {
-  for (VMBS_VSP_BACKEND& backend : backends_) {
-    backend.device = vsp_.create_device();
-    if (backend.device == nullptr) throw OutOfResources(fmt::format("no memory for a device of {}", vsp_.name));
-    devices_.emplace_back(backend.device, DestroyDevice{&vsp_});
+void Machine::make_backends() {
+  backends_.reserve(topology_.domains * vsps_.count());
+  for (std::uint32_t domain = 0; domain < topology_.domains; ++domain) {
+    for (std::size_t kind = 0; kind < vsps_.count(); ++kind) backends_.push_back(make_backend(vsps_.of_kind(kind)));
   }
+}
+
+VMBS_VSP_BACKEND Machine::make_backend(const VMBS_VSP& vsp) {
+  if (vsp.create_device == nullptr) return {this, on_submit, nullptr};
+  VOID* const device = vsp.create_device();
+  if (device == nullptr) throw OutOfResources(fmt::format("no memory for a device of {}", vsp.name));
+  devices_.emplace_back(device, DestroyDevice{&vsp});
+  return {this, on_submit, device};
 }
 
 // Disable would wait until what is in use is completed, and after a failed check nobody does that: Cleanup drops it.
 // Until it has returned the channel may use the ring, so that the guest lets go last.
 Machine::~Machine() {
   for (const VMBCHANNEL channel : channels_) {
-    vsp_.release(channel);
+    vsp_of(channel).release(channel);
     VmbChannelCleanup(channel);
     ends_.at(channel).guest->detach();
   }
@@ -112,12 +116,15 @@ Machine::~Machine() {
 
 void Machine::allocate_channel(std::uint32_t number, std::uint32_t quota, std::optional<std::uint32_t> sends) {
   const std::uint32_t domain = number / topology_.channels_per_domain;
+  const std::size_t kind = vsps_.kind_of(number % topology_.channels_per_domain);
+  const VMBS_VSP& vsp = vsps_.of_kind(kind);
+  const VMBS_VSP_BACKEND& backend = backends_[domain * vsps_.count() + kind];
   std::unique_ptr<guest::Guest> guest = make_guest(quota);
   VMBCHANNEL channel = nullptr;
   require(VmbChannelAllocate(reinterpret_cast<PDEVICE_OBJECT>(&parents_[domain]), 1, &channel), "VmbChannelAllocate");
   channels_.push_back(channel);
-  ends_.emplace(channel, End{std::move(guest), backends_[domain].device});
-  require(vsp_.configure(channel, &backends_[domain]), "the VSP's configure");
+  ends_.emplace(channel, End{std::move(guest), &vsp, backend.device});
+  require(vsp.configure(channel, &backend), "the VSP's configure");
   if (sends) require(VmbsChannelInitSetMaximumSends(channel, *sends), "VmbsChannelInitSetMaximumSends");
   VmbChannelSetTransactionQuota(channel, quota);
   require(VmbChannelEnable(channel), "VmbChannelEnable");
@@ -130,20 +137,30 @@ void Machine::start() {
   }
 }
 
-std::string Machine::too_much(const VMBS_VSP_REQUEST& request) const {
+std::string Machine::too_much(const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp) {
   if (request.operation >= VMBS_VSP_TRANSMIT) {
     return fmt::format("record {}: a frame of {} bytes is none that {} can carry", request.record, request.bytes,
-                       vsp_.name);
+                       vsp.name);
   }
   return fmt::format("record {}: {} bytes at sector {} are more than one request of {} can carry", request.record,
-                     request.bytes, request.lba, vsp_.name);
+                     request.bytes, request.lba, vsp.name);
+}
+
+void Machine::put_in_use(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
+  if (request.operation == VMBS_VSP_RECEIVE) {
+    deliver(channel, request);
+  } else {
+    submit(channel, request);
+  }
 }
 
 void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
   VMBS_VSP_PACKET packet;
   const VMBCHANNEL to = channels_[channel];
   const End& end = ends_.at(to);
-  if (!NT_SUCCESS(vsp_.encode(end.device, &request, &packet))) throw std::runtime_error(too_much(request));
+  if (!NT_SUCCESS(end.vsp->encode(end.device, &request, &packet))) {
+    throw std::runtime_error(too_much(request, *end.vsp));
+  }
   const std::uint64_t transaction_id = request.record + 1;
   if (!send(*end.guest, transaction_id, packet)) {
     throw CheckFailed(fmt::format("transaction {} does not go into the ring to the host", transaction_id));
@@ -159,7 +176,7 @@ void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
 void Machine::settle(std::uint64_t transaction_id, NTSTATUS status) {
   const VMBPACKET in_use = packet(transaction_id);
   in_use_.at(transaction_id).asked = status;
-  vsp_.settle(in_use, status);
+  vsp_of(VmbPacketGetChannel(in_use)).settle(in_use, status);
 }
 
 void Machine::complete(std::uint64_t transaction_id, NTSTATUS status) {
@@ -168,7 +185,7 @@ void Machine::complete(std::uint64_t transaction_id, NTSTATUS status) {
   if (!asked) asked = status;
   const VMBCHANNEL channel = VmbPacketGetChannel(in_use);
   const std::uint64_t before = delivered_;
-  vsp_.complete(in_use, status);
+  vsp_of(channel).complete(in_use, status);
   receive(channel);
   if (delivered_ != before + 1 || unexpected_ != 0 || in_use_.contains(transaction_id)) {
     throw CheckFailed(fmt::format("transaction {} was not delivered to the guest exactly once", transaction_id));
@@ -222,7 +239,7 @@ RestoreReport Machine::restore(std::uint32_t domain, std::span<const std::byte> 
 }
 
 void Machine::reissue() {
-  for (const VMBCHANNEL channel : channels_) vsp_.reissue(channel);
+  for (const VMBCHANNEL channel : channels_) vsp_of(channel).reissue(channel);
 }
 
 VOID Machine::on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id) {

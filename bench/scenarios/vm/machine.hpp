@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -15,7 +16,7 @@
 #include "vmbsave/kmcl_ext.h"
 #include "vmbsave/restore.hpp"
 #include "vmbsave/save.hpp"
-#include "vsp/vsp.h"
+#include "vsp/vsp_kinds.hpp"
 
 namespace vmbsave {
 class Executor;
@@ -47,9 +48,10 @@ bool is_same(const save::ImageView& image, std::span<const std::byte> bytes);
 
 class Machine {
  public:
+  // vsps: of each domain's channels, a domain with a device for each kind that has any.
   // quotas: packets of the guest that each channel may have in use; sends: of the VSP, or empty: what the VSP says.
   // Throws std::runtime_error with the status if a call fails.
-  Machine(const VMBS_VSP& vsp, Topology topology, std::span<const std::uint32_t> quotas,
+  Machine(const VspKinds& vsps, Topology topology, std::span<const std::uint32_t> quotas,
           std::span<const std::uint32_t> sends = {});
   ~Machine();
   Machine(const Machine&) = delete;
@@ -75,6 +77,9 @@ class Machine {
   void answer(std::uint64_t record);
   // What the guest received as this record, and has not answered; with all that it saw.
   const VMBS_VSP_REQUEST& received(std::uint64_t record) const;
+
+  // Either, as the request's operation has it.
+  void put_in_use(std::uint32_t channel, const VMBS_VSP_REQUEST& request);
 
   // Everything that is in use is completed, or answered.
   void complete_all();
@@ -119,6 +124,7 @@ class Machine {
   // What a guest has of a channel.
   struct End {
     std::unique_ptr<guest::Guest> guest;
+    const VMBS_VSP* vsp;
     VOID* device;
   };
   struct DestroyDevice {
@@ -126,20 +132,22 @@ class Machine {
     void operator()(VOID* device) const { vsp->destroy_device(device); }
   };
 
-  void make_devices();
+  void make_backends();
+  VMBS_VSP_BACKEND make_backend(const VMBS_VSP& vsp);
+  const VMBS_VSP& vsp_of(VMBCHANNEL channel) const { return *ends_.at(channel).vsp; }
   void allocate_channel(std::uint32_t number, std::uint32_t quota, std::optional<std::uint32_t> sends);
   void receive(VMBCHANNEL channel);
   void take_completion(VMBCHANNEL channel, const guest::Received& packet);
   void take_data(VMBCHANNEL channel, const guest::Received& packet);
-  void expect_true_status(const Request& request, const guest::Received& packet) const;
-  std::string too_much(const VMBS_VSP_REQUEST& request) const;
+  void expect_true_status(VMBCHANNEL channel, const Request& request, const guest::Received& packet) const;
+  static std::string too_much(const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp);
   static VOID on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id);
 
-  const VMBS_VSP& vsp_;
+  const VspKinds vsps_;
   const Topology topology_;
-  std::vector<std::unique_ptr<VOID, DestroyDevice>> devices_;  // by domain, if the VSP has any
-  std::vector<VMBS_VSP_BACKEND> backends_;                     // by domain
-  std::vector<char> parents_;                                  // their addresses identify the domains' parent devices
+  std::vector<std::unique_ptr<VOID, DestroyDevice>> devices_;
+  std::vector<VMBS_VSP_BACKEND> backends_;  // of each domain one a kind
+  std::vector<char> parents_;               // their addresses identify the domains' parent devices
   std::vector<VMBCHANNEL> channels_;
   std::unordered_map<VMBCHANNEL, End> ends_;
   std::unordered_map<std::uint64_t, Request> in_use_;    // by transaction id

@@ -49,16 +49,18 @@ void Machine::take_completion(VMBCHANNEL channel, const guest::Received& packet)
   const Request request = found->second;
   in_use_.erase(found);
   ++delivered_;
-  if (vsp_.retire != nullptr) vsp_.retire(ends_.at(channel).device, request.held);
-  expect_true_status(request, packet);
+  const End& end = ends_.at(channel);
+  if (end.vsp->retire != nullptr) end.vsp->retire(end.device, request.held);
+  expect_true_status(channel, request, packet);
 }
 
 // What the backing store said, or was about to say at the cut. Where it had said nothing: no success.
-void Machine::expect_true_status(const Request& request, const guest::Received& packet) const {
+void Machine::expect_true_status(VMBCHANNEL channel, const Request& request, const guest::Received& packet) const {
+  const VMBS_VSP& vsp = vsp_of(channel);
   const std::span<const UINT8> bytes = bytes_of(packet);
   NTSTATUS told = STATUS_SUCCESS;
-  if (!NT_SUCCESS(vsp_.outcome(bytes.data(), static_cast<UINT32>(bytes.size()), &told))) {
-    throw CheckFailed(fmt::format("transaction {}: its completion is none of {}", packet.transaction_id, vsp_.name));
+  if (!NT_SUCCESS(vsp.outcome(bytes.data(), static_cast<UINT32>(bytes.size()), &told))) {
+    throw CheckFailed(fmt::format("transaction {}: its completion is none of {}", packet.transaction_id, vsp.name));
   }
   const bool expected = request.asked ? NT_SUCCESS(*request.asked) : false;
   if (NT_SUCCESS(told) == expected) return;
@@ -73,8 +75,9 @@ void Machine::take_data(VMBCHANNEL channel, const guest::Received& packet) {
   }
   Arrived arrived{channel, *std::exchange(arriving_, std::nullopt)};
   const std::span<const UINT8> bytes = bytes_of(packet);
+  const End& end = ends_.at(channel);
   const NTSTATUS status =
-      vsp_.accept(ends_.at(channel).device, bytes.data(), static_cast<UINT32>(bytes.size()), &arrived.request);
+      end.vsp->accept(end.device, bytes.data(), static_cast<UINT32>(bytes.size()), &arrived.request);
   if (!NT_SUCCESS(status)) {
     throw CheckFailed(fmt::format("record {}: what the guest received is not its frame", arrived.request.record));
   }
@@ -85,8 +88,9 @@ void Machine::take_data(VMBCHANNEL channel, const guest::Received& packet) {
 void Machine::deliver(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
   const VMBCHANNEL to = channels_[channel];
   arriving_ = request;
-  const NTSTATUS status = vsp_.deliver == nullptr ? STATUS_INVALID_PARAMETER : vsp_.deliver(to, &request);
-  if (status == STATUS_INVALID_PARAMETER) throw std::runtime_error(too_much(request));
+  const VMBS_VSP& vsp = vsp_of(to);
+  const NTSTATUS status = vsp.deliver == nullptr ? STATUS_INVALID_PARAMETER : vsp.deliver(to, &request);
+  if (status == STATUS_INVALID_PARAMETER) throw std::runtime_error(too_much(request, vsp));
   if (status == STATUS_INSUFFICIENT_RESOURCES) {
     throw DeviceFull(
         fmt::format("record {}: no receive buffer is left for a frame of {} bytes: {} frames hold them; "
@@ -114,7 +118,7 @@ void Machine::answer(std::uint64_t record) {
   guest::Guest& guest = *ends_.at(channel).guest;
   const std::uint64_t before = answers(channel);
   UINT8 bytes[VMBS_VSP_MAX_INLINE];
-  const UINT32 length = vsp_.answer(bytes);
+  const UINT32 length = vsp_of(channel).answer(bytes);
   if (!guest.complete(transaction_id, std::as_bytes(std::span(bytes, length)))) {
     throw CheckFailed(fmt::format("the answer to record {} does not go into the ring to the host", record));
   }

@@ -139,10 +139,10 @@ std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& 
   return walk.bytes() - start == body.stream_bytes ? "" : "a channel chunk that says another size of the stream";
 }
 
-std::string channels_difference(Walk& walk, const ExpectedChannels& expected, const VMBS_VSP& vsp) {
+std::string channels_difference(Walk& walk, const ExpectedChannels& expected, const VspKinds& vsps) {
   for (std::size_t c = 0; c < expected.size(); ++c) {
     walk.enter(static_cast<std::uint32_t>(c));
-    if (std::string why = channel_difference(walk, expected[c], vsp); !why.empty()) {
+    if (std::string why = channel_difference(walk, expected[c], vsps.of_channel(c)); !why.empty()) {
       return fmt::format("channel {}: {}", c, why);
     }
   }
@@ -151,6 +151,11 @@ std::string channels_difference(Walk& walk, const ExpectedChannels& expected, co
 }
 
 }  // namespace
+
+void put_receives_last(std::vector<VMBS_VSP_REQUEST>& requests) {
+  std::stable_partition(requests.begin(), requests.end(),
+                        [](const VMBS_VSP_REQUEST& r) { return r.operation != VMBS_VSP_RECEIVE; });
+}
 
 std::string record_difference(const image::LibBuf& lib, std::span<const std::byte> room,
                               const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, std::vector<UINT8>& scratch) {
@@ -178,19 +183,19 @@ std::string record_difference(const image::LibBuf& lib, std::span<const std::byt
   return {};
 }
 
-std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
+std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VspKinds& vsps,
                        Checksums checksums) {
-  return difference(Pieces{image}, expected, vsp, checksums);
+  return difference(Pieces{image}, expected, vsps, checksums);
 }
 
-std::string difference(const Pieces& image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
+std::string difference(const Pieces& image, const ExpectedChannels& expected, const VspKinds& vsps,
                        Checksums checksums) {
   Walk walk(image, checksums);
   Chunk chunk;
   if (std::string why = walk.next(ChunkKind::kImage, chunk); !why.empty()) return why;
   image::ImageBody totals;
   if (!image::read_body(chunk, totals)) return "short image chunk";
-  if (std::string why = channels_difference(walk, expected, vsp); !why.empty()) return why;
+  if (std::string why = channels_difference(walk, expected, vsps); !why.empty()) return why;
   if (std::string why = walk.next(ChunkKind::kEnd, chunk); !why.empty()) return why;
   std::uint64_t packets = 0;
   for (const auto& channel : expected) packets += channel.size();
@@ -200,10 +205,10 @@ std::string difference(const Pieces& image, const ExpectedChannels& expected, co
 }
 
 std::string streams_difference(std::span<const std::byte> streams, const ExpectedChannels& expected,
-                               const VMBS_VSP& vsp, Checksums checksums) {
+                               const VspKinds& vsps, Checksums checksums) {
   const Pieces pieces{streams};
   Walk walk(pieces, checksums);
-  if (std::string why = channels_difference(walk, expected, vsp); !why.empty()) return why;
+  if (std::string why = channels_difference(walk, expected, vsps); !why.empty()) return why;
   return walk.end();
 }
 

@@ -9,13 +9,16 @@
 #include <vector>
 
 #include "image/format.hpp"
-#include "vsp/vsp.h"
+#include "vsp/vsp_kinds.hpp"
 
 namespace vmbsave::bench {
 
 // The requests in use on each channel of a domain, in order of arrival; behind them what the VSP sent, in order of
 // sending, as the guest saw it.
 using ExpectedChannels = std::vector<std::vector<VMBS_VSP_REQUEST>>;
+
+// From the order in which they came into that order.
+void put_receives_last(std::vector<VMBS_VSP_REQUEST>& requests);
 
 // kLeftOut: of a save without them, whose checksum fields must then be zero.
 enum class Checksums { kChecked, kLeftOut };
@@ -24,14 +27,14 @@ enum class Checksums { kChecked, kLeftOut };
 using Pieces = std::vector<std::span<const std::byte>>;
 
 // Empty if the image holds exactly the expected packets in the expected order; else the first difference, in one line.
-std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
+std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VspKinds& vsps,
                        Checksums checksums = Checksums::kChecked);
-std::string difference(const Pieces& image, const ExpectedChannels& expected, const VMBS_VSP& vsp,
+std::string difference(const Pieces& image, const ExpectedChannels& expected, const VspKinds& vsps,
                        Checksums checksums = Checksums::kChecked);
 
 // The same for the channels' streams one behind the other, without the image's own chunks.
 std::string streams_difference(std::span<const std::byte> streams, const ExpectedChannels& expected,
-                               const VMBS_VSP& vsp, Checksums checksums);
+                               const VspKinds& vsps, Checksums checksums);
 
 // The same for one record: what the library kept of the packet, and `room` bytes from where the VSP's state lies.
 // scratch: memory that is used again.
