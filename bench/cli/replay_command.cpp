@@ -34,13 +34,17 @@ constexpr const char* kReplayExamples =
     "  vmbsave replay --trace sample_trace.tar.xz\n"
     "  vmbsave replay --trace disk.vscsi --service-time 1ms --threads 2\n"
     "  vmbsave replay --trace disk.vscsi --replicate 64 --shift 0s --one-cut --channels 16 --json > replay.json\n"
-    "Octf traces hold measured completions; a vSCSI version 1 trace has none, so a request completes one service time\n"
-    "after it was submitted (10ms unless given).\n"
+    "  vmbsave replay --trace hm_0.csv --format msr --channels 4\n"
+    "  vmbsave replay --trace smb2.pcap --service-time 500us\n"
+    "Octf, blktrace, MSR and vSCSI version 2 traces hold measured completions. The others have none, so a request\n"
+    "completes one service time after it was submitted (10ms unless given).\n"
     "A capture shows frames and no completions: each is in use for one service time (1ms unless given), and one that\n"
     "the guest sent for one completion delay more (250us unless given).";
 
 struct ReplayArguments {
   std::string trace;
+  std::string format;
+  std::string guest;
   std::string profile;
   std::string service_time;
   std::string completion_delay;
@@ -59,8 +63,8 @@ constexpr std::uint64_t kFrameCompletionDelayNs = 250'000;
 
 trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
   if (arguments.trace.empty()) return trace::from_profile(arguments.profile);
-  return trace::read(arguments.trace,
-                     [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); });
+  const auto show = [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); };
+  return trace::read(arguments.trace, show, arguments.format, trace::parse_mac(arguments.guest));
 }
 
 void parse_times(ReplayArguments& arguments) {
@@ -132,9 +136,9 @@ int run_replay(ReplayArguments& arguments) {
   if (!arguments.trace.empty()) expect_trace_kept(arguments.trace, replay::image_files(arguments.options));
   Progress progress;
   const trace::Trace trace = load(arguments, progress);
+  const std::string& name = arguments.trace.empty() ? arguments.profile : arguments.trace;
   replay::Options& options = arguments.options;
   options.plan = to_plan(arguments.plan);
-  const std::string& name = arguments.trace.empty() ? arguments.profile : arguments.trace;
   const bool frames = holds_frames_named(name, trace);
   assume_times(arguments, trace, frames, options);
   const VMBS_VSP& vsp = frames ? *vmbs_vsp_netvsp() : *vmbs_vsp_storvsp();
@@ -162,9 +166,20 @@ void add_replay(CLI::App& app, Command& chosen) {
   replay::Options& options = arguments->options;
   auto* const source = command->add_option_group("source");
   source->require_option(1);
-  source->add_option("--trace", arguments->trace, "Open-CAS octf trace (directory, .tar or .tar.xz) or vSCSI file")
-      ->check(given());
+  auto* const trace =
+      source
+          ->add_option(
+              "--trace", arguments->trace,
+              "Open-CAS octf (directory, .tar or .tar.xz), vSCSI, fio iolog, MSR CSV, MQSim ASCII, pcap or pcapng")
+          ->check(given());
   source->add_option("--profile", arguments->profile, "built-in profile: " + trace::profile_names())->check(given());
+  command
+      ->add_option("--format", arguments->format, "what the trace is, whatever it looks like: " + trace::format_names())
+      ->needs(trace)
+      ->check(given());
+  command->add_option("--guest", arguments->guest, "MAC address of the guest in a capture; default: the busiest source")
+      ->needs(trace)
+      ->check(mac_address());
   command
       ->add_option("--service-time", arguments->service_time,
                    "time from submission to completion, e.g. 10ms; replaces measured ones")

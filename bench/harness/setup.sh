@@ -93,8 +93,8 @@ packages_for() {
   case $1 in
     build) echo g++ cmake ninja-build pkg-config libxxhash-dev libtbb-dev liburing-dev ;;
     bench)
-      echo libboost-math-dev libcli11-dev nlohmann-json3-dev libfmt-dev libarchive-dev libprotobuf-dev protobuf-compiler \
-        libbenchmark-dev libmimalloc-dev libflatbuffers-dev flatbuffers-compiler valgrind git
+      echo libboost-math-dev libcli11-dev nlohmann-json3-dev libfmt-dev libarchive-dev libpcap-dev libprotobuf-dev \
+        protobuf-compiler libbenchmark-dev libmimalloc-dev libflatbuffers-dev flatbuffers-compiler valgrind git
       ;;
     tests) echo libgtest-dev xz-utils util-linux ;;
     model) echo spin gcc ;;

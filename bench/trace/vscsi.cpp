@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "trace/file_bytes.hpp"
-#include "trace/spool_sort.hpp"
 #include "trace/vscsi_record.hpp"
 
 namespace vmbsave::trace {
@@ -39,18 +38,6 @@ Spool<Request> read_records(const std::filesystem::path& path, VscsiVersion vers
   return requests;
 }
 
-bool submitted_before(const Request& a, const Request& b) { return a.submit_ns < b.submit_ns; }
-
-// Nothing promises that records lie in the order of submission.
-void sort_by_submission(Spool<Request>& requests) {
-  sort_stably(requests, submitted_before);
-  const std::uint64_t start = requests.front().submit_ns;
-  for (Request& request : requests) {
-    request.submit_ns -= start;
-    if (request.complete_ns != kNoCompletion) request.complete_ns -= start;
-  }
-}
-
 }  // namespace
 
 Trace read_vscsi(const std::filesystem::path& path, VscsiVersion version, const Progress& progress) {
@@ -58,7 +45,7 @@ Trace read_vscsi(const std::filesystem::path& path, VscsiVersion version, const 
   trace.format = version == VscsiVersion::k1 ? "vscsi-v1" : "vscsi-v2";
   trace.requests = read_records(path, version, progress);
   if (trace.requests.empty()) throw TraceError(path, "expected reads, writes or unmaps, found none");
-  sort_by_submission(trace.requests);
+  sort_by_submission(trace);
   return trace;
 }
 

@@ -130,8 +130,9 @@ TEST(Tool, PlansAreAskedForAndTaken) {
 TEST(Tool, HelpNamesTheOptions) {
   const Outcome outcome = run("replay --help");
   EXPECT_EQ(outcome.exit_code, 0);
-  for (const char* option : {"--trace", "--service-time", "--completion-delay", "--channels", "--replicate",
-                             "--one-cut", "--save-at", "--threads", "--plan", "--repeat", "--image", "--json"}) {
+  for (const char* option :
+       {"--trace", "--format", "--guest", "--service-time", "--completion-delay", "--channels", "--replicate",
+        "--one-cut", "--save-at", "--threads", "--plan", "--repeat", "--image", "--json"}) {
     EXPECT_NE(outcome.out.find(option), std::string::npos) << option;
   }
 }

@@ -163,6 +163,44 @@ TEST_F(ToolRefuses, ButNotANameThatIsNoUtf8) {
   EXPECT_TRUE(name.ends_with("disk\xef\xbf\xbd.vscsi")) << name;
 }
 
+TEST_F(ToolRefuses, FormatsAndGuestsThatAreNone) {
+  const std::string replay = "replay --repeat 1 --trace " + quoted(vscsi("disk.vscsi"));
+  expect_refused(replay + "--format vscsi", "no format 'vscsi'; there are: octf, capture, vscsi-v1, ");
+  expect_refused(replay + "--format mqsim", "offset 0: line 1: expected five numbers");
+  expect_refused(replay + "--format ''", "--format: expected a value");
+  expect_refused("replay --profile cloudphysics --format msr", "--format requires --trace");
+  for (const char* const guest : {"''", "1", "00:15:5d:01:02", "00-15-5d-01-02-03"}) {
+    expect_refused(replay + "--guest " + guest, "--guest: expected a MAC address such as 00:15:5d:01:02:03, found ");
+  }
+  expect_refused(replay + "--guest 00:15:5d:01:02:03",
+                 "expected a capture, as a guest's address is given, found vscsi");
+}
+
+TEST_F(ToolRefuses, ACaptureForItsFrames) {
+  std::string bytes("\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\xff\xff\0\0\1\0\0\0", 24);
+  bytes += std::string("\1\0\0\0\0\0\0\0\x0e\0\0\0\x0e\0\0\0", 16) + std::string(14, '\2');
+  expect_refused("replay --trace " + quoted(file("one.pcap", bytes)), "one.pcap: a capture of frames; ");
+  expect_refused("replay --trace " + quoted(file("cut.pcap", bytes.substr(0, 45))),
+                 "frame 1: expected a frame, found ");
+}
+
+TEST_F(ToolRefuses, ButNotATraceOfText) {
+  const std::pair<const char*, const char*> traces[] = {
+      {"mqsim", "5 0 8 16 0\n6 1 8 16 1\n"},
+      {"msr", "5,h,0,Write,4096,8192,70\n6,h,1,Read,0,512,50\n"},
+      {"fio-v3", "fio version 3 iolog\n5 f write 0 9\n6 g read 0 512\n"}};
+  for (const auto& [format, text] : traces) {
+    const Outcome outcome = tool("replay --repeat 1 --json --trace " + quoted(file("trace", text)));
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
+    const auto json = nlohmann::json::parse(outcome.out);
+    EXPECT_EQ(json.at("format"), format);
+    EXPECT_EQ(json.at("packets_in_use"), 2);
+    EXPECT_EQ(json.at("channels"), 2);
+    EXPECT_EQ(json.at("restored"), true);
+    EXPECT_EQ(json.at("measured_completions"), format == std::string("msr"));
+  }
+}
+
 TEST_F(ToolRefuses, NamesThatSteerTheTerminalInOneLine) {
   const std::string name = path("a\nb\x1b[31m");
   for (const char* const command : {"verify ", "inspect ", "table ", "bar ", "replay --trace ", "replay --profile ",

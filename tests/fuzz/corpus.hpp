@@ -17,5 +17,9 @@ std::vector<Seed> calls_seeds();
 std::vector<Seed> octf_folder_seeds();
 std::vector<Seed> octf_tar_seeds();
 std::vector<Seed> vscsi_seeds();
+std::vector<Seed> text_seeds();
+std::vector<Seed> capture_seeds();
+
+std::vector<std::byte> bytes_of(const std::string& text);
 
 }  // namespace vmbsave::fuzz

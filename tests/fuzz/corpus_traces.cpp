@@ -11,11 +11,6 @@ using trace::test::Members;
 using trace::test::Octf;
 using trace::test::Vscsi;
 
-std::vector<std::byte> bytes_of(const std::string& text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
-}
-
 // Two queues; requests complete on the other one.
 const std::string& queue3() {
   static const std::string bytes = Octf{.sid = 1, .time = 500}.device() +
@@ -62,6 +57,11 @@ std::vector<Events> queues_of_one() {
 }
 
 }  // namespace
+
+std::vector<std::byte> bytes_of(const std::string& text) {
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
 
 std::vector<Seed> octf_folder_seeds() {
   std::vector<Seed> seeds;

@@ -30,4 +30,6 @@ int main(int argc, char** argv) {
   write(folder / "octf_folder", vmbsave::fuzz::octf_folder_seeds());
   write(folder / "octf_tar", vmbsave::fuzz::octf_tar_seeds());
   write(folder / "vscsi", vmbsave::fuzz::vscsi_seeds());
+  write(folder / "text_traces", vmbsave::fuzz::text_seeds());
+  write(folder / "capture", vmbsave::fuzz::capture_seeds());
 }

@@ -15,6 +15,8 @@ void calls(Input input);        // a program of calls of the C face
 void octf_folder(Input input);  // the files of a folder
 void octf_tar(Input input);     // a tar or tar.xz archive
 void vscsi(Input input);        // a file of records
+void text_traces(Input input);  // a file of lines
+void capture(Input input);      // a pcap or pcapng file
 
 // In every build, also without assertions: a violation is a crash, whose input libFuzzer keeps.
 inline void require(bool holds, const char* what) {

@@ -7,8 +7,6 @@
 #include <fstream>
 #include <string_view>
 
-#include "trace/trace.hpp"
-
 namespace vmbsave::fuzz {
 
 MemoryFile::MemoryFile(Input bytes) : file_(memfd_create("trace", MFD_CLOEXEC)) {
@@ -43,6 +41,15 @@ void Folder::clear() const {
 
 namespace {
 
+void require_sound(const trace::Request& request) {
+  require(request.complete_ns >= request.submit_ns, "no request completes before its submission");
+  if (trace::is_frame(request.operation)) {
+    require(request.bytes >= 14 && request.first_byte == 0 && request.queue < 8, "a frame has a header and a queue");
+  } else {
+    require(request.bytes % 512 == 0 && request.first_byte < 4096, "a request is whole sectors from within a page");
+  }
+}
+
 void require_sound(const trace::Trace& trace) {
   require(!trace.requests.empty() && !trace.queues.empty(), "a trace has requests and queues");
   require(std::is_sorted(trace.queues.begin(), trace.queues.end()), "queues ascend");
@@ -50,8 +57,7 @@ void require_sound(const trace::Trace& trace) {
   bool measured = false;
   for (const trace::Request& request : trace.requests) {
     require(request.submit_ns >= last, "requests are in order of submission");
-    require(request.complete_ns >= request.submit_ns, "no request completes before its submission");
-    require(request.bytes % 512 == 0 && request.first_byte < 4096, "a request is whole sectors from within a page");
+    require_sound(request);
     require(std::binary_search(trace.queues.begin(), trace.queues.end(), request.queue), "its queue is listed");
     measured |= request.complete_ns != trace::kNoCompletion;
     last = request.submit_ns;
@@ -62,9 +68,10 @@ void require_sound(const trace::Trace& trace) {
 
 }  // namespace
 
-void read_or_refuse(const std::filesystem::path& trace) {
+void read_or_refuse(const std::filesystem::path& trace, const std::string& format,
+                    const std::optional<trace::MacAddress>& guest) {
   try {
-    require_sound(trace::read(trace));
+    require_sound(trace::read(trace, {}, format, guest));
   } catch (const trace::TraceError& error) {
     const std::string_view text = error.what();
     require(text.starts_with("cannot read trace ") && text.find('\n') == text.npos, "a refusal is one line");

@@ -3,9 +3,11 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "fuzz/target.hpp"
+#include "trace/trace.hpp"
 
 namespace vmbsave::fuzz {
 
@@ -37,7 +39,9 @@ class Folder {
   std::filesystem::path path_;
 };
 
-// Reads the trace. It is read, and then sound, or refused with a TraceError of one line.
-void read_or_refuse(const std::filesystem::path& trace);
+// Reads the trace, by its content or as that format. It is read, and then sound, or refused with a TraceError of one
+// line.
+void read_or_refuse(const std::filesystem::path& trace, const std::string& format = {},
+                    const std::optional<trace::MacAddress>& guest = {});
 
 }  // namespace vmbsave::fuzz

@@ -45,9 +45,9 @@ class Scratch {
 };
 
 /// The message of the TraceError with which read() fails; empty if it does not fail.
-inline std::string error_of(const std::filesystem::path& path) {
+inline std::string error_of(const std::filesystem::path& path, const std::string& format = {}) {
   try {
-    read(path);
+    read(path, {}, format);
   } catch (const TraceError& error) {
     return error.what();
   }
@@ -55,8 +55,9 @@ inline std::string error_of(const std::filesystem::path& path) {
 }
 
 /// The error is one line that names the file and holds each of the parts.
-inline void expect_error(const std::filesystem::path& path, const std::vector<std::string>& parts) {
-  const std::string error = error_of(path);
+inline void expect_error(const std::filesystem::path& path, const std::vector<std::string>& parts,
+                         const std::string& format = {}) {
+  const std::string error = error_of(path, format);
   EXPECT_TRUE(error.starts_with("cannot read trace " + path.string() + ": ")) << error;
   EXPECT_EQ(error.find('\n'), std::string::npos) << error;
   for (const std::string& part : parts) EXPECT_NE(error.find(part), std::string::npos) << part << "\nin: " << error;

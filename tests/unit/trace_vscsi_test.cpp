@@ -187,37 +187,6 @@ TEST(VscsiTrace, TellsProgressUpToTheEnd) {
   EXPECT_EQ(told.back(), std::make_pair(std::uint64_t{64}, std::uint64_t{64}));
 }
 
-TEST(Trace, SaysWhatItUnderstands) {
-  const Scratch scratch;
-  for (const std::string& foreign : {std::string(4096, 'x'),
-                                     std::string("\x7f"
-                                                 "ELF"),
-                                     std::string(600, '\0')}) {
-    expect_error(
-        scratch.write("foreign", foreign),
-        {"offset 0: expected an archive (tar, tar.xz) or a directory with octf.trace.N files, or vSCSI records"});
-  }
-  expect_error(scratch.write("elf",
-                             "\x7f"
-                             "ELF\xff"),
-               {"found bytes 7f 45 4c 46 ff"});
-  expect_error(scratch.write("empty", ""), {"offset 0: expected", "found an empty file"});
-}
-
-TEST(Trace, RefusesWhatIsNotThereOrNoFile) {
-  const Scratch scratch;
-  expect_error(scratch.path() / "none", {"no such file or directory"});
-  expect_error(scratch.path() / std::string(300, 'n'), {"File name too long"});
-  expect_error("/dev/null", {"expected a file or a directory"});
-  expect_error("/proc/self/mem", {"offset 0: cannot read on: Input/output error"});  // nothing is mapped at 0
-}
-
-TEST(Trace, ErrorIsOneLineWhateverTheName) {
-  const Scratch scratch;
-  const std::string error = error_of(scratch.write("a\nb\x1b", "foreign"));
-  EXPECT_NE(error.find("a?b?: offset 0"), std::string::npos) << error;
-}
-
 TEST(VscsiTrace, EveryCutAndEveryChangedByteIsReadOrRefused) {
   const Scratch scratch;
   const auto v1 = scratch.write("v1", Vscsi{}.v1() + Vscsi{.cmd = 0x42}.v1() + Vscsi{.len = 0, .cmd = 0}.v1());

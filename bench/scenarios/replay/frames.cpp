@@ -6,16 +6,9 @@
 #include <stdexcept>
 
 namespace vmbsave::replay {
-namespace {
-
-bool is_frame(const trace::Request& request) {
-  return request.operation == trace::Operation::kTransmit || request.operation == trace::Operation::kReceive;
-}
-
-}  // namespace
-
 bool holds_frames(const trace::Trace& trace) {
-  const auto frames = std::count_if(trace.requests.begin(), trace.requests.end(), is_frame);
+  const auto frames = std::count_if(trace.requests.begin(), trace.requests.end(),
+                                    [](const trace::Request& request) { return trace::is_frame(request.operation); });
   if (frames != 0 && static_cast<std::size_t>(frames) != trace.requests.size()) {
     throw std::runtime_error(fmt::format("{} frames among {} requests: a trace to replay has the one or the other",
                                          frames, trace.requests.size()));
