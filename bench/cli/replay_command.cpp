@@ -9,7 +9,9 @@
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
 #include "cli/option_checks.hpp"
+#include "cli/profile_source.hpp"
 #include "cli/progress.hpp"
+#include "cli/service_time.hpp"
 #include "cli/trace_kept.hpp"
 #include "harness/one_line.hpp"
 #include "packet/vm.hpp"
@@ -48,10 +50,9 @@ struct ReplayArguments {
 };
 
 constexpr const char* kLower = "more than this machine has memory or mappings for; lower --channels or --replicate";
-constexpr std::uint64_t kDefaultServiceTimeNs = 10'000'000;
 
 trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
-  if (arguments.trace.empty()) return trace::from_profile(arguments.profile);
+  if (arguments.trace.empty()) return trace::generate(read_profile(arguments.profile));
   return trace::read(arguments.trace,
                      [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); });
 }
@@ -59,12 +60,7 @@ trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
 void parse_times(ReplayArguments& arguments) {
   replay::Options& options = arguments.options;
   options.replication.shift_ns = parse_duration("--shift", arguments.shift);
-  if (!arguments.service_time.empty()) {
-    options.service_time_ns = parse_duration("--service-time", arguments.service_time);
-    if (*options.service_time_ns == 0) {
-      throw CLI::ValidationError("--service-time", "in no time no request is in use; give 1ns or more");
-    }
-  }
+  options.service_time_ns = parse_service_time(arguments.service_time);
   constexpr std::uint64_t kLongestShiftNs = std::uint64_t{1} << 62;
   if (options.replication.shift_ns > kLongestShiftNs / options.replication.vms) {
     throw CLI::ValidationError("--shift", "the last VM would start later than 2^62 ns");
@@ -100,15 +96,14 @@ replay::Result replay_named(const std::string& name, const trace::Trace& trace, 
 
 int run_replay(ReplayArguments& arguments) {
   parse_times(arguments);
-  if (!arguments.trace.empty()) expect_trace_kept(arguments.trace, replay::image_files(arguments.options));
+  const std::string& name = arguments.trace.empty() ? arguments.profile : arguments.trace;
+  const bool is_file = arguments.profile.empty() || is_profile_file(name);
+  if (is_file) expect_trace_kept("--image", name, replay::image_files(arguments.options));
   Progress progress;
   const trace::Trace trace = load(arguments, progress);
   replay::Options& options = arguments.options;
   options.plan = to_plan(arguments.plan);
-  if (!options.service_time_ns && !trace.measured_completions) {
-    options.service_time_ns = trace.service_time_ns.value_or(kDefaultServiceTimeNs);
-  }
-  const std::string& name = arguments.trace.empty() ? arguments.profile : arguments.trace;
+  options.service_time_ns = service_time(trace, options.service_time_ns);
   const VMBS_VSP& vsp = *vmbs_vsp_storvsp();
   const replay::Result result = replay_named(name, trace, vsp, options, progress);
   const nlohmann::ordered_json json = report::replay_json(
@@ -136,7 +131,10 @@ void add_replay(CLI::App& app, Command& chosen) {
   source->require_option(1);
   source->add_option("--trace", arguments->trace, "Open-CAS octf trace (directory, .tar or .tar.xz) or vSCSI file")
       ->check(given());
-  source->add_option("--profile", arguments->profile, "built-in profile: " + trace::profile_names())->check(given());
+  source
+      ->add_option("--profile", arguments->profile,
+                   "a profile's file, NAME.json, or a built-in one: " + trace::profile_names())
+      ->check(given());
   command
       ->add_option("--service-time", arguments->service_time,
                    "time from submission to completion, e.g. 10ms; replaces measured ones")

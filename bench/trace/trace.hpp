@@ -11,7 +11,7 @@
 
 namespace vmbsave::trace {
 
-enum class Operation : std::uint8_t { kRead, kWrite, kDiscard };
+enum class Operation : std::uint8_t { kRead, kWrite, kDiscard, kTransmit, kReceive };
 
 inline constexpr std::uint64_t kNoCompletion = UINT64_MAX;
 
