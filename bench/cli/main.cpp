@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "vmbsave " VMBSAVE_VERSION);
   Command chosen;
   add_replay(app, chosen);
+  add_profile(app, chosen);
   add_table(app, chosen);
   add_bar(app, chosen);
   add_record(app, chosen);

@@ -9,7 +9,9 @@
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
 #include "cli/option_checks.hpp"
+#include "cli/profile_source.hpp"
 #include "cli/progress.hpp"
+#include "cli/service_time.hpp"
 #include "cli/trace_kept.hpp"
 #include "harness/one_line.hpp"
 #include "packet/vm.hpp"
@@ -56,13 +58,12 @@ struct ReplayArguments {
 };
 
 constexpr const char* kLower = "more than this machine has memory or mappings for; lower --channels or --replicate";
-constexpr std::uint64_t kDefaultServiceTimeNs = 10'000'000;
-// Of frames. The delay is a quarter of that, so that at the peak some transmits are carried out and not yet completed.
-constexpr std::uint64_t kFrameServiceTimeNs = 1'000'000;
+// Of frames: a quarter of the service time assumed of them, so that at the peak some transmits are carried out and not
+// yet completed.
 constexpr std::uint64_t kFrameCompletionDelayNs = 250'000;
 
 trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
-  if (arguments.trace.empty()) return trace::from_profile(arguments.profile);
+  if (arguments.trace.empty()) return trace::generate(read_profile(arguments.profile));
   const auto show = [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); };
   return trace::read(arguments.trace, show, arguments.format, trace::parse_mac(arguments.guest));
 }
@@ -70,12 +71,7 @@ trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
 void parse_times(ReplayArguments& arguments) {
   replay::Options& options = arguments.options;
   options.replication.shift_ns = parse_duration("--shift", arguments.shift);
-  if (!arguments.service_time.empty()) {
-    options.service_time_ns = parse_duration("--service-time", arguments.service_time);
-    if (*options.service_time_ns == 0) {
-      throw CLI::ValidationError("--service-time", "in no time no request is in use; give 1ns or more");
-    }
-  }
+  options.service_time_ns = parse_service_time(arguments.service_time);
   if (!arguments.completion_delay.empty()) {
     options.completion_delay_ns = parse_duration("--completion-delay", arguments.completion_delay);
   }
@@ -94,10 +90,7 @@ SavePlan to_plan(const std::string& name) {
 }
 
 // What the trace itself does not say of times.
-void assume_times(const ReplayArguments& arguments, const trace::Trace& trace, bool frames, replay::Options& options) {
-  if (!options.service_time_ns && !trace.measured_completions) {
-    options.service_time_ns = trace.service_time_ns.value_or(frames ? kFrameServiceTimeNs : kDefaultServiceTimeNs);
-  }
+void assume_delay(const ReplayArguments& arguments, bool frames, replay::Options& options) {
   if (frames && arguments.completion_delay.empty()) options.completion_delay_ns = kFrameCompletionDelayNs;
   if (!frames && !arguments.completion_delay.empty()) {
     throw std::runtime_error("--completion-delay is for frames, and the trace has none; leave it out");
@@ -133,14 +126,16 @@ bool holds_frames_named(const std::string& name, const trace::Trace& trace) {
 
 int run_replay(ReplayArguments& arguments) {
   parse_times(arguments);
-  if (!arguments.trace.empty()) expect_trace_kept(arguments.trace, replay::image_files(arguments.options));
+  const std::string& name = arguments.trace.empty() ? arguments.profile : arguments.trace;
+  const bool is_file = arguments.profile.empty() || is_profile_file(name);
+  if (is_file) expect_trace_kept("--image", name, replay::image_files(arguments.options));
   Progress progress;
   const trace::Trace trace = load(arguments, progress);
-  const std::string& name = arguments.trace.empty() ? arguments.profile : arguments.trace;
   replay::Options& options = arguments.options;
   options.plan = to_plan(arguments.plan);
   const bool frames = holds_frames_named(name, trace);
-  assume_times(arguments, trace, frames, options);
+  options.service_time_ns = service_time(trace, options.service_time_ns);
+  assume_delay(arguments, frames, options);
   const VMBS_VSP& vsp = frames ? *vmbs_vsp_netvsp() : *vmbs_vsp_storvsp();
   const replay::Result result = replay_named(name, trace, vsp, options, progress);
   const nlohmann::ordered_json json = report::replay_json(
@@ -168,11 +163,14 @@ void add_replay(CLI::App& app, Command& chosen) {
   source->require_option(1);
   auto* const trace =
       source
-          ->add_option(
-              "--trace", arguments->trace,
-              "Open-CAS octf (directory, .tar or .tar.xz), vSCSI, fio iolog, MSR CSV, MQSim ASCII, pcap or pcapng")
+          ->add_option("--trace", arguments->trace,
+                       "Open-CAS octf (directory, .tar or .tar.xz), blktrace, vSCSI, fio iolog, MSR CSV, MQSim ASCII, "
+                       "pcap or pcapng")
           ->check(given());
-  source->add_option("--profile", arguments->profile, "built-in profile: " + trace::profile_names())->check(given());
+  source
+      ->add_option("--profile", arguments->profile,
+                   "a profile's file, NAME.json, or a built-in one: " + trace::profile_names())
+      ->check(given());
   command
       ->add_option("--format", arguments->format, "what the trace is, whatever it looks like: " + trace::format_names())
       ->needs(trace)

@@ -1,4 +1,4 @@
-// trace_kept.hpp: a replay does not write over its own input.
+// trace_kept.hpp: a command does not write over its own input.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace vmbsave::cli {
 
-// Throws std::runtime_error, in one line, if writing one of `files` would change the trace or a file in it, whatever
-// the names.
-void expect_trace_kept(const std::string& trace, const std::vector<std::string>& files);
+// Throws std::runtime_error, in one line, if writing one of `files`, which `option` names, would change the trace or a
+// file in it, whatever the names.
+void expect_trace_kept(const char* option, const std::string& trace, const std::vector<std::string>& files);
 
 }  // namespace vmbsave::cli

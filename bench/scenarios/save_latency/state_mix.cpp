@@ -22,7 +22,8 @@ std::uint32_t saved_bytes(std::uint32_t request_bytes) {
 
 StateMix::StateMix(Mix mix) {
   std::uint64_t requests = 0;
-  for (const trace::SizeShare& size : trace::profile_sizes(mix_name(mix))) {
+  const trace::Profile profile = trace::built_in_profile(mix_name(mix));
+  for (const trace::SizeShare& size : profile.sizes) {
     requests += size.requests;
     shares_.push_back({saved_bytes(size.bytes), requests});
   }
