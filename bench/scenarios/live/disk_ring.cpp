@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <stdexcept>
-#include <system_error>
 
 #if VMBSAVE_LIVE_URING
 #include <liburing.h>
@@ -33,7 +32,9 @@ void DiskRing::Exit::operator()(io_uring* ring) const noexcept {
 
 DiskRing::DiskRing(unsigned entries) {
   auto ring = std::make_unique<io_uring>();
-  if (const int error = io_uring_queue_init(entries, ring.get(), 0); error != 0) fail(-error, "io_uring_queue_init");
+  if (const int error = io_uring_queue_init(entries, ring.get(), 0); error != 0) {
+    throw RingRefused(-error, std::generic_category(), "io_uring_queue_init");
+  }
   ring_.reset(ring.release());
 }
 
@@ -87,7 +88,7 @@ struct io_uring {};
 namespace vmbsave::bench {
 
 void DiskRing::Exit::operator()(io_uring* ring) const noexcept { delete ring; }
-DiskRing::DiskRing(unsigned) { throw std::system_error(ENOSYS, std::generic_category(), "built without liburing"); }
+DiskRing::DiskRing(unsigned) { throw RingRefused(ENOSYS, std::generic_category(), "built without liburing"); }
 DiskRing::~DiskRing() = default;
 void DiskRing::put(bool, int, const iovec*, unsigned, std::uint64_t, void*) {}
 void DiskRing::put_nothing(void*) {}

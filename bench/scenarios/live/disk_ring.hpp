@@ -6,10 +6,15 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <system_error>
 
 struct io_uring;
 
 namespace vmbsave::bench {
+
+class RingRefused : public std::system_error {
+  using std::system_error::system_error;
+};
 
 // One thread at a time puts entries in and submits; one at a time, which may be another, takes what is done. All that
 // was submitted must be taken before the ring goes.
@@ -20,7 +25,7 @@ class DiskRing {
     int result;  // bytes moved, or a negative errno
   };
 
-  // Throws std::system_error where io_uring is refused, or was not built in.
+  // Throws RingRefused where the system has no io_uring for us, or it was not built in.
   explicit DiskRing(unsigned entries);
   ~DiskRing();
   DiskRing(const DiskRing&) = delete;
