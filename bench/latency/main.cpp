@@ -20,6 +20,7 @@
 #include "harness/whole_file.hpp"
 #include "latency/file_reporter.hpp"
 #include "latency/library_build.hpp"
+#include "latency/live_suite.hpp"
 #include "latency/load_suite.hpp"
 #include "latency/operation_suite.hpp"
 #include "latency/options.hpp"
@@ -151,6 +152,29 @@ Run run_load(const bench::Options& options, const std::string& started, const Js
   return {code, json};
 }
 
+// The disk is made first: a folder that cannot have it is a bad command line, not a row that failed.
+Run run_live(const bench::Options& options, const std::string& started, const Json& where,
+             benchmark::BenchmarkReporter* file) {
+  std::optional<bench::LiveDisk> disk;
+  if (!options.list_only) disk.emplace(options.live.disk());
+  report::LiveRow row = bench::live_row(options.live.spec);
+  bool has_run = false;
+  bench::register_live(row, disk ? &*disk : nullptr, has_run);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
+  if (!has_run) return {bench::exit_code(options.list_only, matched, {}), Json()};
+  const std::string why = row.skipped.empty() ? row.error : "skipped: " + row.skipped;
+  const int code = bench::exit_code(false, matched, {{row.name, why}});
+  const bench::Ticks& clock = bench::Ticks::clock();
+  const Json json = report::live_json(started, where, {clock.name(), clock.cost_ns()}, {row});
+  fmt::print("\n{}", report::live_table(json));
+  return {code, json};
+}
+
+Runner runner_of(const std::string& suite) {
+  if (suite == bench::kLoadSuite) return run_load;
+  return suite == bench::kLiveSuite ? run_live : run_saves;
+}
+
 // For `vmbsave doctor`, which does not load Google Benchmark.
 int print_context() {
   fmt::print("{}\n", context().dump(2));
@@ -167,8 +191,7 @@ int run(const bench::Options& options) {
   show(where);
   std::optional<bench::FileReporter> file;
   if (!options.google_out.empty()) file.emplace(options.google_out_format);
-  const Runner runner = options.suite == bench::kLoadSuite ? run_load : run_saves;
-  const auto [code, json] = runner(options, started, where, file ? file->get() : nullptr);
+  const auto [code, json] = runner_of(options.suite)(options, started, where, file ? file->get() : nullptr);
   try {
     if (!options.out.empty() && !json.is_null()) write(options.out, json.dump(1) + "\n");
     if (file) write(options.google_out, file->text());

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "harness/one_line.hpp"
+#include "latency/live_suite.hpp"
 #include "latency/load_suite.hpp"
 #include "latency/suites.hpp"
 
@@ -33,7 +34,7 @@ constexpr const char* kHelp =
     "Measures the save latency at scale: how long a VM with many packets in use is saved, by the engine through C++\n"
     "and through C, beside the documented protocol, a plain copy of the same bytes, and what people would use\n"
     "instead. What was saved is compared with the packets before it is timed.\n\n"
-    "vmbsave-bench [--suite=smoke|quick|bar|image|full|long|load]   which rows; default: quick\n"
+    "vmbsave-bench [--suite=smoke|quick|bar|image|full|long|load|live]   which rows; default: quick\n"
     "              [--out=FILE]                          every save of every row as JSON; see 'vmbsave table FILE'\n"
     "              [--context]                           nothing but machine, build, libraries and doctor as JSON\n"
     "              [flags of Google Benchmark]\n\n"
@@ -44,6 +45,13 @@ constexpr const char* kHelp =
     "load: a VSP at work while saves run: what its calls take, what the guest sees, how long the blackout is, beside "
     "a\n"
     "lock around a list, and beside waiting until nothing is in flight; a minute and a half.\n"
+    "live: guests read and write a file through storvsp and io_uring, as fast as it goes, while their VM is saved: "
+    "what\n"
+    "they see before, during and after; three quarters of a minute. Its flags:\n"
+    "              [--folder=DIR]   where the file goes, which never has a name; default: $TMPDIR\n"
+    "              [--disk=MIB]     its size; default: 1024, or less where there is no room\n"
+    "              [--channels=4] [--depth=64] [--reads=70]   requests under way on each channel; percent of reads\n"
+    "              [--every=50ms] [--phase=2s] [--rounds=7] [--seed=1]   a save so often; each of the three so long\n"
     "With --benchmark_min_time the time decides how many saves a row has.\n"
     "Exit codes: 0 all rows were measured, 1 a row failed or nothing was measured, 2 the command line is not "
     "usable.\n\n"
@@ -145,16 +153,19 @@ Options parse_options(int argc, char** argv) {
   app.set_help_flag();
   std::vector<std::string> suites = suite_names();
   suites.push_back(kLoadSuite);
+  suites.push_back(kLiveSuite);
   app.add_flag("--context", options.context_only);
   app.add_option("--suite", options.suite)->check(CLI::IsMember(suites));
   app.add_option("--out", options.out)->check([](const std::string& file) {
     return file.empty() ? "expected a file" : "";
   });
+  add_live_options(app, options.live);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     fail(error.what());
   }
+  if (const std::string fault = live_options_fault(app, options.suite, options.live); !fault.empty()) fail(fault);
   expect_two_files(options.out, options.google_out);
   return options;
 }

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "latency/live_options.hpp"
+
 namespace vmbsave::bench {
 
 struct Options {
@@ -14,6 +16,7 @@ struct Options {
   bool list_only = false;     // --benchmark_list_tests
   unsigned repetitions = 1;   // --benchmark_repetitions
   bool context_only = false;  // --context
+  LiveOptions live;           // of the suite `live`
 };
 
 // Hands Google Benchmark its flags. Ends the process after --help (0) and, with one line on standard error, for what it
