@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
-#include "cli/option_checks.hpp"
+#include "harness/option_checks.hpp"
 #include "report/bar.hpp"
 #include "report/json_file.hpp"
 

@@ -7,15 +7,15 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
-#include "cli/duration.hpp"
-#include "cli/option_checks.hpp"
 #include "cli/progress.hpp"
 #include "gate/child.hpp"
 #include "gate/gate.hpp"
 #include "gate/outputs.hpp"
 #include "gate/recorded.hpp"
 #include "gate/selftest.hpp"
+#include "harness/duration.hpp"
 #include "harness/one_line.hpp"
+#include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
 #include "report/build_info.hpp"
 #include "report/json_file.hpp"

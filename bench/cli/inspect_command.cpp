@@ -4,8 +4,8 @@
 
 #include "cli/commands.hpp"
 #include "cli/image_file.hpp"
-#include "cli/option_checks.hpp"
 #include "harness/one_line.hpp"
+#include "harness/option_checks.hpp"
 #include "image/checksum.hpp"
 #include "image/chunk_reader.hpp"
 #include "restore/image_restore.hpp"

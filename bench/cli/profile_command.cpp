@@ -10,10 +10,10 @@
 #include <string_view>
 
 #include "cli/commands.hpp"
-#include "cli/option_checks.hpp"
 #include "cli/progress.hpp"
 #include "cli/service_time.hpp"
 #include "cli/trace_kept.hpp"
+#include "harness/option_checks.hpp"
 #include "report/json_file.hpp"
 #include "report/profile_report.hpp"
 #include "scenarios/profile/measure.hpp"

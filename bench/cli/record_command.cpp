@@ -5,8 +5,8 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
-#include "cli/option_checks.hpp"
 #include "harness/one_line.hpp"
+#include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
 #include "report/json_file.hpp"
 #include "report/readme_results.hpp"

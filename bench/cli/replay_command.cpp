@@ -7,13 +7,13 @@
 #include <optional>
 
 #include "cli/commands.hpp"
-#include "cli/duration.hpp"
-#include "cli/option_checks.hpp"
 #include "cli/profile_source.hpp"
 #include "cli/progress.hpp"
 #include "cli/service_time.hpp"
 #include "cli/trace_kept.hpp"
+#include "harness/duration.hpp"
 #include "harness/one_line.hpp"
+#include "harness/option_checks.hpp"
 #include "packet/vm.hpp"
 #include "report/replay_report.hpp"
 #include "scenarios/replay/frames.hpp"

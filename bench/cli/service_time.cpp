@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/duration.hpp"
+#include "harness/duration.hpp"
 
 namespace vmbsave::cli {
 

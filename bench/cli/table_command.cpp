@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
-#include "cli/option_checks.hpp"
+#include "harness/option_checks.hpp"
 #include "report/json_file.hpp"
 #include "report/results_table.hpp"
 

@@ -5,8 +5,8 @@
 
 #include "cli/commands.hpp"
 #include "cli/image_file.hpp"
-#include "cli/option_checks.hpp"
 #include "harness/one_line.hpp"
+#include "harness/option_checks.hpp"
 #include "restore/image_restore.hpp"
 #include "scenarios/vm/restore_text.hpp"
 #include "vmbsave/executor.hpp"

@@ -58,19 +58,19 @@ void run_row(benchmark::State& state, report::HostRow& row, Executors& executors
 
 }  // namespace
 
-std::vector<report::HostRow> host_rows(const HostFlags& flags, unsigned cpus) {
+std::vector<report::HostRow> host_rows(const HostOptions& options, unsigned cpus) {
   std::vector<std::uint32_t> vms = {2, 16, 128, 1024};
-  if (flags.vms) vms = {*flags.vms};
+  if (options.vms) vms = {*options.vms};
   std::vector<report::HostRow> rows;
   for (const std::uint32_t n : vms) {
     for (const HostOrder order : {HostOrder::kAtOnce, HostOrder::kInTurn}) {
       for (const unsigned threads : std::set<unsigned>{1, std::max(cpus, 1u)}) {
         rows.emplace_back().spec = {.vms = n,
-                                    .packets = flags.packets,
+                                    .packets = options.packets,
                                     .order = order,
                                     .threads = threads,
-                                    .deadline_ns = flags.deadline_ns,
-                                    .memory_budget = flags.memory_budget,
+                                    .deadline_ns = options.deadline_ns,
+                                    .memory_budget = options.memory_budget,
                                     .rounds = rounds_of(n)};
       }
     }

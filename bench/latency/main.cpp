@@ -21,6 +21,7 @@
 #include "latency/file_reporter.hpp"
 #include "latency/host_suite.hpp"
 #include "latency/library_build.hpp"
+#include "latency/live_suite.hpp"
 #include "latency/load_suite.hpp"
 #include "latency/operation_suite.hpp"
 #include "latency/options.hpp"
@@ -169,8 +170,27 @@ Run run_host(const bench::Options& options, const std::string& started, const Js
   return {code, json};
 }
 
+// The disk is made first: a folder that cannot have it is a bad command line, not a row that failed.
+Run run_live(const bench::Options& options, const std::string& started, const Json& where,
+             benchmark::BenchmarkReporter* file) {
+  std::optional<bench::LiveDisk> disk;
+  if (!options.list_only) disk.emplace(options.live.disk());
+  report::LiveRow row = bench::live_row(options.live.spec);
+  bool has_run = false;
+  bench::register_live(row, disk ? &*disk : nullptr, has_run);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
+  if (!has_run) return {bench::exit_code(options.list_only, matched, {}), Json()};
+  const std::string why = row.skipped.empty() ? row.error : "skipped: " + row.skipped;
+  const int code = bench::exit_code(false, matched, {{row.name, why}});
+  const bench::Ticks& clock = bench::Ticks::clock();
+  const Json json = report::live_json(started, where, {clock.name(), clock.cost_ns()}, {row});
+  fmt::print("\n{}", report::live_table(json));
+  return {code, json};
+}
+
 Runner runner_of(const std::string& suite) {
   if (suite == bench::kLoadSuite) return run_load;
+  if (suite == bench::kLiveSuite) return run_live;
   return suite == bench::kHostSuite ? run_host : run_saves;
 }
 

@@ -11,13 +11,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "harness/one_line.hpp"
-#include "latency/host_suite.hpp"
+#include "latency/live_suite.hpp"
 #include "latency/load_suite.hpp"
 #include "latency/suites.hpp"
 
@@ -35,9 +34,8 @@ constexpr const char* kHelp =
     "Measures the save latency at scale: how long a VM with many packets in use is saved, by the engine through C++\n"
     "and through C, beside the documented protocol, a plain copy of the same bytes, and what people would use\n"
     "instead. What was saved is compared with the packets before it is timed.\n\n"
-    "vmbsave-bench [--suite=smoke|quick|bar|image|full|long|load|host]   which rows; default: quick\n"
+    "vmbsave-bench [--suite=smoke|quick|bar|image|full|long|load|live|host]   which rows; default: quick\n"
     "              [--out=FILE]                          every save of every row as JSON; see 'vmbsave table FILE'\n"
-    "              [--vms=N] [--packets=N] [--deadline=TIME] [--memory-budget=SIZE]   of the suite host\n"
     "              [--context]                           nothing but machine, build, libraries and doctor as JSON\n"
     "              [flags of Google Benchmark]\n\n"
     "smoke: 64 packets and 20 saves a row, to see that it works. quick: 65536 packets on 16 channels, 1000 saves a\n"
@@ -47,8 +45,16 @@ constexpr const char* kHelp =
     "load: a VSP at work while saves run: what its calls take, what the guest sees, how long the blackout is, beside "
     "a\n"
     "lock around a list, and beside waiting until nothing is in flight; a minute and a half.\n"
-    "host: 2 to 1024 VMs, or --vms of them, with 64 or --packets packets in use each, saved all at once and one after\n"
-    "another; a blackout longer than --deadline (300ms) or memory beyond --memory-budget (no limit) fails the row.\n"
+    "live: guests read and write a file through storvsp and io_uring, as fast as it goes, while their VM is saved: "
+    "what\n"
+    "they see before, during and after; three quarters of a minute. Its flags:\n"
+    "              [--folder=DIR]   where the file goes, which never has a name; default: $TMPDIR\n"
+    "              [--disk=MIB]     its size; default: 1024, or less where there is no room\n"
+    "              [--channels=4] [--depth=64] [--reads=70]   requests under way on each channel; percent of reads\n"
+    "              [--every=50ms] [--phase=2s] [--rounds=7] [--seed=1]   a save so often; each of the three so long\n"
+    "host: many VMs, saved all at once and one after another, every image compared with its packets. Its flags:\n"
+    "              [--vms=N] [--packets=64]   so many, with so many packets in use each; default: 2, 16, 128 and 1024\n"
+    "              [--deadline=300ms] [--memory-budget=SIZE]   a longer blackout, or more memory, fails the row\n"
     "With --benchmark_min_time the time decides how many saves a row has.\n"
     "Exit codes: 0 all rows were measured, 1 a row failed or nothing was measured, 2 the command line is not "
     "usable.\n\n"
@@ -117,31 +123,6 @@ void initialize_google(int& argc, char**& argv, bool has_out) {
   benchmark::Initialize(&argc, argv, print_help);
 }
 
-constexpr const char* kHostFlags[] = {"--vms", "--packets", "--deadline", "--memory-budget"};
-
-// Sizes and times as they are written: 300ms, 4GiB.
-void add_host_flags(CLI::App& app, HostFlags& flags) {
-  const std::map<std::string, std::uint64_t> times = {
-      {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}};
-  constexpr std::uint64_t kMostNs = 3'600'000'000'000;
-  app.add_option(kHostFlags[0], flags.vms)->check(CLI::Range(std::uint32_t{1}, kMostVms));
-  app.add_option(kHostFlags[1], flags.packets)->check(CLI::Range(std::uint32_t{1}, kMostPackets));
-  app.add_option(kHostFlags[2], flags.deadline_ns)
-      ->transform(CLI::AsNumberWithUnit(times, CLI::AsNumberWithUnit::UNIT_REQUIRED) &
-                  CLI::Range(std::uint64_t{1}, kMostNs));
-  app.add_option(kHostFlags[3], flags.memory_budget)
-      ->transform(CLI::AsSizeValue(false) & CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50));
-}
-
-// A flag that has no effect is a mistake.
-void expect_host_suite(const CLI::App& app, const std::string& suite) {
-  for (const char* const flag : kHostFlags) {
-    if (suite != kHostSuite && app.count(flag) != 0) {
-      throw CLI::ValidationError(flag, fmt::format("belongs to the suite {0}; give --suite={0} with it", kHostSuite));
-    }
-  }
-}
-
 // As Google Benchmark has it: true unless it says no.
 bool is_true(const char* value) {
   if (value == nullptr) return false;
@@ -174,18 +155,22 @@ Options parse_options(int argc, char** argv) {
   CLI::App app;
   app.set_help_flag();
   std::vector<std::string> suites = suite_names();
-  suites.insert(suites.end(), {kLoadSuite, kHostSuite});
+  suites.insert(suites.end(), {kLoadSuite, kLiveSuite, kHostSuite});
   app.add_flag("--context", options.context_only);
   app.add_option("--suite", options.suite)->check(CLI::IsMember(suites));
   app.add_option("--out", options.out)->check([](const std::string& file) {
     return file.empty() ? "expected a file" : "";
   });
-  add_host_flags(app, options.host);
+  add_live_options(app, options.live);
+  add_host_options(app, options.host);
   try {
     app.parse(argc, argv);
-    expect_host_suite(app, options.suite);
   } catch (const CLI::ParseError& error) {
     fail(error.what());
+  }
+  for (const std::string& fault :
+       {live_options_fault(app, options.suite, options.live), host_options_fault(app, options.suite)}) {
+    if (!fault.empty()) fail(fault);
   }
   expect_two_files(options.out, options.google_out);
   return options;

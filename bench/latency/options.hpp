@@ -3,20 +3,22 @@
 
 #include <string>
 
-#include "latency/host_suite.hpp"
+#include "latency/host_options.hpp"
+#include "latency/live_options.hpp"
 
 namespace vmbsave::bench {
 
 struct Options {
   std::string suite = "quick";
   std::string out;         // empty: no JSON of ours
-  HostFlags host;          // of the suite `host`
+  HostOptions host;        // of the suite `host`
   std::string google_out;  // --benchmark_out
   std::string google_out_format = "json";
   bool fixed_saves = true;    // --benchmark_min_time was not given
   bool list_only = false;     // --benchmark_list_tests
   unsigned repetitions = 1;   // --benchmark_repetitions
   bool context_only = false;  // --context
+  LiveOptions live;           // of the suite `live`
 };
 
 // Hands Google Benchmark its flags. Ends the process after --help (0) and, with one line on standard error, for what it

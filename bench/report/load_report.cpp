@@ -3,21 +3,13 @@
 #include <algorithm>
 #include <numeric>
 
+#include "report/calls_json.hpp"
 #include "report/intervals.hpp"
-#include "report/json_values.hpp"
 
 namespace vmbsave::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json calls_json(const bench::Histogram& times) {
-  return {{"calls", times.count()},
-          {"p50", or_null(times.percentile(0.50))},
-          {"p99", or_null(times.percentile(0.99))},
-          {"p999", or_null(times.percentile(0.999))},
-          {"max", or_null(times.max())}};
-}
 
 Json times_json(const bench::LoadTimes& times) {
   Json json;

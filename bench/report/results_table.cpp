@@ -1,23 +1,39 @@
 #include "report/results_table.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "report/bench_table.hpp"
 #include "report/host_report.hpp"
+#include "report/live_report.hpp"
 #include "report/load_report.hpp"
 #include "report/replay_report.hpp"
 
 namespace vmbsave::report {
+namespace {
+
+struct SchemaTable {
+  const char* schema;
+  std::string (*text)(const nlohmann::ordered_json& run);
+};
+constexpr SchemaTable kTables[] = {{"vmbsave-bench-1", bench_table},
+                                   {"vmbsave-load-1", load_table},
+                                   {"vmbsave-live-1", live_table},
+                                   {"vmbsave-host-1", host_table}};
+
+}  // namespace
 
 void ResultsTable::add(const nlohmann::ordered_json& result) {
-  const bool load = result.at("schema") == "vmbsave-load-1";
-  const bool host = result.at("schema") == "vmbsave-host-1";
-  if (load || host || result.at("schema") == "vmbsave-bench-1") {
+  const std::string schema = result.at("schema").get<std::string>();
+  const auto table =
+      std::find_if(std::begin(kTables), std::end(kTables), [&](const SchemaTable& of) { return schema == of.schema; });
+  if (table != std::end(kTables)) {
     if (!bench_tables_.empty()) bench_tables_ += "\n";
     const auto has = [&](const char* key) { return result.contains(key) && !result.at(key).empty(); };
     if (!has("rows") && !has("roofline") && !has("transfers")) throw std::runtime_error("no row was measured");
-    bench_tables_ += load ? load_table(result) : host ? host_table(result) : bench_table(result);
+    bench_tables_ += table->text(result);
   } else {
     (void)replay_table({result});
     replays_.push_back(result);

@@ -96,7 +96,7 @@ TEST_F(BenchFiles, NamesThatSteerTheTerminalInOneLine) {
 
 TEST_F(BenchFiles, HelpDescribesEverySuite) {
   const std::string help = bench("--help").out;
-  for (const char* const suite : {"smoke", "quick", "bar", "image", "full", "long", "load"}) {
+  for (const char* const suite : {"smoke", "quick", "bar", "image", "full", "long", "load", "live"}) {
     EXPECT_NE(help.find(std::string(suite) + ": "), std::string::npos) << suite;
   }
 }

@@ -1,9 +1,9 @@
 #include <span>
 
 #include "base/clock.hpp"
-#include "image/chunk_reader.hpp"
 #include "packet/vm.hpp"
 #include "save/session.hpp"
+#include "scenarios/save_under_load/image_records.hpp"
 #include "scenarios/save_under_load/target.hpp"
 #include "scenarios/vm/check_failed.hpp"
 
@@ -90,25 +90,13 @@ class EngineTarget final : public Target {
   void read(std::vector<Token>& tokens) const {
     std::vector<std::byte> bytes(session_.image().bytes());
     session_.image().copy_to(bytes.data());
-    for (std::span<const std::byte> rest = bytes; !rest.empty();) {
-      image::Chunk chunk;
-      expect_readable(image::read_unchecked_chunk(rest, chunk) == RestoreFault::kNone);
-      if (chunk.kind() == image::ChunkKind::kBlock) read_block(chunk, tokens);
-      rest = rest.subspan(chunk.bytes.size());
-    }
-  }
-  static void read_block(const image::Chunk& chunk, std::vector<Token>& tokens) {
-    std::uint64_t offset = sizeof(image::ChunkHeader);
-    for (std::uint32_t i = 0; i < chunk.header.count; ++i) {
-      image::Record record;
-      expect_readable(image::read_record(chunk, offset, record));
+    expect_readable(for_each_record(bytes, [&](const image::Chunk& chunk, const image::Record& record) {
       const auto token = static_cast<Token>(record.lib.transaction_id);
       if (!is_state(token, chunk.bytes.data() + record.save_offset, record.lib.save_bytes)) {
         throw CheckFailed("engine: the image holds a state that is not its packet's");
       }
       tokens.push_back(token);
-      offset += record.lib.record_bytes;
-    }
+    }));
   }
 
   const TargetOptions options_;

@@ -1,7 +1,6 @@
 #include "scenarios/save_under_load/load_run.hpp"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +10,7 @@
 #include <thread>
 
 #include "base/clock.hpp"
+#include "harness/pinned.hpp"
 #include "report/intervals.hpp"
 #include "scenarios/save_under_load/traffic.hpp"
 #include "scenarios/vm/check_failed.hpp"
@@ -19,36 +19,6 @@ namespace vmbsave::bench {
 namespace {
 
 constexpr std::uint64_t kPatienceNs = 2'000'000'000;
-
-// The calling thread stays on one processor; nothing for a negative number.
-class Pinned {
- public:
-  explicit Pinned(int cpu) {
-    if (cpu < 0 || sched_getaffinity(0, sizeof before_, &before_) != 0) return;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<unsigned>(cpu), &one);
-    pinned_ = sched_setaffinity(0, sizeof one, &one) == 0;
-  }
-  ~Pinned() {
-    if (pinned_) sched_setaffinity(0, sizeof before_, &before_);
-  }
-  Pinned(const Pinned&) = delete;
-
- private:
-  cpu_set_t before_{};
-  bool pinned_ = false;
-};
-
-std::vector<int> allowed_cpus() {
-  cpu_set_t set;
-  std::vector<int> cpus;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(static_cast<unsigned>(cpu), &set)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
 
 void wait_until(std::uint64_t ns) {
   constexpr std::uint64_t kSleepNs = 200'000;

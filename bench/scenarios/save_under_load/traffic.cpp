@@ -76,7 +76,7 @@ bool Traffic::timed(Histogram& calls, Call&& call) {
   const bool result = call();
   const std::uint64_t end = clock_.after();
   // In a phase without saves the number stays 0; with saves, only what overlaps one counts.
-  if ((save != 0) == overlaps(save)) calls.add(clock_.to_ns(end - start));
+  if ((save != 0) == saving.overlaps(save)) calls.add(clock_.to_ns(end - start));
   return result;
 }
 
@@ -154,7 +154,7 @@ void Traffic::idle() {
   std::uint64_t last = clock_.now();
   while (!stop_.load(std::memory_order_relaxed)) {
     const std::uint64_t now = clock_.now();
-    if (overlaps(save)) gaps.add(clock_.to_ns(now - last));
+    if (saving.overlaps(save)) gaps.add(clock_.to_ns(now - last));
     last = now;
     save = saving.read();
   }

@@ -9,22 +9,10 @@
 #include "base/bytes.hpp"
 #include "scenarios/save_under_load/load_result.hpp"
 #include "scenarios/save_under_load/load_spec.hpp"
+#include "scenarios/save_under_load/save_flag.hpp"
 #include "scenarios/save_under_load/ticks.hpp"
 
 namespace vmbsave::bench {
-
-// Whether a save runs, for who wants to know whether his call has overlapped one.
-class SaveFlag {
- public:
-  void begin() noexcept { number_.store(number_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
-  void end() noexcept { begin(); }
-  // Odd: a save runs. acquire: pairs with the release above. Two readings enclose a call, whose own atomic operation
-  // and readings of the clock keep them apart.
-  std::uint64_t read() const noexcept { return number_.load(std::memory_order_acquire); }
-
- private:
-  alignas(base::kCacheLine) std::atomic<std::uint64_t> number_{0};
-};
 
 class Traffic {
  public:
@@ -75,7 +63,6 @@ class Traffic {
   std::uint64_t since(std::uint64_t intended, std::uint64_t now) const noexcept {
     return clock_.to_ns(now - std::min(now, intended));
   }
-  bool overlaps(std::uint64_t before) const noexcept { return (before & 1) != 0 || saving.read() != before; }
   template <class Call>
   bool timed(Histogram& calls, Call&& call);
   void take_returned();

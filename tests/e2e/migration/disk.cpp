@@ -12,80 +12,52 @@
 #include <system_error>
 #include <thread>
 
-#if VMBSAVE_MIGRATION_URING
-#include <liburing.h>
-#endif
+#include "scenarios/live/disk_ring.hpp"
 
 namespace vmbsave::migration {
 namespace {
 
-#if VMBSAVE_MIGRATION_URING
 class UringDisk final : public Disk {
  public:
   // Throws std::system_error where io_uring is refused.
   UringDisk(int fd, Done done) : Disk(std::move(done)), fd_(fd) {
-    if (const int error = io_uring_queue_init(kEntries, &ring_, 0); error != 0) {
-      throw std::system_error(-error, std::generic_category(), "io_uring_queue_init");
-    }
     reaper_ = std::thread([this] { reap(); });
   }
   ~UringDisk() override {
     drain();
-    submit_entry([](io_uring_sqe& entry) { io_uring_prep_nop(&entry); }, nullptr);
+    {
+      const std::lock_guard lock(submitting_);
+      ring_.put_nothing(nullptr);
+      ring_.submit();
+    }
     reaper_.join();
-    io_uring_queue_exit(&ring_);
   }
   bool is_uring() const noexcept override { return true; }
 
  private:
   static constexpr unsigned kEntries = 1024;
 
-  template <class Prepare>
-  void submit_entry(Prepare&& prepare, void* data) {
-    const std::lock_guard lock(submitting_);
-    io_uring_sqe* const entry = io_uring_get_sqe(&ring_);
-    if (entry == nullptr) throw std::runtime_error("more transfers than the ring has entries");
-    prepare(*entry);
-    io_uring_sqe_set_data(entry, data);
-    int taken = 0;
-    do {
-      taken = io_uring_submit(&ring_);
-    } while (taken == -EINTR || taken == -EAGAIN || taken == -EBUSY);
-    if (taken < 0) throw std::system_error(-taken, std::generic_category(), "io_uring_submit");
-  }
-
   void start(std::unique_ptr<Transfer> transfer) override {
     Transfer* const its = transfer.release();
-    submit_entry(
-        [&](io_uring_sqe& entry) {
-          const auto pieces = static_cast<unsigned>(its->pieces.size());
-          if (its->write) {
-            io_uring_prep_writev(&entry, fd_, its->pieces.data(), pieces, its->offset);
-          } else {
-            io_uring_prep_readv(&entry, fd_, its->pieces.data(), pieces, its->offset);
-          }
-        },
-        its);
+    const std::lock_guard lock(submitting_);
+    ring_.put(its->write, fd_, its->pieces.data(), static_cast<unsigned>(its->pieces.size()), its->offset, its);
+    ring_.submit();
   }
 
   void reap() {
     for (;;) {
-      io_uring_cqe* entry = nullptr;
-      if (io_uring_wait_cqe(&ring_, &entry) != 0) continue;
-      std::unique_ptr<Transfer> transfer(static_cast<Transfer*>(io_uring_cqe_get_data(entry)));
-      const int result = entry->res;
-      io_uring_cqe_seen(&ring_, entry);
+      const bench::DiskRing::Done done = ring_.wait();
+      std::unique_ptr<Transfer> transfer(static_cast<Transfer*>(done.tag));
       if (transfer == nullptr) return;
-      finish(std::move(transfer), result);
+      finish(std::move(transfer), done.result);
     }
   }
 
   const int fd_;
-  io_uring ring_{};
+  bench::DiskRing ring_{kEntries};
   std::mutex submitting_;
   std::thread reaper_;
 };
-#endif
 
 class ThreadDisk final : public Disk {
  public:
@@ -162,16 +134,14 @@ bool DiskFile::lock(unsigned seconds) {
   return waited;
 }
 
-std::unique_ptr<Disk> Disk::open(const DiskFile& file, [[maybe_unused]] bool uring, Done done) {
-#if VMBSAVE_MIGRATION_URING
+std::unique_ptr<Disk> Disk::open(const DiskFile& file, bool uring, Done done) {
   if (uring) {
     try {
       return std::make_unique<UringDisk>(file.descriptor(), done);
     } catch (const std::system_error&) {
-      // refused here
+      // refused here, or not built in
     }
   }
-#endif
   return std::make_unique<ThreadDisk>(file.descriptor(), std::move(done));
 }
 

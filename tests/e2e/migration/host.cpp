@@ -6,6 +6,7 @@
 #include "e2e/migration/stamps.hpp"
 #include "e2e/migration/workload.hpp"
 #include "kmcl/channel.hpp"
+#include "scenarios/live/disk_command.hpp"
 #include "vsp/storvsp/request.hpp"
 #include "vsp/storvsp/storvsp.h"
 
@@ -15,36 +16,6 @@ namespace {
 void require(NTSTATUS status, const char* what) {
   if (NT_SUCCESS(status)) return;
   throw std::runtime_error(std::string(what) + " failed: " + status_name(static_cast<Status>(status)));
-}
-
-std::uint64_t big_endian(const std::uint8_t* bytes, unsigned count) {
-  std::uint64_t value = 0;
-  for (unsigned i = 0; i < count; ++i) value = value << 8 | bytes[i];
-  return value;
-}
-
-// What a guest's CDB asks for.
-struct Command {
-  bool write;
-  std::uint64_t block;
-  std::uint64_t blocks;
-};
-
-bool decode(const storvsp::ScsiRequest& request, Command& command) {
-  const std::uint8_t* const cdb = request.payload;
-  const std::uint8_t opcode = cdb[0];
-  command.write = opcode == storvsp::kWrite10 || opcode == storvsp::kWrite16;
-  if (opcode == storvsp::kRead10 || opcode == storvsp::kWrite10) {
-    command.block = big_endian(cdb + 2, 4);
-    command.blocks = big_endian(cdb + 7, 2);
-  } else if (opcode == storvsp::kRead16 || opcode == storvsp::kWrite16) {
-    command.block = big_endian(cdb + 2, 8);
-    command.blocks = big_endian(cdb + 10, 4);
-  } else {
-    return false;
-  }
-  return command.block + command.blocks <= kDiskBytes / kBlockBytes &&
-         command.blocks * kBlockBytes == request.data_transfer_length;
 }
 
 // The pieces of guest memory that a request's range names; none if a page is not the guest's.
@@ -196,17 +167,16 @@ void Host::poll() {
 void Host::submit(VMBPACKET packet, std::uint64_t transaction_id) {
   note(&Ids::submitted, transaction_id);
   const storvsp::PacketContext& context = storvsp::context_of(packet);
-  Command command{};
-  const bool good = decode(context.request, command);
-  std::vector<iovec> pieces = good ? guest_memory(shared_, context) : std::vector<iovec>();
+  const auto command = bench::disk_command(context.request, kDiskBytes / kBlockBytes);
+  std::vector<iovec> pieces = command ? guest_memory(shared_, context) : std::vector<iovec>();
   if (pieces.empty()) {
     answer(packet, transaction_id, STATUS_INVALID_PARAMETER);
     return;
   }
   if (reissuing_) reissued_.fetch_add(1);
-  disk_->submit(
-      std::make_unique<Transfer>(Transfer{new Operation{packet, transaction_id, reissuing_}, command.write,
-                                          command.block* kBlockBytes, command.blocks* kBlockBytes, std::move(pieces)}));
+  disk_->submit(std::make_unique<Transfer>(Transfer{new Operation{packet, transaction_id, reissuing_}, command->write,
+                                                    command->block* kBlockBytes, command->blocks* kBlockBytes,
+                                                    std::move(pieces)}));
 }
 
 void Host::done(Operation* operation, bool good) {

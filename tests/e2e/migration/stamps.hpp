@@ -1,25 +1,16 @@
-// stamps.hpp: what is written where. Each block of 512 bytes says which one it is and which write it is of, all over,
-// so that a read finds what is old, torn, or another block's.
+// stamps.hpp: what is written where, as the scenario "live" has it.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
+#include "scenarios/live/stamps.hpp"
 
 namespace vmbsave::migration {
 
-inline constexpr std::uint32_t kBlockBytes = 512;
-using Block = std::span<std::byte, kBlockBytes>;
-using ConstBlock = std::span<const std::byte, kBlockBytes>;
-
-// A write's number, from 1; 0: zeroes, as on a new disk.
-using Generation = std::uint32_t;
-
-void stamp(Block bytes, std::uint64_t block, Generation generation) noexcept;
-// None: these bytes are no stamp of this block.
-std::optional<Generation> read_stamp(ConstBlock bytes, std::uint64_t block) noexcept;
-// What a read has to overwrite.
-void spoil(Block bytes) noexcept;
+using bench::Block;
+using bench::ConstBlock;
+using bench::Generation;
+using bench::kBlockBytes;
+using bench::read_stamp;
+using bench::spoil;
+using bench::stamp;
 
 }  // namespace vmbsave::migration

@@ -1,4 +1,4 @@
-#include "cli/option_checks.hpp"
+#include "harness/option_checks.hpp"
 
 #include <fmt/format.h>
 

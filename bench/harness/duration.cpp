@@ -1,4 +1,4 @@
-#include "cli/duration.hpp"
+#include "harness/duration.hpp"
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
-#include "e2e/migration/stamps.hpp"
+#include "scenarios/live/stamps.hpp"
 
 #include <array>
 #include <cstring>
 
-namespace vmbsave::migration {
+namespace vmbsave::bench {
 namespace {
 
 using Words = std::array<std::uint64_t, kBlockBytes / 8>;
@@ -38,4 +38,4 @@ std::optional<Generation> read_stamp(ConstBlock bytes, std::uint64_t block) noex
 
 void spoil(Block bytes) noexcept { std::memset(bytes.data(), 0xA5, bytes.size()); }
 
-}  // namespace vmbsave::migration
+}  // namespace vmbsave::bench
