@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "harness/one_line.hpp"
+#include "latency/host_suite.hpp"
 #include "latency/live_suite.hpp"
 #include "latency/load_suite.hpp"
 #include "latency/suites.hpp"

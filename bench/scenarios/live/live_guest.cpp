@@ -76,7 +76,7 @@ void LiveGuest::send(std::uint32_t number) {
   }
   const VMBS_VSP_REQUEST request = requests_.request(record);
   VMBS_VSP_PACKET packet;
-  if (!NT_SUCCESS(vsp_.encode(&request, &packet))) return fault_.note("storvsp cannot encode a request");
+  if (!NT_SUCCESS(vsp_.encode(nullptr, &request, &packet))) return fault_.note("storvsp cannot encode a request");
   busy_[slot.block] = 1;
   ++under_way_;
   ++sent_;

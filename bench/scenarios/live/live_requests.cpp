@@ -25,14 +25,13 @@ bool LiveRequests::is_write(std::uint64_t record) const noexcept {
 }
 
 VMBS_VSP_REQUEST LiveRequests::request(std::uint64_t record) const noexcept {
-  return {.record = record,
-          .lba = block(record) * (kLiveBlockBytes / kSectorBytes),
-          .tag = record,
-          .bytes = kLiveBlockBytes,
-          .first_byte = 0,
-          .operation = is_write(record) ? UINT8{VMBS_VSP_WRITE} : UINT8{VMBS_VSP_READ},
-          .reserved = {},
-          .callback_ns = 0};
+  VMBS_VSP_REQUEST request{};
+  request.record = record;
+  request.lba = block(record) * (kLiveBlockBytes / kSectorBytes);
+  request.tag = record;
+  request.bytes = kLiveBlockBytes;
+  request.operation = is_write(record) ? UINT8{VMBS_VSP_WRITE} : UINT8{VMBS_VSP_READ};
+  return request;
 }
 
 }  // namespace vmbsave::bench
