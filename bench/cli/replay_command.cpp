@@ -33,8 +33,8 @@ constexpr const char* kReplayExamples =
     "  vmbsave replay --trace sample_trace.tar.xz\n"
     "  vmbsave replay --trace disk.vscsi --service-time 1ms --threads 2\n"
     "  vmbsave replay --trace disk.vscsi --replicate 64 --shift 0s --one-cut --channels 16 --json > replay.json\n"
-    "Octf traces hold measured completions; a vSCSI version 1 trace has none, so a request completes one service time\n"
-    "after it was submitted (10ms unless given).";
+    "Octf traces and blktraces hold measured completions; a vSCSI version 1 trace has none, so a request completes\n"
+    "one service time after it was submitted (10ms unless given).";
 
 struct ReplayArguments {
   std::string trace;
@@ -134,7 +134,10 @@ void add_replay(CLI::App& app, Command& chosen) {
   replay::Options& options = arguments->options;
   auto* const source = command->add_option_group("source");
   source->require_option(1);
-  source->add_option("--trace", arguments->trace, "Open-CAS octf trace (directory, .tar or .tar.xz) or vSCSI file")
+  source
+      ->add_option("--trace", arguments->trace,
+                   "Open-CAS octf trace (directory, .tar or .tar.xz), vSCSI file or blktrace (file, directory, or NAME "
+                   "of NAME.blktrace.N)")
       ->check(given());
   source->add_option("--profile", arguments->profile, "built-in profile: " + trace::profile_names())->check(given());
   command

@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "trace/blktrace_files.hpp"
 #include "trace/file_bytes.hpp"
 #include "trace/readers.hpp"
 #include "trace/trace.hpp"
@@ -31,7 +32,7 @@ bool is_archive(std::string_view head) {
   for (const char byte : head.substr(0, 16)) found += fmt::format(" {:02x}", static_cast<unsigned char>(byte));
   throw TraceError(Place{path, {}, 0},
                    fmt::format("expected an archive (tar, tar.xz) or a directory with octf.trace.N files, or vSCSI "
-                               "records (version 1 at byte 14 or version 2 at byte 2), found {}",
+                               "records (version 1 at byte 14 or version 2 at byte 2), or blktrace records, found {}",
                                found));
 }
 
@@ -40,12 +41,14 @@ Trace read_file(const std::filesystem::path& path, const Progress& progress) {
   const std::size_t size = FileBytes(path, Place{path, {}, 0}).read(buffer.data(), buffer.size());
   const std::string_view head(buffer.data(), size);
   if (is_archive(head)) return read_octf(path, progress);
+  if (recognise_blktrace(head)) return read_blktrace(path, progress);
   if (const auto version = recognise_vscsi(head)) return read_vscsi(path, *version, progress);
   fail_unrecognised(path, head);
 }
 
 Trace read_path(const std::filesystem::path& path, const Progress& progress) {
   const auto status = std::filesystem::status(path);
+  if (!std::filesystem::is_regular_file(status) && !blktrace_files(path).empty()) return read_blktrace(path, progress);
   if (!std::filesystem::exists(status)) throw TraceError(path, "no such file or directory");
   if (std::filesystem::is_directory(status)) return read_octf(path, progress);
   // A pipe cannot be read twice, a device has no end.

@@ -24,4 +24,10 @@ std::optional<VscsiVersion> recognise_vscsi(std::span<const char> head);
 
 Trace read_vscsi(const std::filesystem::path& path, VscsiVersion version, const Progress& progress);
 
+/// Whether a file that begins with `head` holds blktrace records, of any version and byte order.
+bool recognise_blktrace(std::span<const char> head);
+
+/// `path` is a file, a directory or the NAME of files (see blktrace_files.hpp).
+Trace read_blktrace(const std::filesystem::path& path, const Progress& progress);
+
 }  // namespace vmbsave::trace

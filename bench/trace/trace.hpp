@@ -29,7 +29,7 @@ struct Request {
 };
 
 struct Trace {
-  std::string format;                            // "octf", "vscsi-v1", "vscsi-v2"
+  std::string format;                            // "blktrace", "octf", "vscsi-v1", "vscsi-v2"
   Spool<Request> requests;                       // in order of submission; the record number is the index; never empty
   std::vector<std::uint16_t> queues;             // that submitted requests, ascending
   bool measured_completions = false;             // some request has a completion time
@@ -43,6 +43,10 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 ///   octf   a directory, a tar or a tar.xz archive that holds octf.trace.N files, one a queue, at any depth (Open-CAS
 ///          iotrace). Requests without data (cache flushes) are left out.
 ///   vscsi  a file of vSCSI records (vscsiStats), version 1 or 2. Commands that move no data are left out.
+///   blktrace  a file of binary records, version 7, little-endian; all files NAME.blktrace.N of a directory, one a CPU;
+///          or those beside each other, if `path` is that NAME. A request lasts from its issue to the device (D) to its
+///          completion (C); where none is issued, from being queued (Q). Its queue is the CPU that issued it. Flushes
+///          without data and SCSI commands that programs send are left out. Of several devices all requests are taken.
 /// A trace of any length: what does not fit into 64 MiB goes into a file that nobody sees (spool.hpp), in $TMPDIR or
 /// /tmp. Throws TraceError if the input is damaged, cut within a record, or no trace, or if there is no room.
 Trace read(const std::filesystem::path& path, const Progress& progress = {});
