@@ -27,12 +27,10 @@ struct Target {
 };
 
 constexpr Target kTargets[] = {
-    {"image", image},
-    {"calls", calls},
+    {"image", image},       {"calls", calls},
 #if VMBSAVE_FUZZ_TRACES
-    {"octf_folder", octf_folder},
-    {"octf_tar", octf_tar},
-    {"vscsi", vscsi},
+    {"blktrace", blktrace}, {"octf_folder", octf_folder},
+    {"octf_tar", octf_tar}, {"vscsi", vscsi},
 #endif
 };
 
