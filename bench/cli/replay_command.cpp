@@ -164,8 +164,8 @@ void add_replay(CLI::App& app, Command& chosen) {
   auto* const trace =
       source
           ->add_option("--trace", arguments->trace,
-                       "Open-CAS octf (directory, .tar or .tar.xz), blktrace, vSCSI, fio iolog, MSR CSV, MQSim ASCII, "
-                       "pcap or pcapng")
+                       "Open-CAS octf (directory, .tar or .tar.xz), blktrace (file, directory, or NAME of "
+                       "NAME.blktrace.N), vSCSI, fio iolog, MSR CSV, MQSim ASCII, pcap or pcapng")
           ->check(given());
   source
       ->add_option("--profile", arguments->profile,

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "trace/blktrace_files.hpp"
+
 namespace vmbsave::cli {
 namespace {
 
@@ -25,6 +27,9 @@ void expect_trace_kept(const char* option, const std::string& trace, const std::
   std::error_code none;
   if (files.empty()) return;
   expect_kept(option, trace, files);
+  if (fs::status(trace, none).type() == fs::file_type::not_found) {
+    for (const fs::path& file : trace::blktrace_files(trace)) expect_kept(option, file, files);
+  }
   if (!fs::is_directory(trace, none)) return;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(trace, none))
     expect_kept(option, entry, files);

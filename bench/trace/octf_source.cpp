@@ -183,7 +183,9 @@ std::string visit_queue_files(const std::filesystem::path& trace, const Progress
     visit_archive(trace, progress, visitor);
   }
   if (!visitor.visited_any()) {
-    throw TraceError(trace, "expected octf.trace.N files in it, found none (a vSCSI trace is named by its file)");
+    throw TraceError(trace,
+                     "expected octf.trace.N files in it, found none (those of blktrace are called NAME.blktrace.N; a "
+                     "vSCSI trace is named by its file)");
   }
   return visitor.summary;
 }

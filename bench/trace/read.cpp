@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "trace/blktrace_files.hpp"
 #include "trace/file_bytes.hpp"
 #include "trace/readers.hpp"
 #include "trace/text_lines.hpp"
@@ -24,6 +25,7 @@ struct Input {
   const std::optional<MacAddress>& guest;
   const Progress& progress;
   bool is_directory = false;
+  bool is_blktrace = false;    // a directory, or a NAME, of files NAME.blktrace.N
   std::string_view head = {};  // of a file
   bool is_whole = false;       // the head is all of it
 
@@ -47,11 +49,14 @@ bool is_archive(std::string_view head) {
   return has_at(head, 0, kXz) || has_at(head, 257, "ustar");
 }
 
-constexpr std::string_view kDirectoryFormat = "octf";  // the only one that may be a directory
+constexpr std::string_view kDirectoryFormat = "octf";  // the only one that may be any other directory
 constexpr std::string_view kGuestFormat = "capture";   // the only one with a guest
 
 // Those with a magic number first. A vSCSI record has a byte in it that no text has.
 constexpr Format kFormats[] = {
+    {"blktrace", "blktrace records, also as a directory or the NAME of NAME.blktrace.N files",
+     [](const Input& in) { return in.is_blktrace || recognise_blktrace(in.head); },
+     [](const Input& in) { return read_blktrace(in.path, in.progress); }},
     {kDirectoryFormat, "an archive (tar, tar.xz) or a directory with octf.trace.N files",
      [](const Input& in) { return in.is_directory || is_archive(in.head); },
      [](const Input& in) { return read_octf(in.path, in.progress); }},
@@ -119,6 +124,8 @@ Trace read_as(const Input& in, const Format& format) {
 
 Trace read_path(const std::string& name, Input in) {
   const auto status = std::filesystem::status(in.path);
+  in.is_blktrace = !std::filesystem::is_regular_file(status) && !blktrace_files(in.path).empty();
+  if (in.is_blktrace) return read_as(in, name.empty() ? recognise(in) : named(in.path, name));
   if (!std::filesystem::exists(status)) throw TraceError(in.path, "no such file or directory");
   in.is_directory = std::filesystem::is_directory(status);
   // A pipe cannot be read twice, a device has no end.

@@ -45,4 +45,10 @@ bool recognise_capture(std::string_view head);
 
 Trace read_capture(const std::filesystem::path& path, const std::optional<MacAddress>& guest, const Progress& progress);
 
+/// Whether a file that begins with `head` holds blktrace records, of any version and byte order.
+bool recognise_blktrace(std::span<const char> head);
+
+/// `path` is a file, a directory or the NAME of files (see blktrace_files.hpp).
+Trace read_blktrace(const std::filesystem::path& path, const Progress& progress);
+
 }  // namespace vmbsave::trace

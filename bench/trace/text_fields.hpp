@@ -26,7 +26,7 @@ class Fields {
   std::size_t size_ = 0;
 };
 
-/// What lies between blanks or tabs, however many; never empty.
+/// What lies between blanks or tabs, however many: no field is empty.
 Fields words(std::string_view line);
 
 /// What lies between commas, as it is.

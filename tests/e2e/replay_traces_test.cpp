@@ -61,10 +61,12 @@ TEST_P(ReplayTraces, InUseVerifiedAndRestored) {
 }
 
 constexpr const char* kOctf = "open-cas/sample_trace.tar.xz";
+constexpr const char* kBlktrace = "blktrace/sample.blktrace.0";
 constexpr const char* kVscsi = "cloudphysics/cloudPhysicsIO.vscsi";
 
 INSTANTIATE_TEST_SUITE_P(Known, ReplayTraces,
                          testing::Values(Case{kOctf, "", 1098, 48, 64420}, Case{kOctf, "--channels 1", 1098, 1, 64420},
+                                         Case{kBlktrace, "", 1, 1, 963},
                                          Case{kVscsi, "--service-time 1ms", 65, 1, 113872},
                                          Case{kVscsi, "--service-time 10ms", 214, 1, 113872},
                                          Case{kVscsi, "--service-time 100ms", 1255, 1, 113872},

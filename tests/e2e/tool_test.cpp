@@ -144,6 +144,8 @@ TEST_F(ToolRefuses, AnImageInPlaceOfItsTrace) {
   file("octf/octf.trace.0", "not looked at");
   expect_refused("replay --trace " + path("octf") + " --image " + path("octf/octf.trace.0"),
                  "would write over the trace");
+  file("sda.blktrace.0", "not looked at");
+  expect_refused("replay --trace " + path("sda") + " --image " + path("sda.blktrace.0"), "would write over the trace");
 }
 
 TEST_F(ToolRefuses, MoreThanTheMachineHas) {

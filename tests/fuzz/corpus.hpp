@@ -14,6 +14,7 @@ struct Seed {
 
 std::vector<Seed> image_seeds();
 std::vector<Seed> calls_seeds();
+std::vector<Seed> blktrace_seeds();
 std::vector<Seed> octf_folder_seeds();
 std::vector<Seed> octf_tar_seeds();
 std::vector<Seed> vscsi_seeds();

@@ -2,11 +2,13 @@
 #include <span>
 
 #include "fuzz/corpus.hpp"
+#include "unit/blktrace_record.hpp"
 #include "unit/trace_files.hpp"
 
 namespace vmbsave::fuzz {
 namespace {
 
+using trace::test::Blktrace;
 using trace::test::Members;
 using trace::test::Octf;
 using trace::test::Vscsi;
@@ -27,7 +29,7 @@ const std::string& queue11() {
 }
 const char* const kSummary = R"({"tracedEvents": "6"})";
 
-// See octf_folder in octf_target.cpp.
+// See Folder::fill.
 std::string file(unsigned queue, const std::string& bytes) {
   return static_cast<char>(queue) + trace::test::little_endian(static_cast<std::uint16_t>(bytes.size())) + bytes;
 }
@@ -57,6 +59,33 @@ std::vector<Events> queues_of_one() {
 }
 
 }  // namespace
+
+std::vector<Seed> blktrace_seeds() {
+  const std::string issued = Blktrace{.time = 100, .payload = "process"}.issued();
+  const std::string completed = Blktrace{.time = 250, .cpu = 1}.completed();
+  const std::string queued = Blktrace{.time = 90}.queued();
+  const auto one = [](const std::string& bytes) { return bytes_of(file(0, bytes)); };
+  return {{"two_cpus", bytes_of(file(0, issued) + file(1, completed))},
+          {"equal_times", bytes_of(file(0, completed) + file(1, Blktrace{.time = 250}.issued()))},
+          {"two_devices", one(issued + Blktrace{.time = 120, .device = 8}.issued() + completed)},
+          {"in_parts", one(issued + Blktrace{.time = 130, .bytes = 512}.completed() +
+                           Blktrace{.time = 140, .sector = 101, .bytes = 3584}.completed())},
+          {"issued_again", one(issued + Blktrace{.time = 110}.requeued() + Blktrace{.time = 120}.issued() + completed)},
+          {"queued_alone", one(queued + Blktrace{.time = 95, .sector = 108}.queued() +
+                               Blktrace{.time = 99, .bytes = 8192}.completed())},
+          {"queued_and_issued", one(queued + issued + completed)},
+          {"discard", one(Blktrace{.category = 1 << 13}.issued())},
+          {"flush_alone", one(Blktrace{.bytes = 0, .category = 6}.issued())},
+          {"message", one(Blktrace{.bytes = 0, .category = 1 << 10, .payload = "text"}.record(2) + issued)},
+          {"big_endian", one(Blktrace{.magic = 0x07746165}.issued())},
+          {"other_version", one(issued + Blktrace{.magic = 0x65617408}.issued())},
+          {"time", one(Blktrace{.time = UINT64_MAX}.issued())},
+          {"sector", one(Blktrace{.sector = UINT64_MAX}.issued())},
+          {"odd_length", one(Blktrace{.bytes = 100}.issued())},
+          {"cut_payload", one(issued.substr(0, issued.size() - 3))},
+          {"cut", one(issued + completed.substr(0, 40))},
+          {"empty", {}}};
+}
 
 std::vector<std::byte> bytes_of(const std::string& text) {
   const auto bytes = std::as_bytes(std::span(text));

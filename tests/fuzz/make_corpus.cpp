@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   write(folder / "image", vmbsave::fuzz::image_seeds());
   write(folder / "calls", vmbsave::fuzz::calls_seeds());
+  write(folder / "blktrace", vmbsave::fuzz::blktrace_seeds());
   write(folder / "octf_folder", vmbsave::fuzz::octf_folder_seeds());
   write(folder / "octf_tar", vmbsave::fuzz::octf_tar_seeds());
   write(folder / "vscsi", vmbsave::fuzz::vscsi_seeds());

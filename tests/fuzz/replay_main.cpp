@@ -27,10 +27,14 @@ struct Target {
 };
 
 constexpr Target kTargets[] = {
-    {"image", image},       {"calls", calls},
+    {"image", image},
+    {"calls", calls},
 #if VMBSAVE_FUZZ_TRACES
-    {"capture", capture},   {"octf_folder", octf_folder},
-    {"octf_tar", octf_tar}, {"text_traces", text_traces},
+    {"blktrace", blktrace},
+    {"capture", capture},
+    {"octf_folder", octf_folder},
+    {"octf_tar", octf_tar},
+    {"text_traces", text_traces},
     {"vscsi", vscsi},
 #endif
 };

@@ -12,6 +12,7 @@ using Input = std::span<const std::byte>;
 
 void image(Input input);        // a whole image: restored at once and in pieces
 void calls(Input input);        // a program of calls of the C face
+void blktrace(Input input);     // the files of a folder, one a CPU
 void octf_folder(Input input);  // the files of a folder
 void octf_tar(Input input);     // a tar or tar.xz archive
 void vscsi(Input input);        // a file of records

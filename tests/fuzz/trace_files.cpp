@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <string_view>
 
@@ -37,6 +38,17 @@ void Folder::write(const std::string& name, Input bytes) const {
 
 void Folder::clear() const {
   for (const auto& entry : std::filesystem::directory_iterator(path_)) std::filesystem::remove(entry.path());
+}
+
+void Folder::fill(Input input, const std::function<std::string(unsigned number)>& name) const {
+  clear();
+  for (std::uint16_t length = 0; input.size() > 3; input = input.subspan(length)) {
+    const unsigned number = std::to_integer<unsigned>(input.front());
+    std::memcpy(&length, input.data() + 1, sizeof length);
+    input = input.subspan(3);
+    length = static_cast<std::uint16_t>(std::min<std::size_t>(length, input.size()));
+    write(name(number), input.first(length));
+  }
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -34,6 +35,8 @@ class Folder {
   const std::filesystem::path& path() const noexcept { return path_; }
   void write(const std::string& name, Input bytes) const;
   void clear() const;
+  // Files one behind the other, and no others: a number, the length as 16 bits, the bytes; the last may be shorter.
+  void fill(Input input, const std::function<std::string(unsigned number)>& name) const;
 
  private:
   std::filesystem::path path_;

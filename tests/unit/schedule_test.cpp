@@ -1,6 +1,5 @@
 // Virtual time of a long trace: as sorting all events would have it, in memory that does not grow with the trace.
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <new>
@@ -8,6 +7,7 @@
 #include <tuple>
 
 #include "scenarios/replay/schedule.hpp"
+#include "unit/data_limit.hpp"
 #include "unit/processes.hpp"
 #include "unit/trace_files.hpp"
 
@@ -79,25 +79,10 @@ std::filesystem::path write_long_trace(const Scratch& scratch) {
   return file;
 }
 
-// VmData: what RLIMIT_DATA limits.
-std::size_t data_bytes_now() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmData:")) return std::stoul(line.substr(7)) * 1024;
-  }
-  return 0;
-}
-
-bool limit_data(std::size_t more) {
-  const rlim_t bytes = data_bytes_now() + more;
-  const rlimit limit{bytes, bytes};
-  return bytes > more && setrlimit(RLIMIT_DATA, &limit) == 0;
-}
-
 enum Outcome : int { kReadAndSurveyed, kNoMemory, kOtherwise };
 
 int read_and_survey(const std::filesystem::path& file) try {
-  if (!limit_data(32 * kMiB)) return kOtherwise;
+  if (!test::limit_data(32 * kMiB)) return kOtherwise;
   const trace::Trace trace = trace::read(file);
   const Schedule schedule(trace, 1'000'000, {});
   const Survey survey = schedule.survey(1, [](std::uint32_t, std::uint32_t) { return 0U; });
@@ -115,9 +100,7 @@ int within(std::size_t spool_memory, const std::filesystem::path& file) {
 
 // Its requests alone are 92 MiB.
 TEST(Schedule, MemoryDoesNotGrowWithTheTrace) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "the sanitizers need more memory than the limit leaves";
-#endif
+  if (test::kNeedsMemory) GTEST_SKIP() << "the sanitizers need more memory than the limit leaves";
   const Scratch scratch;
   const std::filesystem::path file = write_long_trace(scratch);
   EXPECT_EQ(within(16 * kMiB, file), kReadAndSurveyed);
