@@ -1,6 +1,7 @@
 // The scenario "live" at tiny sizes: its accounts, and what must fail a run. Nothing here looks at a time.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
@@ -110,7 +111,10 @@ TEST_F(Live, ReadsOfADiskThatDoesNotHoldItsWritesAreFound) {
   const SaveFlag saving;
   LiveGuest guest(kTiny, requests, host, memory.data(), saving, fault);
   std::thread vsp([&] { host.serve(); });
-  guest.run();
+  std::thread player([&] { guest.run(); });
+  while (!fault.any() && guest.completed() < 1'000) std::this_thread::yield();
+  guest.stop();
+  player.join();
   host.stop();
   vsp.join();
   EXPECT_TRUE(has(fault.what(), "does not give its last write, number 1")) << fault.what();
@@ -154,14 +158,29 @@ class LiveImage : public Live {
     host_->serve();  // what is under way comes back
   }
 
-  void send(std::uint32_t slot) {
+  void put(std::uint32_t slot) {
     const std::uint64_t record = requests_.record(serial_++, slot);
     const VMBS_VSP_REQUEST request = requests_.request(record);
     VMBS_VSP_PACKET packet;
     ASSERT_EQ(vmbs_vsp_storvsp()->encode(&request, &packet), STATUS_SUCCESS);
     guest::Guest& guest = host_->guest(requests_.channel(record));
     ASSERT_TRUE(bench::send(guest, record + 1, packet));
-    ASSERT_EQ(guest.signal(), STATUS_SUCCESS);
+  }
+  void send(std::uint32_t slot) {
+    put(slot);
+    ASSERT_EQ(host_->guest(slot / kTiny.depth).signal(), STATUS_SUCCESS);
+  }
+  // Completions that reach the guests, until there are so many or nothing more comes.
+  unsigned receive(unsigned most) {
+    unsigned received = 0;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (received < most && std::chrono::steady_clock::now() < end) {
+      for (std::uint32_t channel = 0; channel < kTiny.channels; ++channel) {
+        if (host_->guest(channel).receive()) ++received;
+      }
+      std::this_thread::yield();
+    }
+    return received;
   }
   ImageFinding found() const { return check_image(save_, kTiny, requests_, *vmbs_vsp_storvsp()); }
   std::string difference() const { return found().difference; }
@@ -179,6 +198,18 @@ TEST_F(LiveImage, OfWhatIsInFlightIsRight) {
   EXPECT_EQ(difference(), "");
   EXPECT_EQ(found().packets, 4u);
   EXPECT_FALSE(fault_.any()) << fault_.what();
+}
+
+TEST_F(LiveImage, WhatASaveKeptInTheRingsIsTakenAfterIt) {
+  ASSERT_EQ(host_->session().begin({}), Status::kSuccess);
+  put(5);
+  std::thread vsp([this] { host_->serve(); });
+  while (host_->guest(0).host_work_due()) std::this_thread::yield();  // it has looked, and was told to wait
+  host_->session().end(EndMode::kResume);
+  host_->go_on();
+  EXPECT_EQ(receive(5), 5u);
+  host_->stop();
+  vsp.join();
 }
 
 TEST_F(LiveImage, MayHoldOrLackWhatWasBeingAnswered) {
