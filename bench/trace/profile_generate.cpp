@@ -69,7 +69,8 @@ class Generator {
       Request request{};
       request.submit_ns = now_ns_ + i * kBetweenNs;
       request.complete_ns = kNoCompletion;
-      request.lba = draw_.below(std::uint64_t{1} << 26);
+      const std::uint64_t lba = draw_.below(std::uint64_t{1} << 26);
+      request.lba = profile_.kind == ProfileKind::kNetwork ? 0 : lba;  // frames lie nowhere
       request.tag = trace_.requests.size() & 0xFF;
       request.bytes = profile_.sizes[draw_by_requests(profile_.sizes, of_sizes_, draw_)].bytes;
       request.queue = draw_.share() < 777.0 / 1098.0 ? first : second;
