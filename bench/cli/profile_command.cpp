@@ -13,6 +13,7 @@
 #include "cli/progress.hpp"
 #include "cli/service_time.hpp"
 #include "cli/trace_kept.hpp"
+#include "cli/trace_source.hpp"
 #include "harness/option_checks.hpp"
 #include "report/json_file.hpp"
 #include "report/profile_report.hpp"
@@ -34,7 +35,7 @@ constexpr const char* kProfileExamples =
     "  vmbsave replay --profile ./disk.json";
 
 struct ProfileArguments {
-  std::string trace;
+  TraceSource trace;
   std::string service_time;
   std::string out;
   bool json = false;
@@ -78,12 +79,11 @@ std::string checked_json(const trace::Profile& profile, const std::string& out) 
 int run_profile(ProfileArguments& arguments) {
   profile::Options& options = arguments.options;
   const std::optional<std::uint64_t> given = parse_service_time(arguments.service_time);
-  if (!arguments.out.empty()) expect_trace_kept("--out", arguments.trace, {arguments.out});
+  if (!arguments.out.empty()) expect_trace_kept("--out", arguments.trace.path, {arguments.out});
   Progress progress;
-  const trace::Trace trace = trace::read(
-      arguments.trace, [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); });
+  const trace::Trace trace = read_trace(arguments.trace, progress);
   options.service_time_ns = service_time(trace, given);
-  const std::string file = file_name(arguments.trace);
+  const std::string file = file_name(arguments.trace.path);
   if (options.name.empty()) options.name = file.substr(0, file.find('.', 1));
   if (options.source.empty()) options.source = file;
   const trace::Profile profile = profile::measure(trace, options);
@@ -103,7 +103,9 @@ void add_profile(CLI::App& app, Command& chosen) {
   const auto arguments = std::make_shared<ProfileArguments>();
   profile::Options& options = arguments->options;
   options.credit = "none given";
-  command->add_option("TRACE", arguments->trace, "what 'vmbsave replay --trace' takes")->required()->check(given());
+  auto* const trace = command->add_option("TRACE", arguments->trace.path, "what 'vmbsave replay --trace' takes");
+  trace->required()->check(given());
+  add_trace_options(*command, trace, arguments->trace);
   command
       ->add_option("--service-time", arguments->service_time,
                    "time from submission to completion, e.g. 10ms; replaces measured ones")

@@ -11,6 +11,7 @@
 #include "cli/progress.hpp"
 #include "cli/service_time.hpp"
 #include "cli/trace_kept.hpp"
+#include "cli/trace_source.hpp"
 #include "harness/duration.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
@@ -44,9 +45,7 @@ constexpr const char* kReplayExamples =
     "the guest sent for one completion delay more (250us unless given).";
 
 struct ReplayArguments {
-  std::string trace;
-  std::string format;
-  std::string guest;
+  TraceSource trace;
   std::string profile;
   std::string service_time;
   std::string completion_delay;
@@ -63,9 +62,8 @@ constexpr const char* kLower = "more than this machine has memory or mappings fo
 constexpr std::uint64_t kFrameCompletionDelayNs = 250'000;
 
 trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
-  if (arguments.trace.empty()) return trace::generate(read_profile(arguments.profile));
-  const auto show = [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); };
-  return trace::read(arguments.trace, show, arguments.format, trace::parse_mac(arguments.guest));
+  if (arguments.trace.path.empty()) return trace::generate(read_profile(arguments.profile));
+  return read_trace(arguments.trace, progress);
 }
 
 void parse_times(ReplayArguments& arguments) {
@@ -126,7 +124,7 @@ bool holds_frames_named(const std::string& name, const trace::Trace& trace) {
 
 int run_replay(ReplayArguments& arguments) {
   parse_times(arguments);
-  const std::string& name = arguments.trace.empty() ? arguments.profile : arguments.trace;
+  const std::string& name = arguments.trace.path.empty() ? arguments.profile : arguments.trace.path;
   const bool is_file = arguments.profile.empty() || is_profile_file(name);
   if (is_file) expect_trace_kept("--image", name, replay::image_files(arguments.options));
   Progress progress;
@@ -163,7 +161,7 @@ void add_replay(CLI::App& app, Command& chosen) {
   source->require_option(1);
   auto* const trace =
       source
-          ->add_option("--trace", arguments->trace,
+          ->add_option("--trace", arguments->trace.path,
                        "Open-CAS octf (directory, .tar or .tar.xz), blktrace (file, directory, or NAME of "
                        "NAME.blktrace.N), vSCSI, fio iolog, MSR CSV, MQSim ASCII, pcap or pcapng")
           ->check(given());
@@ -171,13 +169,7 @@ void add_replay(CLI::App& app, Command& chosen) {
       ->add_option("--profile", arguments->profile,
                    "a profile's file, NAME.json, or a built-in one: " + trace::profile_names())
       ->check(given());
-  command
-      ->add_option("--format", arguments->format, "what the trace is, whatever it looks like: " + trace::format_names())
-      ->needs(trace)
-      ->check(given());
-  command->add_option("--guest", arguments->guest, "MAC address of the guest in a capture; default: the busiest source")
-      ->needs(trace)
-      ->check(mac_address());
+  add_trace_options(*command, trace, arguments->trace);
   command
       ->add_option("--service-time", arguments->service_time,
                    "time from submission to completion, e.g. 10ms; replaces measured ones")

@@ -5,8 +5,6 @@
 #include <charconv>
 #include <string>
 
-#include "trace/mac_address.hpp"
-
 namespace vmbsave::cli {
 
 CLI::Validator given() {
@@ -25,14 +23,6 @@ CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
     return "";
   };
   return CLI::Validator(check, fmt::format("in [{} - {}]", least, most), "");
-}
-
-CLI::Validator mac_address() {
-  const auto check = [](const std::string& text) -> std::string {
-    if (trace::parse_mac(text)) return "";
-    return fmt::format("expected a MAC address such as 00:15:5d:01:02:03, found '{}'", text);
-  };
-  return CLI::Validator(check, "");
 }
 
 }  // namespace vmbsave::cli

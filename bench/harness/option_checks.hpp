@@ -13,7 +13,4 @@ CLI::Validator given();
 // 8.
 CLI::Validator whole_number(std::uint64_t least, std::uint64_t most);
 
-// Such as 00:15:5d:01:02:03.
-CLI::Validator mac_address();
-
 }  // namespace vmbsave::cli

@@ -54,14 +54,14 @@ constexpr std::string_view kGuestFormat = "capture";   // the only one with a gu
 
 // Those with a magic number first. A vSCSI record has a byte in it that no text has.
 constexpr Format kFormats[] = {
-    {"blktrace", "blktrace records, also as a directory or the NAME of NAME.blktrace.N files",
-     [](const Input& in) { return in.is_blktrace || recognise_blktrace(in.head); },
-     [](const Input& in) { return read_blktrace(in.path, in.progress); }},
     {kDirectoryFormat, "an archive (tar, tar.xz) or a directory with octf.trace.N files",
      [](const Input& in) { return in.is_directory || is_archive(in.head); },
      [](const Input& in) { return read_octf(in.path, in.progress); }},
     {kGuestFormat, "a pcap or pcapng capture", [](const Input& in) { return recognise_capture(in.head); },
      [](const Input& in) { return read_capture(in.path, in.guest, in.progress); }},
+    {"blktrace", "blktrace records, also as a directory or the NAME of NAME.blktrace.N files",
+     [](const Input& in) { return in.is_blktrace || recognise_blktrace(in.head); },
+     [](const Input& in) { return read_blktrace(in.path, in.progress); }},
     {"vscsi-v1", "vSCSI records (version 1 at byte 14 or version 2 at byte 2)",
      [](const Input& in) { return in.vscsi() == VscsiVersion::k1; },
      [](const Input& in) { return read_vscsi(in.path, VscsiVersion::k1, in.progress); }},

@@ -7,7 +7,7 @@ namespace vmbsave::trace::test {
 namespace {
 
 TEST(TraceFormat, NamesAreListedInOrder) {
-  EXPECT_EQ(format_names(), "octf, capture, vscsi-v1, vscsi-v2, fio-v2, fio-v3, msr, mqsim");
+  EXPECT_EQ(format_names(), "octf, capture, blktrace, vscsi-v1, vscsi-v2, fio-v2, fio-v3, msr, mqsim");
 }
 
 TEST(TraceFormat, ByContent) {
