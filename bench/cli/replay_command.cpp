@@ -42,7 +42,7 @@ constexpr const char* kReplayExamples =
     "Octf, blktrace, MSR and vSCSI version 2 traces hold measured completions. The others have none, so a request\n"
     "completes one service time after it was submitted (10ms unless given).\n"
     "A capture shows frames and no completions: each is in use for one service time (1ms unless given), and one that\n"
-    "the guest sent for one completion delay more (250us unless given).";
+    "the guest sent for one completion delay more (2ms unless given).";
 
 struct ReplayArguments {
   TraceSource trace;
@@ -57,9 +57,10 @@ struct ReplayArguments {
 };
 
 constexpr const char* kLower = "more than this machine has memory or mappings for; lower --channels or --replicate";
-// Of frames: a quarter of the service time assumed of them, so that at the peak some transmits are carried out and not
-// yet completed.
-constexpr std::uint64_t kFrameCompletionDelayNs = 250'000;
+// Of frames. With a delay as long as the service time assumed of them a burst may still be at its peak when none of it
+// is carried out: with twice that, each capture that was tried has transmits of both kinds there, in flight and
+// settled.
+constexpr std::uint64_t kFrameCompletionDelayNs = 2'000'000;
 
 trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
   if (arguments.trace.path.empty()) return trace::generate(read_profile(arguments.profile));
@@ -176,7 +177,7 @@ void add_replay(CLI::App& app, Command& chosen) {
       ->check(given());
   command
       ->add_option("--completion-delay", arguments->completion_delay,
-                   "of frames: how long a transmit's completion is held back when it was carried out, e.g. 250us")
+                   "of frames: how long a transmit's completion is held back when it was carried out, e.g. 2ms")
       ->check(given());
   command
       ->add_option("--channels", options.channels,

@@ -33,8 +33,9 @@ inline NTSTATUS init_channel(VMBCHANNEL channel, const VspSettings& settings) {
   constexpr auto set_save_restore = VmbServerChannelInitSetSaveRestorePacketCallbacks;
   NTSTATUS status = VmbChannelInitSetClientContextSize(channel, settings.context_bytes);
   if (NT_SUCCESS(status)) status = VmbChannelInitSetMaximumPacketSize(channel, settings.packet_bytes);
-  if (NT_SUCCESS(status))
+  if (NT_SUCCESS(status)) {
     status = VmbChannelInitSetMaximumExternalData(channel, settings.external_bytes, settings.external_ranges);
+  }
   if (NT_SUCCESS(status)) status = VmbsChannelInitSetMaximumSends(channel, settings.sends);
   if (NT_SUCCESS(status)) status = VmbChannelInitSetProcessPacketCallbacks(channel, settings.process_packet, nullptr);
   if (NT_SUCCESS(status)) status = set_save_restore(channel, settings.save_packet, settings.restore_packet);

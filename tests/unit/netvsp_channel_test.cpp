@@ -248,6 +248,7 @@ TEST(NetvspChannel, RestoredReceivesAwaitTheGuest) {
   EXPECT_EQ(target.outgoing(), 0u);
   EXPECT_EQ(device->receive_sections.taken(), 0u);
   EXPECT_EQ(target.statistics().StrayCompletions, 0u);
+  EXPECT_EQ(target.statistics().Misuses, 0u) << "none was completed as if it were the guest's";
 }
 
 TEST(NetvspChannel, CompletedBeforeTheGuestIsThereAndSavedAgain) {

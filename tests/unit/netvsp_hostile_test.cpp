@@ -114,6 +114,25 @@ TEST(NetvspHostile, RndisMessagesThatLie) {
     put(guest.device->send_section(packet.held - 1) + lie.at, lie.value);
     guest.expect_refused(packet, lie.why);
   }
+  VMBS_VSP_PACKET beyond = encoded(guest.device, transmit(0));
+  std::byte* const section = guest.device->send_section(beyond.held - 1);
+  put(section + 4, 6145);
+  put(section + 12, 6085);
+  put(beyond.bytes + 12, 6145);
+  guest.expect_refused(beyond, "a message that goes on in the next section");
+  // One behind the other as far as one looks, so that nothing but the length ends them.
+  for (const std::uint32_t first : {12u, 17u}) {
+    const VMBS_VSP_PACKET endless = encoded(guest.device, transmit(0));
+    std::byte* const at = guest.device->send_section(endless.held - 1);
+    put(at + 44, first);
+    put(at + 52, 12);
+    for (std::uint32_t next = 44 + first; next + 12 <= 1574; next += 12) {
+      put(at + next, 12);
+      put(at + next + 8, 12);
+    }
+    if (first == 12) put(at + 32, 0xFFFFFFFF);
+    guest.expect_refused(endless, first == 12 ? "infos whose length overflows" : "an info longer than all of them");
+  }
   const VMBS_VSP_PACKET without = encoded(guest.device, transmit(0));
   put(guest.device->send_section(without.held - 1) + 32, 0);
   guest.expect_taken(without, "no infos");

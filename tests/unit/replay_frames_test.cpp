@@ -288,6 +288,12 @@ TEST(FrameMachine, SeesAFrameThatDoesNotComeOnce) {
   });
 }
 
+TEST(FrameMachine, ADeviceThatThereIsNoMemoryForIsAClearError) {
+  VMBS_VSP vsp = *vmbs_vsp_netvsp();
+  vsp.create_device = []() -> VOID* { return nullptr; };
+  EXPECT_THROW(bench::Machine(vsp, {1, 1}, {&kFrameQuota, 1}), bench::OutOfResources);
+}
+
 TEST(FrameMachine, SeesAnAnswerThatEndsNothing) {
   bench::Machine machine(*vmbs_vsp_netvsp(), {1, 1}, {&kFrameQuota, 1});
   fill(machine);

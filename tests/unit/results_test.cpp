@@ -63,7 +63,7 @@ Json replay(std::uint64_t threads) {
   result.save_ns.assign(1000, 50'000);
   result.packets_in_use = 100;
   result.verified = result.restored = true;
-  Json json = replay_json({"traces/disk.vscsi", "vscsi-v1", false, true}, options, result);
+  Json json = replay_json({"traces/disk.vscsi", "vscsi-v1", "storvsp", false, true}, options, result);
   json.update(an_epyc());
   return json;
 }

@@ -31,8 +31,8 @@ bool are_infos(const std::byte* at, std::uint32_t bytes) {
     RndisInfo info;
     if (bytes < sizeof(info)) return false;
     std::memcpy(&info, at, sizeof(info));
-    if (info.bytes < sizeof(info) || info.bytes > bytes) return false;
-    if (info.value_offset < sizeof(info) || info.value_offset > info.bytes) return false;
+    const bool has_value = info.value_offset >= sizeof(info) && info.value_offset <= info.bytes;
+    if (!has_value || info.bytes > bytes) return false;
     at += info.bytes;
     bytes -= info.bytes;
   }

@@ -44,9 +44,11 @@ PFN_VMB_CHANNEL_SAVE_PACKET own_save_packet = nullptr;
 Channels::Channels(Submit submit, PFN_VMB_CHANNEL_SAVE_PACKET save_packet)
     : submit_(std::move(submit)),
       save_packet_(save_packet),
-      backend_{this, [](VOID* context, VMBPACKET packet, UINT64 transaction_id) -> VOID {
+      backend_{this,
+               [](VOID* context, VMBPACKET packet, UINT64 transaction_id) -> VOID {
                  static_cast<Channels*>(context)->submit_(packet, transaction_id);
-               }} {
+               },
+               nullptr} {
   for (std::uint32_t number = 0; number < kChannels; ++number) {
     VMBCHANNEL channel = nullptr;
     require(VmbChannelAllocate(reinterpret_cast<PDEVICE_OBJECT>(&parent_), 1, &channel), "VmbChannelAllocate");
