@@ -199,6 +199,17 @@ TEST(SizeCounts, TooManySizesAreRoundedUp) {
   EXPECT_EQ(requests, 100'000u);
 }
 
+TEST(SizeCounts, OfEqualsThatWereRoundedUpTheFirstSeenIsFirst) {
+  SizeCounts sizes;
+  sizes.add(512);
+  for (std::uint32_t i = 33; i <= 64; ++i) sizes.add(512 * i);
+  for (std::uint32_t i = 2; i <= 32; ++i) sizes.add(512 * i);
+  for (std::uint32_t i = 65; i <= 100'000; ++i) sizes.add(512 * i);
+  EXPECT_EQ(sizes.step(), 16'384u);
+  EXPECT_EQ(sizes.sorted()[0].bytes, 16'384u);
+  EXPECT_EQ(sizes.sorted()[1].bytes, 2 * 16'384u);
+}
+
 TEST(SizeCounts, NoSizeIsRoundedBeyondWhatARequestHas) {
   SizeCounts sizes;
   for (std::uint32_t i = 0; i < 10'000; ++i) sizes.add(UINT32_MAX / 512 * 512 - 512 * i);
