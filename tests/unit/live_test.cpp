@@ -162,7 +162,7 @@ class LiveImage : public Live {
     const std::uint64_t record = requests_.record(serial_++, slot);
     const VMBS_VSP_REQUEST request = requests_.request(record);
     VMBS_VSP_PACKET packet;
-    ASSERT_EQ(vmbs_vsp_storvsp()->encode(&request, &packet), STATUS_SUCCESS);
+    ASSERT_EQ(vmbs_vsp_storvsp()->encode(nullptr, &request, &packet), STATUS_SUCCESS);
     guest::Guest& guest = host_->guest(requests_.channel(record));
     ASSERT_TRUE(bench::send(guest, record + 1, packet));
   }
@@ -268,19 +268,17 @@ TEST(LiveRequests, FollowFromTheirRecords) {
 TEST(DiskCommand, IsWhatTheGuestHasAskedFor) {
   const auto command = [](VMBS_VSP_REQUEST request, std::uint64_t disk_blocks) {
     VMBS_VSP_PACKET packet;
-    EXPECT_EQ(vmbs_vsp_storvsp()->encode(&request, &packet), STATUS_SUCCESS);
+    EXPECT_EQ(vmbs_vsp_storvsp()->encode(nullptr, &request, &packet), STATUS_SUCCESS);
     storvsp::VstorPacket vstor;
     std::memcpy(&vstor, packet.bytes, sizeof vstor);
     return disk_command(vstor.request, disk_blocks);
   };
-  VMBS_VSP_REQUEST request{.record = 1,
-                           .lba = 80,
-                           .tag = 1,
-                           .bytes = 4096,
-                           .first_byte = 0,
-                           .operation = VMBS_VSP_WRITE,
-                           .reserved = {},
-                           .callback_ns = 0};
+  VMBS_VSP_REQUEST request{};
+  request.record = 1;
+  request.lba = 80;
+  request.tag = 1;
+  request.bytes = 4096;
+  request.operation = VMBS_VSP_WRITE;
   const auto write = command(request, 88);
   ASSERT_TRUE(write.has_value());
   EXPECT_TRUE(write->write);
