@@ -62,18 +62,22 @@ TEST_P(ReplayTraces, InUseVerifiedAndRestored) {
 
 constexpr const char* kOctf = "open-cas/sample_trace.tar.xz";
 constexpr const char* kBlktrace = "blktrace/sample.blktrace.0";
+constexpr const char* kSmb2 = "pcap/smb2.pcap";
 constexpr const char* kVscsi = "cloudphysics/cloudPhysicsIO.vscsi";
 
-INSTANTIATE_TEST_SUITE_P(Known, ReplayTraces,
-                         testing::Values(Case{kOctf, "", 1098, 48, 64420}, Case{kOctf, "--channels 1", 1098, 1, 64420},
-                                         Case{kBlktrace, "", 1, 1, 963},
-                                         Case{kVscsi, "--service-time 1ms", 65, 1, 113872},
-                                         Case{kVscsi, "--service-time 10ms", 214, 1, 113872},
-                                         Case{kVscsi, "--service-time 100ms", 1255, 1, 113872},
-                                         Case{kVscsi, "--service-time 10ms --replicate 4 --shift 0s", 856, 4, 455488},
-                                         Case{kVscsi,
-                                              "--service-time 10ms --replicate 4 --shift 0s --one-cut --channels 2",
-                                              856, 2, 455488}));
+INSTANTIATE_TEST_SUITE_P(
+    Known, ReplayTraces,
+    testing::Values(
+        Case{kOctf, "", 1098, 48, 64420}, Case{kOctf, "--channels 1", 1098, 1, 64420}, Case{kBlktrace, "", 1, 1, 963},
+        Case{kVscsi, "--service-time 1ms", 65, 1, 113872}, Case{kVscsi, "--service-time 10ms", 214, 1, 113872},
+        Case{kVscsi, "--service-time 100ms", 1255, 1, 113872},
+        Case{kVscsi, "--service-time 10ms --replicate 4 --shift 0s", 856, 4, 455488},
+        Case{kVscsi, "--service-time 10ms --replicate 4 --shift 0s --one-cut --channels 2", 856, 2, 455488},
+        Case{kSmb2, "--completion-delay 0ns --channels 1", 95, 1, 1178}, Case{kSmb2, "--channels 1", 105, 1, 1178},
+        Case{kSmb2, "--channels 2 --replicate 3 --shift 0s", 315, 6, 3534},
+        Case{"pcap/kerberos_tso.pcapng", "--completion-delay 0ns --channels 1", 13, 1, 314},
+        Case{"pcap/firefox-102.13.0esr-blog-cloudflare-com.pcap", "--completion-delay 0ns --channels 1", 20, 1, 608},
+        Case{"pcap/afs.pcap", "--completion-delay 0ns --channels 1", 6, 1, 601}));
 
 TEST(Tool, BadInputIsOneLineAndExitCode2) {
   for (const char* arguments :

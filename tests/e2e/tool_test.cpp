@@ -167,7 +167,7 @@ TEST_F(ToolRefuses, ButNotANameThatIsNoUtf8) {
 
 TEST_F(ToolRefuses, FormatsAndGuestsThatAreNone) {
   const std::string replay = "replay --repeat 1 --trace " + quoted(vscsi("disk.vscsi"));
-  expect_refused(replay + "--format vscsi", "no format 'vscsi'; there are: octf, capture, vscsi-v1, ");
+  expect_refused(replay + "--format vscsi", "no format 'vscsi'; there are: octf, capture, blktrace, vscsi-v1, ");
   expect_refused(replay + "--format mqsim", "offset 0: line 1: expected five numbers");
   expect_refused(replay + "--format ''", "--format: expected a value");
   expect_refused("replay --profile cloudphysics --format msr", "--format requires --trace");
@@ -178,12 +178,18 @@ TEST_F(ToolRefuses, FormatsAndGuestsThatAreNone) {
                  "expected a capture, as a guest's address is given, found vscsi");
 }
 
-TEST_F(ToolRefuses, ACaptureForItsFrames) {
+TEST_F(ToolRefuses, ACaptureThatIsCutOff) {
   std::string bytes("\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\xff\xff\0\0\1\0\0\0", 24);
   bytes += std::string("\1\0\0\0\0\0\0\0\x0e\0\0\0\x0e\0\0\0", 16) + std::string(14, '\2');
-  expect_refused("replay --trace " + quoted(file("one.pcap", bytes)), "one.pcap: a capture of frames; ");
   expect_refused("replay --trace " + quoted(file("cut.pcap", bytes.substr(0, 45))),
                  "frame 1: expected a frame, found ");
+  const Outcome whole = tool("replay --repeat 1 --json --trace " + quoted(file("one.pcap", bytes)));
+  ASSERT_EQ(whole.exit_code, 0) << whole.out;
+  const auto json = nlohmann::json::parse(whole.out);
+  EXPECT_EQ(json.at("format"), "capture");
+  EXPECT_EQ(json.at("vsp"), "netvsp");
+  EXPECT_EQ(json.at("transmits_in_use"), 1);
+  EXPECT_EQ(json.at("restored"), true);
 }
 
 TEST_F(ToolRefuses, ButNotATraceOfText) {
