@@ -10,7 +10,7 @@
 namespace vmbsave::bench {
 namespace {
 
-constexpr const char* kFlags[] = {"--vms", "--packets", "--deadline", "--memory-budget"};
+constexpr const char* kHostFlags[] = {"--vms", "--packets", "--deadline", "--memory-budget"};
 constexpr std::uint32_t kMostVms = 4096;
 constexpr std::uint32_t kMostPackets = 1u << 16;
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 50;
@@ -29,7 +29,7 @@ void add_host_options(CLI::App& app, HostOptions& options) {
 }
 
 std::string host_options_fault(const CLI::App& app, const std::string& suite) {
-  return flags_fault(app, suite, kHostSuite, kFlags);
+  return flags_fault(app, suite, kHostSuite, kHostFlags);
 }
 
 }  // namespace vmbsave::bench

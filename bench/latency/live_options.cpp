@@ -13,8 +13,8 @@
 namespace vmbsave::bench {
 namespace {
 
-constexpr const char* kFlags[] = {"--folder", "--disk",  "--channels", "--depth", "--reads",
-                                  "--seed",   "--every", "--phase",    "--rounds"};
+constexpr const char* kLiveFlags[] = {"--folder", "--disk",  "--channels", "--depth", "--reads",
+                                      "--seed",   "--every", "--phase",    "--rounds"};
 constexpr std::uint64_t kMostMib = 1 << 30;
 constexpr std::uint32_t kMostSlots = 16'384;  // of an io_uring's 32,768 entries
 
@@ -62,7 +62,7 @@ void add_live_options(CLI::App& app, LiveOptions& options) {
 }
 
 std::string live_options_fault(const CLI::App& app, const std::string& suite, const LiveOptions& options) {
-  if (std::string fault = flags_fault(app, suite, kLiveSuite, kFlags); !fault.empty()) return fault;
+  if (std::string fault = flags_fault(app, suite, kLiveSuite, kLiveFlags); !fault.empty()) return fault;
   if (options.spec.slots() > kMostSlots) {
     return fmt::format("--channels and --depth: {} requests under way, expected at most {}", options.spec.slots(),
                        kMostSlots);

@@ -7,15 +7,17 @@
 namespace vmbsave::trace {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // A name need not be UTF-8, as JSON is.
-std::string compact(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string compact(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
 
-std::string laid_out(const Json& json, const std::string& indent);
+std::string laid_out(const OrderedJson& json, const std::string& indent);
 
 template <class Print>
-std::string in_lines(const Json& json, const std::string& indent, const char* brackets, const Print& print) {
+std::string in_lines(const OrderedJson& json, const std::string& indent, const char* brackets, const Print& print) {
   std::string text(1, brackets[0]);
   const char* separator = "\n";
   for (const auto& [key, value] : json.items()) {
@@ -26,45 +28,45 @@ std::string in_lines(const Json& json, const std::string& indent, const char* br
 }
 
 // For people and for diffs: an object's members and an array's objects have a line each, numbers share one.
-std::string laid_out(const Json& json, const std::string& indent) {
+std::string laid_out(const OrderedJson& json, const std::string& indent) {
   if (json.is_object()) {
-    return in_lines(json, indent, "{}", [&](const std::string& key, const Json& value) {
+    return in_lines(json, indent, "{}", [&](const std::string& key, const OrderedJson& value) {
       return compact(key) + ": " + laid_out(value, indent + "  ");
     });
   }
   if (json.is_array() && !json.empty() && json.front().is_object()) {
-    return in_lines(json, indent, "[]", [](const std::string&, const Json& value) { return compact(value); });
+    return in_lines(json, indent, "[]", [](const std::string&, const OrderedJson& value) { return compact(value); });
   }
   return compact(json);
 }
 
-Json sizes_json(const Profile& profile) {
-  Json sizes = Json::array();
+OrderedJson sizes_json(const Profile& profile) {
+  OrderedJson sizes = OrderedJson::array();
   for (const SizeShare& size : profile.sizes) sizes.push_back({{"bytes", size.bytes}, {"requests", size.requests}});
   return {{"rounded_up_to", profile.size_step},
           {"min_count", profile.min_count},
-          {"left_out", Json{{"sizes", profile.left_out_sizes}, {"requests", profile.left_out_requests}}},
+          {"left_out", OrderedJson{{"sizes", profile.left_out_sizes}, {"requests", profile.left_out_requests}}},
           {"of_trace", sizes}};
 }
 
-Json operations_json(const Profile& profile) {
-  Json json = Json::object();
+OrderedJson operations_json(const Profile& profile) {
+  OrderedJson json = OrderedJson::object();
   for (const Operation operation : operations_of(profile.kind)) {
     json[operation_name(operation)] = profile.operations[static_cast<std::size_t>(operation)];
   }
   return json;
 }
 
-Json queues_json(const Profile& profile) {
-  Json queues = Json::array();
+OrderedJson queues_json(const Profile& profile) {
+  OrderedJson queues = OrderedJson::array();
   for (const QueueShare& queue : profile.queues) {
     queues.push_back({{"queue", queue.queue}, {"requests", queue.requests}});
   }
   return {{"drawn", profile.queues_drawn_evenly ? kEvenly : kByRequests}, {"of_trace", queues}};
 }
 
-Json levels_json(const std::vector<Level>& levels) {
-  Json json = Json::array();
+OrderedJson levels_json(const std::vector<Level>& levels) {
+  OrderedJson json = OrderedJson::array();
   for (const Level& level : levels) json.push_back({{"share", level.share}, {"in_use", level.in_use}});
   return json;
 }
@@ -72,7 +74,7 @@ Json levels_json(const std::vector<Level>& levels) {
 }  // namespace
 
 std::string profile_json(const Profile& profile) {
-  Json json;
+  OrderedJson json;
   json["schema"] = kProfileSchema;
   json["name"] = profile.name;
   json["source"] = profile.source;
