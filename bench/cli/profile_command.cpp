@@ -70,9 +70,10 @@ std::string file_name(const std::string& trace) {
 }
 
 // A replay must be able to read what is written.
-std::string checked_json(const trace::Profile& profile, const std::string& out) {
+std::string checked_json(const trace::Profile& profile, const ProfileArguments& arguments) {
   std::string json = trace::profile_json(profile);
-  if (!out.empty()) (void)trace::parse_profile(json, "no profile to run for " + out);
+  const std::string to = arguments.out.empty() ? "standard output" : arguments.out;
+  if (arguments.json || !arguments.out.empty()) (void)trace::parse_profile(json, "no profile to run for " + to);
   return json;
 }
 
@@ -87,7 +88,7 @@ int run_profile(ProfileArguments& arguments) {
   if (options.name.empty()) options.name = file.substr(0, file.find('.', 1));
   if (options.source.empty()) options.source = file;
   const trace::Profile profile = profile::measure(trace, options);
-  const std::string json = checked_json(profile, arguments.out);
+  const std::string json = checked_json(profile, arguments);
   if (!arguments.out.empty()) report::write_text(arguments.out, json);
   fmt::print("{}", arguments.json
                        ? json

@@ -108,6 +108,9 @@ replay::Result replay_named(const std::string& name, const trace::Trace& trace, 
     throw bench::CheckFailed(fmt::format("{}: {}", name, error.what()));
   } catch (const bench::OutOfResources& error) {
     throw std::runtime_error(fmt::format("{}: {}: {}", name, error.what(), kLower));
+  } catch (const bench::DeviceFull& error) {
+    throw std::runtime_error(
+        fmt::format("{}: {}; take a shorter --service-time, or fewer VMs in one cut", name, error.what()));
   } catch (const std::bad_alloc&) {
     throw std::runtime_error(fmt::format("{}: {}", name, kLower));
   } catch (const std::runtime_error& error) {

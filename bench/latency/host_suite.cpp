@@ -10,6 +10,7 @@
 
 #include "report/percentiles.hpp"
 #include "scenarios/host/host_run.hpp"
+#include "scenarios/vm/check_failed.hpp"
 
 namespace vmbsave::bench {
 namespace {
@@ -50,6 +51,8 @@ void run_row(benchmark::State& state, report::HostRow& row, Executors& executors
     show(state, row.result);
   } catch (const std::bad_alloc&) {
     row.error = "not enough memory: give fewer VMs with --vms, or fewer --packets";
+  } catch (const OutOfResources& error) {
+    row.error = fmt::format("{}: give fewer VMs with --vms, or fewer --packets", error.what());
   } catch (const std::exception& error) {
     row.error = error.what();
   }

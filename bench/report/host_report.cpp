@@ -24,6 +24,7 @@ Json host_row_json(const HostRow& row) {
   json["packets_of_a_vm"] = spec.packets;
   json["order"] = order_name(spec.order);
   json["threads"] = spec.threads;
+  json["threads_taken"] = row.result.threads_taken;
   json["deadline_ns"] = spec.deadline_ns;
   json["memory_budget"] = spec.memory_budget == 0 ? Json(nullptr) : Json(spec.memory_budget);
   json["error"] = row.error.empty() ? Json(nullptr) : Json(row.error);

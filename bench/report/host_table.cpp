@@ -19,6 +19,13 @@ std::string host_us(const Json& ns) {
 
 std::string host_mib(const Json& bytes) { return fmt::format("{:.1f}", bytes.get<double>() / (1 << 20)); }
 
+// "1 of 2": a small save takes fewer.
+std::string host_threads(const Json& row) {
+  const auto asked = row.at("threads").get<unsigned>();
+  const auto taken = row.at("threads_taken").get<unsigned>();
+  return taken == asked ? fmt::format("{}", asked) : fmt::format("{} of {}", taken, asked);
+}
+
 std::string host_heading(const Json& row) {
   return fmt::format("{} VMs of {} packets: {} channels, {} packets in use, images of {} MiB\n",
                      row.at("vms").get<unsigned>(), row.at("packets_of_a_vm").get<unsigned>(),
@@ -29,19 +36,20 @@ std::string host_heading(const Json& row) {
 }
 
 std::string host_line(const Json& row) {
-  const std::string order = row.at("order").get<std::string>();
-  if (!row.at("error").is_null()) return fmt::format("{:<10}{}\n", order, row.at("error").get<std::string>());
+  if (!row.at("error").is_null()) {
+    return fmt::format("{}: {}\n", row.at("name").get<std::string>(), row.at("error").get<std::string>());
+  }
   const Json& warm = row.at("warm");
   const Json& cold = row.at("cold");
   const Json& blackout = warm.at("blackout_ns");
   const auto both = [&](const char* key) {
     return warm.at(key).get<std::uint64_t>() + cold.at(key).get<std::uint64_t>();
   };
-  return fmt::format(kHostLine, order, row.at("threads").get<unsigned>(), both("rounds"), both("images_verified"),
-                     host_us(warm.at("total_ns").at("p50")), host_us(cold.at("total_ns").at("max")), "",
-                     host_us(blackout.at("p50")), host_us(blackout.at("p99")), host_us(blackout.at("max")),
-                     host_us(cold.at("blackout_ns").at("max")), both("over_deadline"),
-                     host_mib(row.at("resident_bytes")));
+  return fmt::format(
+      kHostLine, row.at("order").get<std::string>(), host_threads(row), both("rounds"), both("images_verified"),
+      host_us(warm.at("total_ns").at("p50")), host_us(cold.at("total_ns").at("max")), "", host_us(blackout.at("p50")),
+      host_us(blackout.at("p99")), host_us(blackout.at("max")), host_us(cold.at("blackout_ns").at("max")),
+      both("over_deadline"), host_mib(row.at("resident_bytes")));
 }
 
 }  // namespace
@@ -56,9 +64,9 @@ std::string host_table(const Json& run) {
     text += host_line(row);
   }
   text +=
-      "times in us; a round saves each VM once; cold: the first, which maps the images' memory; blackout: of a VM, "
-      "from "
-      "its cut until its end;\nlate: blackouts beyond the deadline; MiB: resident memory of the process, at most\n";
+      "times in us; a round saves each VM once; cold: the first, which maps the images' memory\n"
+      "blackout: of a VM, from its cut until its end; late: blackouts beyond the deadline; MiB: resident memory of the "
+      "process, at most\n";
   return text;
 }
 

@@ -14,7 +14,7 @@ namespace vmbsave::report {
 struct LiveRow {
   std::string name;  // "live/channels:4/depth:64"
   bench::LiveSpec spec;
-  std::string skipped = {};  // why it could not be measured here; the result is then empty
+  std::string skipped = {};  // why it could not be measured here; the result then has the disk alone
   std::string error = {};    // why it failed; likewise
   bench::LiveResult result = {};
 };

@@ -38,7 +38,11 @@ int open_nameless() {
   std::string name = folder() + "/vmbsave-spool-XXXXXX";
   const int file = mkostemp(name.data(), O_CLOEXEC);
   if (file < 0) fail("cannot make a file", errno);
-  unlink(name.c_str());
+  if (unlink(name.c_str()) != 0) {
+    const int error = errno;
+    close(file);
+    fail("cannot take away the name of a file", error);
+  }
   return file;
 }
 

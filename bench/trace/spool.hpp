@@ -21,8 +21,9 @@ class SpoolError : public std::runtime_error {
 std::size_t set_spool_memory(std::size_t bytes) noexcept;
 
 /// Bytes in memory while they are few. More lie in a file that has no name, below $TMPDIR or /tmp, and are mapped: the
-/// kernel can write them back, so that memory does not grow with them. Blocks of the file are allocated before they are
-/// mapped: a full disk is an error here and no signal at some later write.
+/// kernel can write them back, so that memory does not grow with them, unless that folder is itself in memory (tmpfs).
+/// Blocks of the file are allocated before they are mapped: a full disk is an error here and no signal at some later
+/// write.
 class SpoolRoom {
  public:
   SpoolRoom() = default;

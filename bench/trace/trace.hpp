@@ -51,10 +51,9 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 ///   capture   frames of an Ethernet, as pcap or pcapng. The guest transmits those that come from `guest`, by default
 ///             the address that most come from, and receives the others. Their flow is a pair of IP addresses with
 ///             their ports, else of MAC addresses, and its hash the tag and one of 8 queues. Empty ones are left out.
-///   blktrace  binary records, version 7, little-endian: a file; all files NAME.blktrace.N of a directory, one a CPU;
-///   or
-///             those beside each other, if `path` is that NAME. A request lasts from its issue to the device (D) to its
-///             completion (C); where none is issued, from being queued (Q). Its queue is the CPU that issued it.
+///   blktrace  binary records, version 7, little-endian: a file, all files NAME.blktrace.N of a directory, or those of
+///             that NAME if `path` is it; one a CPU. A request lasts from its issue to the device (D) to its completion
+///             (C); where none is issued, from being queued (Q). Its queue is the CPU that issued it.
 ///             Flushes without data and SCSI commands that programs send are left out. Of several devices all requests
 ///             are taken.
 ///   vscsi-v1, vscsi-v2

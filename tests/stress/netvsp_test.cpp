@@ -162,18 +162,20 @@ TEST(LiveVnic, EachFrameIsThereOnceWhateverIsSaved) {
   {
     Lane a(device, of, 0), b(device, of, 1'000'000);
     std::atomic<bool> stop = false;
-    unsigned saves = 0;
-    a.run();
-    b.run();
+    std::atomic<unsigned> saves = 0;
     std::thread saver([&] {
-      while (!stop || saves == 0) {
+      while (!stop) {
         save_both(a.channel(), b.channel());
         ++saves;
         std::this_thread::yield();
       }
     });
+    while (saves == 0) std::this_thread::yield();
+    a.run();
+    b.run();
     a.join();
     b.join();
+    EXPECT_GT(saves, 1u) << "beside the traffic";
     stop = true;
     saver.join();
     EXPECT_EQ(device->send_sections.taken(), 0u);

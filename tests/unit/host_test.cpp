@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "harness/resident_memory.hpp"
 #include "json_schema.hpp"
 #include "latency/host_suite.hpp"
 #include "scenarios/host/host_run.hpp"
@@ -99,11 +100,31 @@ TEST_P(Host, KeepsToItsBudgetOfMemory) {
   } catch (const std::runtime_error& error) {
     EXPECT_EQ(std::string(error.what()).rfind("1 of 5 VMs take ", 0), 0u) << error.what();
   }
+  spec.memory_budget = resident_memory() + (std::uint64_t{64} << 20);
+  spec.packets = 20'000;
+  try {
+    HostRun large(spec, *executor_, workload_);
+    large.round();
+    FAIL() << "nobody has noticed";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("of memory, the budget is "), std::string::npos) << error.what();
+  }
+  spec.packets = 9;
   spec.memory_budget = std::uint64_t{1} << 40;
   HostRun run(spec, *executor_, workload_);
   run.round();
   EXPECT_GT(run.cold().resident_bytes, 0u);
   EXPECT_LE(run.cold().resident_bytes, spec.memory_budget);
+}
+
+// As many as the command line takes, receives among them.
+TEST(HostVms, HoldAsManyPacketsAsMayBeAskedFor) {
+  const auto executor = make_serial_executor();
+  const Workload workload = host_workload();
+  HostRun run({.vms = 1, .packets = 65'536, .order = HostOrder::kInTurn, .deadline_ns = kHour}, *executor, workload);
+  run.round();
+  EXPECT_EQ(run.cold().packets, 65'536u);
+  EXPECT_EQ(run.cold().images_verified, 1u);
 }
 
 std::string host_test_name(const testing::TestParamInfo<Host::ParamType>& info) {
@@ -141,7 +162,7 @@ TEST(HostReport, AgreesWithItsSchemaAndShowsWhyARowFailed) {
     tests::Schema(VMBSAVE_SCHEMAS "/host.schema.json", "/$defs/row").expect_matches(nlohmann::json(row));
   }
   const std::string table = report::host_table(json);
-  EXPECT_NE(table.find("at_once   no reason\n"), std::string::npos) << table;
+  EXPECT_NE(table.find("host/vms:5/at_once/threads:1: no reason\n"), std::string::npos) << table;
   EXPECT_NE(table.find("5 VMs of 9 packets"), std::string::npos) << table;
 }
 

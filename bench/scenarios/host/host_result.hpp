@@ -12,6 +12,7 @@ struct HostResult {
   std::vector<std::uint64_t> total_ns;           // of each round: from the first cut to the last end
   std::uint64_t packets = 0;                     // in use, in all VMs
   std::uint64_t channels = 0;
+  unsigned threads_taken = 1;         // at once: that saved VMs; in turn: the most that took part in one save
   std::uint64_t image_bytes = 0;      // of all VMs
   std::uint64_t images_verified = 0;  // compared with the packets, over all rounds
   std::uint64_t over_deadline = 0;    // saves whose blackout was longer, or that the deadline ended

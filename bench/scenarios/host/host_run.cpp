@@ -22,17 +22,23 @@ HostRun::HostRun(const HostSpec& spec, Executor& executor, const Workload& workl
     vms_.push_back(std::make_unique<HostVm>(workload, number, spec.packets));
     expect_within_budget();
   }
-  if (spec_.memory_budget != 0) image_budget_ = (spec_.memory_budget - resident_bytes_) / spec_.vms;
+  if (spec_.memory_budget != 0)
+    image_budget_ = std::max<std::uint64_t>((spec_.memory_budget - resident_bytes_) / spec_.vms, 1);
 }
 
 void HostRun::expect_within_budget() {
   const std::uint64_t resident = resident_memory();
   resident_bytes_ = std::max(resident_bytes_, resident);
-  if (spec_.memory_budget == 0 || resident <= spec_.memory_budget) return;
+  if (spec_.memory_budget == 0) return;
+  if (resident == 0) throw std::runtime_error("--memory-budget: /proc/self/statm does not say what memory is resident");
+  if (resident > spec_.memory_budget) fail_over_budget(resident, "take");
+}
+
+void HostRun::fail_over_budget(std::uint64_t bytes, const char* take) const {
   throw std::runtime_error(
-      fmt::format("{} of {} VMs take {} of memory, the budget is {}: give fewer with --vms, fewer "
+      fmt::format("{} of {} VMs {} {} of memory, the budget is {}: give fewer with --vms, fewer "
                   "--packets, or a larger --memory-budget",
-                  vms_.size(), spec_.vms, mib(resident), mib(spec_.memory_budget)));
+                  vms_.size(), spec_.vms, take, mib(bytes), mib(spec_.memory_budget)));
 }
 
 SaveOptions HostRun::save_options() const noexcept {
@@ -75,6 +81,7 @@ void HostRun::account(HostResult& result) {
   std::uint64_t last = 0;
   std::uint64_t longest = 0;
   result.packets = result.channels = result.image_bytes = 0;
+  result.threads_taken = spec_.order == HostOrder::kAtOnce ? spec_.threads : 1;
   for (std::size_t i = 0; i < vms_.size(); ++i) {
     HostVm& vm = *vms_[i];
     vm.make_ready();
@@ -86,8 +93,10 @@ void HostRun::account(HostResult& result) {
     result.packets += vm.packets();
     result.channels += vm.channels();
     result.image_bytes += vm.image_bytes();
+    if (spec_.order == HostOrder::kInTurn) result.threads_taken = std::max(result.threads_taken, vm.threads());
     if (vm.status() == Status::kIoTimeout || blackout > spec_.deadline_ns) ++result.over_deadline;
     if (vm.status() == Status::kIoTimeout) continue;
+    if (vm.status() == Status::kQuotaExceeded) fail_over_budget(resident_bytes_, "and their images need more than");
     if (vm.status() != Status::kSuccess) {
       throw CheckFailed(fmt::format("VM {}: its save failed: {}", i, status_name(vm.status())));
     }

@@ -20,7 +20,7 @@ class HostRun {
   HostRun(const HostSpec& spec, Executor& executor, const Workload& workload);
 
   // One save of each VM, timed, and each image compared with the packets. Throws CheckFailed if one is not as it must
-  // be, a save fails for another reason than its deadline, or the memory is over the budget.
+  // be, or a save fails for another reason than its deadline; std::runtime_error if the memory is over the budget.
   void round();
 
   // The first round maps the images' memory, as in a host that saves each VM once: it is kept apart.
@@ -33,6 +33,7 @@ class HostRun {
   void save_in_turn() noexcept;
   void account(HostResult& result);
   void expect_within_budget();
+  [[noreturn]] void fail_over_budget(std::uint64_t bytes, const char* take) const;
 
   const HostSpec spec_;
   Executor& executor_;

@@ -8,7 +8,7 @@ namespace vmbsave::bench {
 
 enum class HostOrder : std::uint8_t {
   kAtOnce,  // the cut of every VM first; then each thread saves the next one that nobody has
-  kInTurn,  // one VM after the other, each with all threads, its cut when its turn comes
+  kInTurn,  // one VM after the other, each with up to all threads, its cut when its turn comes
 };
 const char* order_name(HostOrder order) noexcept;  // "at_once", "in_turn"
 

@@ -1,5 +1,6 @@
 #include "scenarios/host/host_vm.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -22,13 +23,24 @@ std::vector<std::uint32_t> quotas_of(std::uint32_t packets, std::uint32_t channe
   return quotas;
 }
 
+// What a VSP may send: any of its packets may be a receive.
+std::vector<std::uint32_t> sends_of(const Workload& workload, std::uint32_t packets) {
+  const auto channels = static_cast<std::uint32_t>(workload.size());
+  std::vector<std::uint32_t> sends;
+  for (std::uint32_t c = 0; c < channels; ++c) {
+    sends.push_back(workload[c].vsp->deliver == nullptr ? 0 : share_of(packets, channels, c));
+  }
+  return sends;
+}
+
 std::uint32_t channels_of(const Workload& workload) { return static_cast<std::uint32_t>(workload.size()); }
 
 }  // namespace
 
 HostVm::HostVm(const Workload& workload, std::uint32_t number, std::uint32_t packets)
     : workload_(workload),
-      machine_(vsps_of(workload), Topology{1, channels_of(workload)}, quotas_of(packets, channels_of(workload))),
+      machine_(vsps_of(workload), Topology{1, channels_of(workload)}, quotas_of(packets, channels_of(workload)),
+               sends_of(workload, packets)),
       expected_(channels_of(workload)) {
   machine_.start();
   std::uint64_t record = 0;
@@ -61,6 +73,8 @@ void HostVm::finish() noexcept {
 }
 
 void HostVm::make_ready() noexcept { machine_.vm(0).session().prepare_next(); }
+
+unsigned HostVm::threads() const { return machine_.vm(0).session().report().threads; }
 
 std::uint64_t HostVm::image_bytes() const {
   return status_ == Status::kSuccess ? machine_.vm(0).session().image().bytes() : 0;

@@ -27,6 +27,7 @@ class HostVm {
   // Of the last save; kIoTimeout: its deadline ended it, and there is no image.
   Status status() const noexcept { return status_; }
   std::uint64_t image_bytes() const;
+  unsigned threads() const;  // that took part
   // Empty if the last image holds exactly the packets in use, else the first difference.
   std::string difference() const;
 

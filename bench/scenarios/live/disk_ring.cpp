@@ -75,8 +75,9 @@ std::optional<DiskRing::Done> DiskRing::next() {
 
 DiskRing::Done DiskRing::wait() {
   io_uring_cqe* entry = nullptr;
-  while (io_uring_wait_cqe(ring_.get(), &entry) != 0) {
-  }
+  int error = -EINTR;
+  while (error == -EINTR || error == -EAGAIN) error = io_uring_wait_cqe(ring_.get(), &entry);
+  if (error != 0) fail(-error, "io_uring_wait_cqe");
   return take(*ring_, *entry);
 }
 

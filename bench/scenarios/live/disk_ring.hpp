@@ -38,8 +38,12 @@ class DiskRing {
   // Throws std::system_error if the kernel takes no more.
   void submit();
 
+  // Entries that the last submit() did not hand over, because it threw.
+  unsigned not_submitted() const noexcept { return put_; }
+
   std::optional<Done> next();  // nothing: none is done now
-  Done wait();                 // something must be under way
+  // Something must be under way. Throws std::system_error if the kernel does not let us wait.
+  Done wait();
 
  private:
   struct Exit {

@@ -48,12 +48,18 @@ LiveHost::LiveHost(const LiveSpec& spec, const LiveRequests& requests, int disk,
 
 // Cleanup drops what is in use after a failure; until it has returned the channel may use the rings.
 LiveHost::~LiveHost() {
-  for (; on_disk_ != 0; --on_disk_) (void)ring_.wait();
+  wait_for_disk();
   for (const VMBCHANNEL channel : channels_) {
     vsp_.release(channel);
     VmbChannelCleanup(channel);
   }
   for (const auto& guest : guests_) guest->detach();
+}
+
+// What the kernel was handed; it may have been the kernel that refused more.
+void LiveHost::wait_for_disk() noexcept try {
+  for (; on_disk_ > ring_.not_submitted(); --on_disk_) (void)ring_.wait();
+} catch (const std::system_error&) {
 }
 
 void LiveHost::add_channel(std::uint32_t number) {

@@ -49,6 +49,7 @@ class LiveHost {
   };
 
   void add_channel(std::uint32_t number);
+  void wait_for_disk() noexcept;
   bool take_requests();
   bool take_completions();
   static VOID on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id);

@@ -37,10 +37,15 @@ void expect_saved(Status status, const char* step) {
 class LiveRun::Threads {
  public:
   Threads(LiveGuest& guest, LiveHost& host, FirstFault& fault, const LiveCpus& cpus)
-      : guest_(guest),
-        host_(host),
-        vsp_thread_([&] { serve(cpus.vsp, fault, [&] { host.serve(); }); }),
-        guest_thread_([&] { serve(cpus.guest, fault, [&] { guest.run(); }); }) {}
+      : guest_(guest), host_(host), vsp_thread_([&] { serve(cpus.vsp, fault, [&] { host.serve(); }); }) {
+    try {
+      guest_thread_ = std::thread([&] { serve(cpus.guest, fault, [&] { guest.run(); }); });
+    } catch (...) {
+      host.stop();
+      vsp_thread_.join();
+      throw;
+    }
+  }
   ~Threads() { stop(); }
   Threads(const Threads&) = delete;
 
@@ -105,7 +110,7 @@ void LiveRun::phase(LivePhase& phase, LiveGuest& guest) const {
   guest.enter(&phase);
   const std::uint64_t completed = guest.completed();
   wait(base::now_ns() + spec_.phase_ns);
-  wait_for_completions(guest, completed);
+  while (!has_seen_enough(guest, completed)) wait(base::now_ns() + 100'000);
   guest.enter(nullptr);
 }
 
@@ -117,10 +122,9 @@ void LiveRun::saves(LiveGuest& guest, LiveHost& host, SaveFlag& saving) {
   std::uint64_t due = base::now_ns();
   do {
     due = std::max(due + spec_.every_ns, base::now_ns());
-    wait(std::min(due, end));
+    wait(base::now_ns() < end ? std::min(due, end) : due);
     saved.push_back(save(host, saving));
-  } while (base::now_ns() < end);
-  wait_for_completions(guest, completed);
+  } while (base::now_ns() < end || !has_seen_enough(guest, completed));
   guest.enter(nullptr);
   check(saved);
 }
@@ -163,10 +167,11 @@ void LiveRun::wait(std::uint64_t until_ns) const {
   }
 }
 
-// On a machine that was busy elsewhere a short phase may have seen nothing: it goes on until each slot could have had
-// its turn. A disk that does not answer is the guest's fault to find.
-void LiveRun::wait_for_completions(const LiveGuest& guest, std::uint64_t before) const {
-  while (guest.completed() - before < spec_.slots()) wait(base::now_ns() + 100'000);
+// On a machine that was busy elsewhere, or with many requests under way, a short phase may have seen nothing: it goes
+// on until each slot could have had its turn twice, with what was sent before the phase and with a request of its own.
+// A disk that does not answer is the guest's fault to find.
+bool LiveRun::has_seen_enough(const LiveGuest& guest, std::uint64_t before) const {
+  return guest.completed() - before >= 2 * std::uint64_t{spec_.slots()};
 }
 
 void LiveRun::check(const std::vector<LiveSave>& saves) {

@@ -30,7 +30,7 @@ class LiveRun {
   void saves(LiveGuest& guest, LiveHost& host, SaveFlag& saving);
   LiveSave save(LiveHost& host, SaveFlag& saving);
   void wait(std::uint64_t until_ns) const;
-  void wait_for_completions(const LiveGuest& guest, std::uint64_t before) const;
+  bool has_seen_enough(const LiveGuest& guest, std::uint64_t before) const;
   void check(const std::vector<LiveSave>& saves);
   void account(const LiveGuest& guest, const LiveHost& host);
 

@@ -231,6 +231,10 @@ class Replay {
     destination.complete_all();
     result_.restored =
         destination.delivered() == result_.transmits_in_use && destination.answered() == result_.receives_in_use;
+    if (!result_.restored) {
+      result_.difference = fmt::format("restored: {} transmits completed and {} receives answered",
+                                       destination.delivered(), destination.answered());
+    }
   }
 
   void finish_requests(Machine& destination) {
@@ -241,6 +245,7 @@ class Replay {
     }
     destination.complete_all();
     result_.restored = destination.delivered() == result_.packets_in_use;
+    if (!result_.restored) result_.difference = fmt::format("restored: {} requests completed", destination.delivered());
   }
 
   // Before minutes of work, and before the first of several is written.

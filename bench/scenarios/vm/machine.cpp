@@ -84,8 +84,13 @@ Machine::Machine(const VspKinds& vsps, Topology topology, std::span<const std::u
     : vsps_(vsps), topology_(topology), parents_(topology.domains) {
   make_backends();
   channels_.reserve(topology.channels());
-  for (std::uint32_t number = 0; number < topology.channels(); ++number) {
-    allocate_channel(number, quotas[number], sends.empty() ? std::nullopt : std::optional(sends[number]));
+  try {
+    for (std::uint32_t number = 0; number < topology.channels(); ++number) {
+      allocate_channel(number, quotas[number], sends.empty() ? std::nullopt : std::optional(sends[number]));
+    }
+  } catch (...) {
+    clean_up();
+    throw;
   }
 }
 
@@ -104,9 +109,11 @@ VMBS_VSP_BACKEND Machine::make_backend(const VMBS_VSP& vsp) {
   return {this, on_submit, device};
 }
 
+Machine::~Machine() { clean_up(); }
+
 // Disable would wait until what is in use is completed, and after a failed check nobody does that: Cleanup drops it.
 // Until it has returned the channel may use the ring, so that the guest lets go last.
-Machine::~Machine() {
+void Machine::clean_up() {
   for (const VMBCHANNEL channel : channels_) {
     vsp_of(channel).release(channel);
     VmbChannelCleanup(channel);
@@ -122,9 +129,12 @@ void Machine::allocate_channel(std::uint32_t number, std::uint32_t quota, std::o
   std::unique_ptr<guest::Guest> guest = make_guest(quota);
   VMBCHANNEL channel = nullptr;
   require(VmbChannelAllocate(reinterpret_cast<PDEVICE_OBJECT>(&parents_[domain]), 1, &channel), "VmbChannelAllocate");
+  if (const NTSTATUS status = vsp.configure(channel, &backend); !NT_SUCCESS(status)) {
+    VmbChannelCleanup(channel);
+    require(status, "the VSP's configure");
+  }
   channels_.push_back(channel);
   ends_.emplace(channel, End{std::move(guest), &vsp, backend.device});
-  require(vsp.configure(channel, &backend), "the VSP's configure");
   if (sends) require(VmbsChannelInitSetMaximumSends(channel, *sends), "VmbsChannelInitSetMaximumSends");
   VmbChannelSetTransactionQuota(channel, quota);
   require(VmbChannelEnable(channel), "VmbChannelEnable");

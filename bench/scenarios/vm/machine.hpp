@@ -120,6 +120,7 @@ class Machine {
   struct Arrived {
     VMBCHANNEL channel;
     VMBS_VSP_REQUEST request;
+    std::vector<UINT8> bytes;  // of the packet; none: it came to another machine
   };
   // What a guest has of a channel.
   struct End {
@@ -133,6 +134,7 @@ class Machine {
   };
 
   void make_backends();
+  void clean_up();
   VMBS_VSP_BACKEND make_backend(const VMBS_VSP& vsp);
   const VMBS_VSP& vsp_of(VMBCHANNEL channel) const { return *ends_.at(channel).vsp; }
   void allocate_channel(std::uint32_t number, std::uint32_t quota, std::optional<std::uint32_t> sends);
@@ -140,6 +142,7 @@ class Machine {
   void take_completion(VMBCHANNEL channel, const guest::Received& packet);
   void take_data(VMBCHANNEL channel, const guest::Received& packet);
   void expect_true_status(VMBCHANNEL channel, const Request& request, const guest::Received& packet) const;
+  void expect_untouched(const Arrived& arrived) const;
   static std::string too_much(const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp);
   static VOID on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id);
 

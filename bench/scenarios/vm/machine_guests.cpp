@@ -73,8 +73,8 @@ void Machine::take_data(VMBCHANNEL channel, const guest::Received& packet) {
     ++unexpected_;
     return;
   }
-  Arrived arrived{channel, *std::exchange(arriving_, std::nullopt)};
   const std::span<const UINT8> bytes = bytes_of(packet);
+  Arrived arrived{channel, *std::exchange(arriving_, std::nullopt), {bytes.begin(), bytes.end()}};
   const End& end = ends_.at(channel);
   const NTSTATUS status =
       end.vsp->accept(end.device, bytes.data(), static_cast<UINT32>(bytes.size()), &arrived.request);
@@ -92,10 +92,8 @@ void Machine::deliver(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
   const NTSTATUS status = vsp.deliver == nullptr ? STATUS_INVALID_PARAMETER : vsp.deliver(to, &request);
   if (status == STATUS_INVALID_PARAMETER) throw std::runtime_error(too_much(request, vsp));
   if (status == STATUS_INSUFFICIENT_RESOURCES) {
-    throw DeviceFull(
-        fmt::format("record {}: no receive buffer is left for a frame of {} bytes: {} frames hold them; "
-                    "take a shorter --service-time, or fewer VMs in one cut",
-                    request.record, request.bytes, received_.size()));
+    throw DeviceFull(fmt::format("record {}: no receive buffer is left for a frame of {} bytes: {} frames hold them",
+                                 request.record, request.bytes, received_.size()));
   }
   if (!NT_SUCCESS(status))
     throw CheckFailed(fmt::format("record {}: deliver failed: {}", request.record, text(status)));
@@ -114,6 +112,7 @@ const VMBS_VSP_REQUEST& Machine::received(std::uint64_t record) const {
 void Machine::answer(std::uint64_t record) {
   const UINT64 transaction_id = received(record).transaction_id;
   const VMBCHANNEL channel = received_.at(record).channel;
+  expect_untouched(received_.at(record));
   received_.erase(record);
   guest::Guest& guest = *ends_.at(channel).guest;
   const std::uint64_t before = answers(channel);
@@ -131,13 +130,23 @@ void Machine::answer(std::uint64_t record) {
   ++answered_;
 }
 
+// What the guest has, nobody writes to until it has answered.
+void Machine::expect_untouched(const Arrived& arrived) const {
+  if (arrived.bytes.empty()) return;
+  const End& end = ends_.at(arrived.channel);
+  VMBS_VSP_REQUEST again = arrived.request;
+  if (NT_SUCCESS(end.vsp->accept(end.device, arrived.bytes.data(), static_cast<UINT32>(arrived.bytes.size()), &again)))
+    return;
+  throw CheckFailed(fmt::format("record {}: its frame was written over while the guest had it", again.record));
+}
+
 void Machine::inherit(const Machine& source) {
   for (const auto& [transaction_id, request] : source.in_use_) {
     in_use_[transaction_id].asked = request.asked;  // what it holds is the source's device's
   }
   for (const auto& [record, arrived] : source.received_) {
     const auto at = std::find(source.channels_.begin(), source.channels_.end(), arrived.channel);
-    received_[record] = {channels_[static_cast<std::size_t>(at - source.channels_.begin())], arrived.request};
+    received_[record] = {channels_[static_cast<std::size_t>(at - source.channels_.begin())], arrived.request, {}};
   }
 }
 

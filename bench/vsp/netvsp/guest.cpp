@@ -107,6 +107,7 @@ NTSTATUS accept(VOID* device, const UINT8* bytes, UINT32 length, VMBS_VSP_REQUES
   const std::byte* const message = vnic_of(device).receive_section(section);
   Frame frame;
   if (!read_message(message, packet.pages.byte_count, frame) || frame.bytes != request->bytes ||
+      frame.hash != static_cast<std::uint32_t>(request->tag) ||
       !is_frame(message + frame.offset, request->record, frame.bytes)) {
     return STATUS_INVALID_PARAMETER;
   }

@@ -25,14 +25,17 @@ bool is_within(std::uint32_t offset, std::uint32_t bytes, std::uint32_t end) {
   return first >= sizeof(RndisPacketHeader) && first + bytes <= end;
 }
 
-// The infos fill their part of the head one behind the other.
-bool are_infos(const std::byte* at, std::uint32_t bytes) {
+// The infos fill their part of the head one behind the other. The hash value among them, if there is one.
+bool read_infos(const std::byte* at, std::uint32_t bytes, std::uint32_t& hash) {
   while (bytes != 0) {
     RndisInfo info;
     if (bytes < sizeof(info)) return false;
     std::memcpy(&info, at, sizeof(info));
     const bool has_value = info.value_offset >= sizeof(info) && info.value_offset <= info.bytes;
     if (!has_value || info.bytes > bytes) return false;
+    if (info.type == kHashValue && info.bytes - info.value_offset >= sizeof(hash)) {
+      std::memcpy(&hash, at + info.value_offset, sizeof(hash));
+    }
     at += info.bytes;
     bytes -= info.bytes;
   }
@@ -69,10 +72,10 @@ bool read_message(const std::byte* message, std::uint32_t bytes, Frame& frame) {
   if (header.type != kRndisPacket || header.message_bytes != bytes) return false;
   if (header.oob_bytes != 0 || header.oob_elements != 0) return false;
   if (!is_frame_length(header.data_bytes) || !is_within(header.data_offset, header.data_bytes, bytes)) return false;
-  frame = {header.data_offset + kRndisOffsetBase, header.data_bytes};
+  frame = {header.data_offset + kRndisOffsetBase, header.data_bytes, 0};
   if (header.info_bytes == 0) return true;
   return is_within(header.info_offset, header.info_bytes, head_bytes) &&
-         are_infos(head + header.info_offset + kRndisOffsetBase, header.info_bytes);
+         read_infos(head + header.info_offset + kRndisOffsetBase, header.info_bytes, frame.hash);
 }
 
 bool is_frame(const std::byte* frame, std::uint64_t record, std::uint32_t bytes) {

@@ -29,6 +29,7 @@ void write_message(std::byte* out, std::uint64_t record, std::uint32_t frame_byt
 struct Frame {
   std::uint32_t offset;
   std::uint32_t bytes;
+  std::uint32_t hash;  // of its flow; 0: the message does not tell
 };
 
 // A message of exactly so many bytes, in memory that somebody else may write to meanwhile: everything is looked at in a
