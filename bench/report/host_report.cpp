@@ -30,7 +30,7 @@ Json host_row_json(const HostRow& row) {
   json["error"] = row.error.empty() ? Json(nullptr) : Json(row.error);
   json["channels"] = row.result.channels;
   json["packets"] = row.result.packets;
-  json["image_bytes"] = row.result.image_bytes;
+  json["image_bytes"] = row.result.image_bytes == 0 ? Json(nullptr) : Json(row.result.image_bytes);
   json["resident_bytes"] = row.result.resident_bytes;
   json["cold"] = host_times_json(row.cold);
   json["warm"] = host_times_json(row.result);

@@ -17,7 +17,10 @@ std::string host_us(const Json& ns) {
   return value < 100 ? fmt::format("{:.1f}", value) : fmt::format("{:.0f}", value);
 }
 
-std::string host_mib(const Json& bytes) { return fmt::format("{:.1f}", bytes.get<double>() / (1 << 20)); }
+std::string host_mib(const Json& bytes) {
+  if (bytes.is_null()) return "-";
+  return fmt::format("{:.1f}", bytes.get<double>() / (1 << 20));
+}
 
 // "1 of 2": a small save takes fewer.
 std::string host_threads(const Json& row) {

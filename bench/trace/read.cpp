@@ -50,6 +50,7 @@ bool is_archive(std::string_view head) {
 }
 
 constexpr std::string_view kDirectoryFormat = "octf";  // the only one that may be any other directory
+constexpr std::string_view kFilesFormat = "blktrace";  // files of several CPUs
 constexpr std::string_view kGuestFormat = "capture";   // the only one with a guest
 
 // Those with a magic number first. A vSCSI record has a byte in it that no text has.
@@ -59,7 +60,7 @@ constexpr Format kFormats[] = {
      [](const Input& in) { return read_octf(in.path, in.progress); }},
     {kGuestFormat, "a pcap or pcapng capture", [](const Input& in) { return recognise_capture(in.head); },
      [](const Input& in) { return read_capture(in.path, in.guest, in.progress); }},
-    {"blktrace", "blktrace records, also as a directory or the NAME of NAME.blktrace.N files",
+    {kFilesFormat, "blktrace records, also as a directory or the NAME of NAME.blktrace.N files",
      [](const Input& in) { return in.is_blktrace || recognise_blktrace(in.head); },
      [](const Input& in) { return read_blktrace(in.path, in.progress); }},
     {"vscsi-v1", "vSCSI records (version 1 at byte 14 or version 2 at byte 2)",
@@ -109,7 +110,7 @@ const Format& named(const std::filesystem::path& path, std::string_view name) {
 }
 
 void check_choice(const Input& in, const Format& format) {
-  if (in.is_directory && format.name != kDirectoryFormat) {
+  if (in.is_directory && format.name != kDirectoryFormat && format.name != kFilesFormat) {
     throw TraceError(in.path, fmt::format("expected a file, as {} is one, found a directory", format.name));
   }
   if (in.guest && format.name != kGuestFormat) {

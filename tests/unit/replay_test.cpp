@@ -274,6 +274,37 @@ TEST(Machine, RestoredRequestsCompleteOverRingsOfTheirOwn) {
 }
 
 // The check itself: any difference between image and trace must be seen.
+// The next machine may lie where it lay, and its channels would be the other's too.
+TEST(Machine, OneThatCannotBeMadeLeavesNoChannels) {
+  static int configured;
+  VMBS_VSP failing = *vmbs_vsp_storvsp();
+  failing.configure = [](VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
+    return ++configured % 2 == 0 ? STATUS_INSUFFICIENT_RESOURCES : vmbs_vsp_storvsp()->configure(channel, backend);
+  };
+  const std::uint32_t quotas[] = {64, 64};
+  for (int i = 0; i < 8; ++i) {
+    configured = 0;
+    EXPECT_THROW(Machine(failing, {1, 2}, quotas), bench::OutOfResources);
+    Machine sound(*vmbs_vsp_storvsp(), {1, 2}, quotas);
+    sound.start();
+    EXPECT_EQ(sound.save(0, {}).report.channels, 2u);
+  }
+}
+
+TEST(Replay, MoreRequestsAtATimeThanASaveHoldsAreAClearError) {
+  trace::Trace trace;
+  trace.queues = {0};
+  for (std::uint64_t i = 0; i <= 1u << 20; ++i) trace.requests.push_back(request(i, trace::kNoCompletion));
+  try {
+    (void)run(trace, *vmbs_vsp_storvsp(), {}, no_progress);
+    FAIL() << "nobody has noticed";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(),
+                 "1048577 requests in use at a time, a save holds at most 1048576: if their completions are not in the "
+                 "trace, assume a --service-time");
+  }
+}
+
 TEST(Verify, SeesEveryDifference) {
   const VMBS_VSP& vsp = *vmbs_vsp_storvsp();
   const std::uint32_t quotas[] = {64};

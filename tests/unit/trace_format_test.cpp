@@ -93,6 +93,7 @@ TEST(TraceFormat, OnlyOctfMayBeADirectory) {
   scratch.write("trace/octf.trace.0", Octf{}.submission());
   EXPECT_EQ(read(scratch.path() / "trace", {}, "octf").format, "octf");
   expect_error(scratch.path() / "trace", {"expected a file, as msr is one, found a directory"}, "msr");
+  expect_error(scratch.path() / "trace", {"expected"}, "blktrace");
 }
 
 TEST(TraceFormat, OnlyACaptureHasAGuest) {

@@ -13,7 +13,7 @@ struct HostResult {
   std::uint64_t packets = 0;                     // in use, in all VMs
   std::uint64_t channels = 0;
   unsigned threads_taken = 1;         // at once: that saved VMs; in turn: the most that took part in one save
-  std::uint64_t image_bytes = 0;      // of all VMs
+  std::uint64_t image_bytes = 0;      // of all VMs; 0: in the last round some had none
   std::uint64_t images_verified = 0;  // compared with the packets, over all rounds
   std::uint64_t over_deadline = 0;    // saves whose blackout was longer, or that the deadline ended
   std::uint64_t resident_bytes = 0;   // of the process, at most, looked at after each VM was made and each round

@@ -11,7 +11,7 @@
 namespace vmbsave::bench {
 namespace {
 
-std::string mib(std::uint64_t bytes) { return fmt::format("{:.0f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+std::string mib(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
 
 }  // namespace
 
@@ -102,6 +102,9 @@ void HostRun::account(HostResult& result) {
     }
     if (const std::string why = vm.difference(); !why.empty()) throw CheckFailed(fmt::format("VM {}: {}", i, why));
     ++result.images_verified;
+  }
+  if (std::any_of(vms_.begin(), vms_.end(), [](const auto& vm) { return vm->status() != Status::kSuccess; })) {
+    result.image_bytes = 0;
   }
   result.total_ns.push_back(last - first);
   result.round_blackout_ns.push_back(longest);

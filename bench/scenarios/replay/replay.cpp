@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "harness/whole_file.hpp"
+#include "image/format.hpp"
 #include "packet/vm.hpp"
 #include "scenarios/replay/frames.hpp"
 #include "scenarios/vm/check_failed.hpp"
@@ -97,6 +98,7 @@ class Replay {
       throw std::runtime_error(
           fmt::format("--save-at {} ns is after the end of the trace ({} ns)", result_.save_at_ns, survey.end_ns));
     }
+    expect_saveable(survey.peak);
     for (const std::uint32_t peak : survey.channel_peaks) {
       quotas_.push_back(std::max(peak, kDefaultQuota));
       if (vsp_.deliver != nullptr) sends_.push_back(std::max(peak, kDefaultSends));
@@ -105,6 +107,16 @@ class Replay {
     result_.channels = topology_.channels();
     result_.epochs = topology_.domains;
     result_.checksum = save_options().checksum;
+  }
+
+  // Most of a recording that was cut off, say, never completes.
+  void expect_saveable(std::uint64_t peak) const {
+    const std::uint64_t most = std::uint64_t{image::kMaxPackets} * topology_.domains;
+    if (peak <= most) return;
+    throw std::runtime_error(
+        fmt::format("{} requests in use at a time, a save holds at most {}: if their completions are "
+                    "not in the trace, assume a --service-time",
+                    peak, most));
   }
 
   void play(Machine& machine) {
