@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <cstdlib>
@@ -42,6 +44,7 @@ struct ProfileArguments {
   profile::Options options;
 };
 
+// As the user says, or as the terminal is.
 unsigned terminal_columns() {
   constexpr unsigned kDefault = 80;
   constexpr unsigned kLeast = 60;
@@ -50,8 +53,11 @@ unsigned terminal_columns() {
   const std::string_view text = columns == nullptr ? "" : columns;
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool is_number = error == std::errc{} && end == text.data() + text.size();
-  return is_number && value >= kLeast && value <= kMost ? value : kDefault;
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    winsize terminal{};
+    value = ioctl(STDOUT_FILENO, TIOCGWINSZ, &terminal) == 0 ? terminal.ws_col : 0;
+  }
+  return value >= kLeast && value <= kMost ? value : kDefault;
 }
 
 bool is_utf8_locale() {

@@ -97,33 +97,20 @@ void assume_delay(const ReplayArguments& arguments, bool frames, replay::Options
 }
 
 // What cannot be replayed is told with the trace's name.
-replay::Result replay_named(const std::string& name, const trace::Trace& trace, const VMBS_VSP& vsp,
-                            const replay::Options& options, Progress& progress) {
-  const auto show = [&](const char* step, std::uint64_t done, std::uint64_t total) {
-    progress.show(step, done, total);
-  };
-  try {
-    return replay::run(trace, vsp, options, show);
-  } catch (const bench::CheckFailed& error) {
-    throw bench::CheckFailed(fmt::format("{}: {}", name, error.what()));
-  } catch (const bench::OutOfResources& error) {
-    throw std::runtime_error(fmt::format("{}: {}: {}", name, error.what(), kLower));
-  } catch (const bench::DeviceFull& error) {
-    throw std::runtime_error(
-        fmt::format("{}: {}; take a shorter --service-time, or fewer VMs in one cut", name, error.what()));
-  } catch (const std::bad_alloc&) {
-    throw std::runtime_error(fmt::format("{}: {}", name, kLower));
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
-  }
-}
-
-bool holds_frames_named(const std::string& name, const trace::Trace& trace) {
-  try {
-    return replay::holds_frames(trace);
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
-  }
+template <typename Step>
+auto told_of(const std::string& name, Step&& step) try {
+  return step();
+} catch (const bench::CheckFailed& error) {
+  throw bench::CheckFailed(fmt::format("{}: {}", name, error.what()));
+} catch (const bench::OutOfResources& error) {
+  throw std::runtime_error(fmt::format("{}: {}: {}", name, error.what(), kLower));
+} catch (const bench::DeviceFull& error) {
+  throw std::runtime_error(
+      fmt::format("{}: {}; take a shorter --service-time, or fewer VMs in one cut", name, error.what()));
+} catch (const std::bad_alloc&) {
+  throw std::runtime_error(fmt::format("{}: {}", name, kLower));
+} catch (const std::runtime_error& error) {
+  throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
 }
 
 int run_replay(ReplayArguments& arguments) {
@@ -135,11 +122,14 @@ int run_replay(ReplayArguments& arguments) {
   const trace::Trace trace = load(arguments, progress);
   replay::Options& options = arguments.options;
   options.plan = to_plan(arguments.plan);
-  const bool frames = holds_frames_named(name, trace);
+  const bool frames = told_of(name, [&] { return replay::holds_frames(trace); });
   options.service_time_ns = service_time(trace, options.service_time_ns);
   assume_delay(arguments, frames, options);
   const VMBS_VSP& vsp = frames ? *vmbs_vsp_netvsp() : *vmbs_vsp_storvsp();
-  const replay::Result result = replay_named(name, trace, vsp, options, progress);
+  const auto show = [&](const char* step, std::uint64_t done, std::uint64_t total) {
+    progress.show(step, done, total);
+  };
+  const replay::Result result = told_of(name, [&] { return replay::run(trace, vsp, options, show); });
   const nlohmann::ordered_json json = report::replay_json(
       {name, trace.format, vsp.name, trace.measured_completions, vsp.concurrent_callbacks != 0}, options, result);
   if (arguments.json) {

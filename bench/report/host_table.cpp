@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "report/host_report.hpp"
+#include "report/result_text.hpp"
 
 namespace vmbsave::report {
 namespace {
@@ -20,13 +21,6 @@ std::string host_us(const Json& ns) {
 std::string host_mib(const Json& bytes) {
   if (bytes.is_null()) return "-";
   return fmt::format("{:.1f}", bytes.get<double>() / (1 << 20));
-}
-
-// "1 of 2": a small save takes fewer.
-std::string host_threads(const Json& row) {
-  const auto asked = row.at("threads").get<unsigned>();
-  const auto taken = row.at("threads_taken").get<unsigned>();
-  return taken == asked ? fmt::format("{}", asked) : fmt::format("{} of {}", taken, asked);
 }
 
 std::string host_heading(const Json& row) {
@@ -49,10 +43,11 @@ std::string host_line(const Json& row) {
     return warm.at(key).get<std::uint64_t>() + cold.at(key).get<std::uint64_t>();
   };
   return fmt::format(
-      kHostLine, row.at("order").get<std::string>(), host_threads(row), both("rounds"), both("images_verified"),
-      host_us(warm.at("total_ns").at("p50")), host_us(cold.at("total_ns").at("max")), "", host_us(blackout.at("p50")),
-      host_us(blackout.at("p99")), host_us(blackout.at("max")), host_us(cold.at("blackout_ns").at("max")),
-      both("over_deadline"), host_mib(row.at("resident_bytes")));
+      kHostLine, row.at("order").get<std::string>(),
+      threads_text(row.at("threads").get<unsigned>(), row.at("threads_taken").get<unsigned>()), both("rounds"),
+      both("images_verified"), host_us(warm.at("total_ns").at("p50")), host_us(cold.at("total_ns").at("max")), "",
+      host_us(blackout.at("p50")), host_us(blackout.at("p99")), host_us(blackout.at("max")),
+      host_us(cold.at("blackout_ns").at("max")), both("over_deadline"), host_mib(row.at("resident_bytes")));
 }
 
 }  // namespace

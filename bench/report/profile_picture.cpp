@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "report/profile_report.hpp"
+#include "report/result_text.hpp"
 
 namespace vmbsave::report {
 namespace {
@@ -70,10 +71,11 @@ std::string in_use_picture(const trace::Profile& profile, const TextStyle& style
     text += fmt::format("{:>8} |{}\n", row + 1 == kRows ? fmt::format("{:.0f}", top) : "", line);
   }
   text += fmt::format("{:>8} +{}\n", 0, std::string(columns.size(), '-'));
-  const std::string end = duration_text(profile.end_ns);
+  const std::string end = duration_text(static_cast<double>(profile.end_ns));
   text += fmt::format("{:>{}}{:>{}}\n", "0 s", kMargin + 2, end, std::max<std::size_t>(columns.size(), 12) - 2);
   return text + fmt::format("{:>{}}: mean, {}: peak of a column, about {}\n", style.unicode ? "█" : "#", kMargin + 1,
-                            style.unicode ? "░" : ":", duration_text(profile.end_ns / columns.size()));
+                            style.unicode ? "░" : ":",
+                            duration_text(static_cast<double>(profile.end_ns / columns.size())));
 }
 
 }  // namespace vmbsave::report

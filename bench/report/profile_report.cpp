@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/one_line.hpp"
+#include "report/result_text.hpp"
 #include "trace/profile_names.hpp"
 
 namespace vmbsave::report {
@@ -14,15 +15,16 @@ using trace::Profile;
 
 constexpr std::size_t kShownRows = 12;
 
+std::string ns_text(std::uint64_t ns) { return duration_text(static_cast<double>(ns)); }
+
 double percent_of(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
 std::string completions_text(const Profile& profile) {
-  if (profile.completed == 0)
-    return fmt::format("assumed, {} after submission", duration_text(profile.service_time_ns));
+  if (profile.completed == 0) return fmt::format("assumed, {} after submission", ns_text(profile.service_time_ns));
   const std::string of = profile.completed == profile.requests ? "" : fmt::format(" of {} requests", profile.completed);
-  return fmt::format("measured{}, on average {} after submission", of, duration_text(profile.service_time_ns));
+  return fmt::format("measured{}, on average {} after submission", of, ns_text(profile.service_time_ns));
 }
 
 std::string operations_text(const Profile& profile) {
@@ -37,12 +39,12 @@ std::string operations_text(const Profile& profile) {
 
 std::string head_text(const Profile& profile) {
   std::string text = fmt::format("{}: {} requests in {} ({})\n", profile.name, profile.requests,
-                                 duration_text(profile.span_ns), profile.format);
+                                 ns_text(profile.span_ns), profile.format);
   text += fmt::format("source: {}\ncredit: {}\n", profile.source, profile.credit);
   text += fmt::format("completions: {}\n", completions_text(profile));
   text += fmt::format("operations: {}\n", operations_text(profile));
   return text + fmt::format("busiest second: {} requests, from {}\n", profile.busiest_second_requests,
-                            duration_text(profile.busiest_second_start_ns));
+                            ns_text(profile.busiest_second_start_ns));
 }
 
 // The most frequent of sizes or queues; the rest is one row.
@@ -115,19 +117,10 @@ std::string levels_text(const Profile& profile) {
   }
   text += '\n';
   text += levels_row("at arrivals", profile.arrivals) + levels_row("over time", profile.over_time);
-  return text +
-         fmt::format("peak {} at {}, mean {:.3f}\n\n", profile.peak, duration_text(profile.peak_at_ns), profile.mean);
+  return text + fmt::format("peak {} at {}, mean {:.3f}\n\n", profile.peak, ns_text(profile.peak_at_ns), profile.mean);
 }
 
 }  // namespace
-
-std::string duration_text(std::uint64_t ns) {
-  const auto value = static_cast<double>(ns);
-  if (value < 1e3) return fmt::format("{:.0f} ns", value);
-  if (value < 1e6) return fmt::format("{:.1f} us", value / 1e3);
-  if (value < 1e9) return fmt::format("{:.2f} ms", value / 1e6);
-  return fmt::format("{:.2f} s", value / 1e9);
-}
 
 std::string profile_text(const Profile& profile, const TextStyle& style) {
   Profile shown = profile;

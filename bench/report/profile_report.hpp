@@ -21,7 +21,4 @@ std::string in_use_picture(const trace::Profile& profile, const TextStyle& style
 // All of it.
 std::string profile_text(const trace::Profile& profile, const TextStyle& style);
 
-// "10.00 ms"
-std::string duration_text(std::uint64_t ns);
-
 }  // namespace vmbsave::report

@@ -7,20 +7,14 @@
 #include "harness/one_line.hpp"
 #include "report/build_info.hpp"
 #include "report/json_values.hpp"
+#include "report/result_text.hpp"
 
 namespace vmbsave::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string time_text(const Json& ns) {
-  if (ns.is_null()) return "-";
-  const double value = ns.get<double>();
-  if (value < 1e3) return fmt::format("{:.0f} ns", value);
-  if (value < 1e6) return fmt::format("{:.1f} us", value / 1e3);
-  if (value < 1e9) return fmt::format("{:.2f} ms", value / 1e6);
-  return fmt::format("{:.2f} s", value / 1e9);
-}
+std::string time_text(const Json& ns) { return ns.is_null() ? "-" : duration_text(ns.get<double>()); }
 
 // "measured", or the time that was assumed.
 std::string service_text(const Json& replay) {
@@ -30,8 +24,7 @@ std::string service_text(const Json& replay) {
 // Those that took part in the last save. A recorded run may be older than the property.
 std::string threads(const Json& replay) {
   const auto asked = replay.at("threads").get<unsigned>();
-  const unsigned taken = replay.value("threads_taken", asked);
-  return taken == asked ? fmt::format("{}", asked) : fmt::format("{} of {}", taken, asked);
+  return threads_text(asked, replay.value("threads_taken", asked));
 }
 
 // Of frames: how many of each direction. A recorded run may be older than the properties.

@@ -8,6 +8,7 @@
 #include "trace/json_field.hpp"
 #include "trace/profile.hpp"
 #include "trace/profile_names.hpp"
+#include "trace/readers.hpp"
 
 namespace vmbsave::trace {
 namespace {
@@ -17,7 +18,6 @@ using Json = nlohmann::json;
 constexpr std::size_t kMostBytes = std::size_t{16} << 20;
 constexpr std::size_t kMostLevels = 64;
 constexpr std::uint64_t kLatestNs = std::numeric_limits<std::int64_t>::max();
-constexpr std::uint64_t kSectorBytes = 512;
 constexpr std::uint64_t kMostQueues = 65'536;
 
 Json parsed(std::string_view json, const std::string& where) {

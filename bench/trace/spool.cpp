@@ -1,6 +1,5 @@
 #include "trace/spool.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <string>
 #include <system_error>
 
+#include "harness/nameless_file.hpp"
 #include "harness/one_line.hpp"
 
 namespace vmbsave::trace {
@@ -27,38 +27,33 @@ std::string folder() {
   return chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
 }
 
-[[noreturn]] void fail(const std::string& what, int error) {
+[[noreturn]] void fail(const std::string& what, const std::error_code& error) {
   throw SpoolError(
       bench::one_line(fmt::format("more requests than fit into memory: {} in {}: {}; give a folder with room as TMPDIR",
-                                  what, folder(), std::generic_category().message(error))));
+                                  what, folder(), error.message())));
 }
 
-// What nobody else opens needs no name.
-int open_nameless() {
-  std::string name = folder() + "/vmbsave-spool-XXXXXX";
-  const int file = mkostemp(name.data(), O_CLOEXEC);
-  if (file < 0) fail("cannot make a file", errno);
-  if (unlink(name.c_str()) != 0) {
-    const int error = errno;
-    close(file);
-    fail("cannot take away the name of a file", error);
+int open_file() {
+  try {
+    return bench::open_nameless(folder(), "vmbsave-spool-");
+  } catch (const std::system_error& error) {
+    fail("cannot make a file", error.code());
   }
-  return file;
 }
 
 void allocate(int file, std::size_t from, std::size_t to) {
-  int error = EINTR;
-  while (error == EINTR) error = posix_fallocate(file, static_cast<off_t>(from), static_cast<off_t>(to - from));
-  if (error != 0) fail(fmt::format("no room for {} bytes", to), error);
+  try {
+    bench::allocate_blocks(file, from, to);
+  } catch (const std::system_error& error) {
+    fail(fmt::format("no room for {} bytes", to), error.code());
+  }
 }
 
 }  // namespace
 
 std::size_t set_spool_memory(std::size_t bytes) noexcept { return std::exchange(spool_memory, bytes); }
 
-SpoolRoom::~SpoolRoom() { release(); }
-
-void SpoolRoom::release() noexcept {
+SpoolRoom::~SpoolRoom() {
   if (file_ < 0) {
     std::free(bytes_);
     return;
@@ -94,10 +89,11 @@ void SpoolRoom::grow_memory(std::size_t size) {
 
 void SpoolRoom::move_to_file(std::size_t size) {
   SpoolRoom in_file;  // closes the file if there is no room
-  in_file.file_ = open_nameless();
+  in_file.file_ = open_file();
   allocate(in_file.file_, 0, size);
   void* const bytes = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, in_file.file_, 0);
-  if (bytes == MAP_FAILED) fail(fmt::format("cannot map {} bytes", size), errno);
+  if (bytes == MAP_FAILED)
+    fail(fmt::format("cannot map {} bytes", size), std::error_code(errno, std::generic_category()));
   in_file.bytes_ = bytes;
   in_file.size_ = size;
   if (size_ > 0) std::memcpy(bytes, bytes_, size_);
@@ -107,7 +103,8 @@ void SpoolRoom::move_to_file(std::size_t size) {
 void SpoolRoom::grow_file(std::size_t size) {
   allocate(file_, size_, size);
   void* const bytes = mremap(bytes_, size_, size, MREMAP_MAYMOVE);
-  if (bytes == MAP_FAILED) fail(fmt::format("cannot map {} bytes", size), errno);
+  if (bytes == MAP_FAILED)
+    fail(fmt::format("cannot map {} bytes", size), std::error_code(errno, std::generic_category()));
   bytes_ = bytes;
   size_ = size;
 }

@@ -17,7 +17,7 @@ class SpoolError : public std::runtime_error {
 };
 
 /// How many bytes of a spool lie in memory before it moves into a file: for all that grow from now on; 64 MiB unless
-/// set. Gives what it was.
+/// set. Gives what it was. For tests.
 std::size_t set_spool_memory(std::size_t bytes) noexcept;
 
 /// Bytes in memory while they are few. More lie in a file that has no name, below $TMPDIR or /tmp, and are mapped: the
@@ -47,7 +47,6 @@ class SpoolRoom {
   void grow_memory(std::size_t size);
   void move_to_file(std::size_t size);
   void grow_file(std::size_t size);
-  void release() noexcept;
 
   void* bytes_ = nullptr;
   std::size_t size_ = 0;

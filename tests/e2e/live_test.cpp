@@ -118,5 +118,16 @@ TEST_F(LiveBench, WithoutIoUringTheRowIsSkippedByName) {
   });
 }
 
+TEST_F(LiveBench, ARingThatTakesNothingEndsTheRow) {
+  if (const std::string why = test::why_no_ring(); !why.empty()) GTEST_SKIP() << why;
+  EXPECT_IN_CHILD([&] {
+    if (!test::refuse({SYS_io_uring_enter, EPERM})) return false;
+    const Outcome outcome = live("--folder=.");
+    EXPECT_EQ(outcome.exit_code, 1) << outcome.out;
+    EXPECT_NE(outcome.out.find("io_uring_submit: Operation not permitted"), std::string::npos) << outcome.out;
+    return true;
+  });
+}
+
 }  // namespace
 }  // namespace vmbsave::tests

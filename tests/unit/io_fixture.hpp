@@ -81,13 +81,20 @@ inline Bytes read_in_pieces(io::Source& source, Random& random, std::size_t most
 }
 
 // What is open in this process, as /proc shows it: files by path, io_uring as "anon_inode:[io_uring]".
-inline std::vector<std::string> open_files() {
+inline std::vector<std::string> open_files_once() {
   std::vector<std::string> files;
   for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/fd")) {
     std::error_code gone;
     files.push_back(fs::read_symlink(entry.path(), gone).string());
   }
   std::sort(files.begin(), files.end());
+  return files;
+}
+
+// The same, when it stands still: a thread that starts may open a file of the system's for a moment.
+inline std::vector<std::string> open_files() {
+  std::vector<std::string> files = open_files_once();
+  for (std::vector<std::string> before; files != before;) before = std::exchange(files, open_files_once());
   return files;
 }
 

@@ -13,7 +13,9 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
+#include "harness/nameless_file.hpp"
 #include "mem/mapping.hpp"
 #include "report/system_files.hpp"
 #include "scenarios/live/block_stamps.hpp"
@@ -49,18 +51,6 @@ std::uint64_t fitting_bytes(const LiveDiskOptions& options) {
   return std::min(room, options.bytes);
 }
 
-int unnamed_file(const fs::path& folder) {
-  std::string path = (folder / ".vmbsave-live-XXXXXX").string();
-  const int fd = mkostemp(path.data(), O_CLOEXEC);
-  if (fd < 0) refuse(folder, errno);
-  if (unlink(path.c_str()) != 0) {
-    const int error = errno;
-    close(fd);
-    refuse(folder, error);
-  }
-  return fd;
-}
-
 // The disk that the file's device is, or that its partition lies on.
 void describe_device(int fd, LiveDiskFacts& facts) {
   struct stat there {};
@@ -88,10 +78,12 @@ LiveDisk::LiveDisk(const LiveDiskOptions& options) {
   facts_.wanted_bytes = options.bytes;
   facts_.folder = options.folder.string();
   facts_.file_system = report::file_system_of(options.folder);
-  fd_ = unnamed_file(options.folder);
-  if (const int error = posix_fallocate(fd_, 0, static_cast<off_t>(facts_.bytes)); error != 0) {
-    close(fd_);
-    refuse(options.folder, error);
+  try {
+    fd_ = open_nameless(options.folder, ".vmbsave-live-");
+    allocate_blocks(fd_, 0, facts_.bytes);
+  } catch (const std::system_error& error) {
+    if (fd_ >= 0) close(fd_);
+    refuse(options.folder, error.code().value());
   }
   describe_device(fd_, facts_);
   set_direct(true);

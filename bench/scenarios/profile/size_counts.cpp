@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "trace/readers.hpp"
+
 namespace vmbsave::profile {
 
 void SizeCounts::add(std::uint32_t bytes) {
@@ -13,7 +15,7 @@ void SizeCounts::add(std::uint32_t bytes) {
 }
 
 std::uint32_t SizeCounts::rounded(std::uint64_t bytes) const noexcept {
-  constexpr std::uint64_t kMost = UINT32_MAX / 512 * 512;
+  constexpr std::uint64_t kMost = UINT32_MAX / trace::kSectorBytes * trace::kSectorBytes;
   return static_cast<std::uint32_t>(std::max(bytes, std::min(kMost, (bytes + step_ - 1) / step_ * step_)));
 }
 
