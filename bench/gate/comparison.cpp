@@ -105,6 +105,9 @@ class Counting {
     try {
       evidence.base = count_side(base_, evidence.gate_case);
       evidence.head = count_side(head_, evidence.gate_case);
+      for (int again = 0; again < kMoreFaultCounts && has_more_faults(evidence); ++again) {
+        count_page_faults_again(options_of(head_, evidence.gate_case), *evidence.head);
+      }
     } catch (const std::exception& failure) {
       evidence.error = failure.what();
     }
@@ -112,12 +115,25 @@ class Counting {
     options_.watch("counting", ++done_, cases_.size());
   }
 
+  CountOptions options_of(const Build& side, const CaseName& gate_case) const {
+    return {.program = options_.program, .object = side.object, .gate_case = gate_case, .instructions = instructions_};
+  }
+
+  static bool has_more_faults(const Evidence& evidence) {
+    const auto faults = [](const Counts& counts) {
+      const auto found = counts.counters.find(kPageFaults);
+      return found == counts.counters.end() ? 0 : found->second;
+    };
+    return faults(*evidence.head) > faults(*evidence.base);
+  }
+
   Counts count_side(const Build& side, const CaseName& gate_case) const {
-    Counts counts = count(
-        {.program = options_.program, .object = side.object, .gate_case = gate_case, .instructions = instructions_});
+    Counts counts = count(options_of(side, gate_case));
     if (!instructions_ && options_.signals != Signals::kTime) counts.why_not = "no valgrind here";
     return counts;
   }
+
+  static constexpr int kMoreFaultCounts = 3;
 
   std::vector<ComparedCase>& cases_;
   const Build& base_;

@@ -133,10 +133,9 @@ void count_instructions(const CountOptions& options, Counts& counts) {
 
 // Of several threads only what the side says itself: which of them allocates, or touches its stack first, is chance.
 bool is_exact(const std::string& counter, const CaseName& gate_case) {
-  return gate_case.threads == 1 || (counter != "allocator_calls" && counter != "page_faults");
+  return gate_case.threads == 1 || (counter != "allocator_calls" && counter != kPageFaults);
 }
 
-// Of page faults the fewest: what else happens on a machine adds one now and then, and takes none away.
 void add_counters(const Json& json, const CaseName& gate_case, Counts& counts) {
   counts.digest = json.at("digest").get<std::uint64_t>();
   for (const auto& [name, value] : json.at("counters").items()) {
@@ -144,7 +143,7 @@ void add_counters(const Json& json, const CaseName& gate_case, Counts& counts) {
     const auto number = value.get<std::uint64_t>();
     const auto [known, is_new] = counts.counters.emplace(name, number);
     if (is_new || known->second == number) continue;
-    if (name == "page_faults") {
+    if (name == kPageFaults) {
       known->second = std::min(known->second, number);
     } else {
       counts.varying[name] = fmt::format("{} and {}", known->second, number);
@@ -163,6 +162,13 @@ Counts count(const CountOptions& options) {
   for (const auto& [name, values] : counts.varying) counts.counters.erase(name);
   count_instructions(options, counts);
   return counts;
+}
+
+void count_page_faults_again(const CountOptions& options, Counts& counts) {
+  const auto known = counts.counters.find(kPageFaults);
+  if (known == counts.counters.end()) return;
+  const Json json = json_of(Counted(options).run({}));
+  known->second = std::min(known->second, json.at("counters").at(kPageFaults).get<std::uint64_t>());
 }
 
 std::vector<CaseName> cases_in(const fs::path& program, const fs::path& object, const std::string& suite) {
@@ -203,7 +209,7 @@ int print_counts(const fs::path& object, const std::string& case_name, std::uint
   json["counters"] = Json::object();
   for (const auto& [name, value] : ready.counters()) json["counters"][name] = value;
   if (counts_calls) json["counters"]["allocator_calls"] = calls;
-  json["counters"]["page_faults"] = faults;
+  json["counters"][kPageFaults] = faults;
   fmt::print("{}\n", json.dump());
   return 0;
 }

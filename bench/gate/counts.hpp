@@ -31,6 +31,11 @@ struct CountOptions {
 // side failed, or two counts of its instructions differ.
 Counts count(const CountOptions& options);
 
+// Page faults of an operation, counted once more: the fewest stay. What else happens on a machine adds one now and then,
+// and takes none away.
+void count_page_faults_again(const CountOptions& options, Counts& counts);
+inline constexpr const char* kPageFaults = "page_faults";
+
 // What a suite of a side holds, found out in a process of its own: one that crashes takes nobody along. Throws
 // SideFailed.
 std::vector<CaseName> cases_in(const std::filesystem::path& program, const std::filesystem::path& object,

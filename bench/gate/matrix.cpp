@@ -8,7 +8,6 @@ namespace vmbsave::gate {
 namespace {
 
 // Of an operation that takes new memory, how the heap happens to lie makes a few. None at all stays none.
-constexpr const char* kPageFaults = "page_faults";
 constexpr double kFaultSlack = 0.01;
 
 // What instructions say.
