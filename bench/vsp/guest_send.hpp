@@ -6,7 +6,7 @@
 #include <span>
 
 #include "vmbsave/guest.hpp"
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::bench {
 

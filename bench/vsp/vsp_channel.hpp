@@ -4,8 +4,8 @@
 #include <new>
 
 #include "vmbsave/kmcl_ext.h"
+#include "vmbsave/vsp.h"
 #include "vsp/restored_packets.hpp"
-#include "vsp/vsp.h"
 
 namespace vmbsave::bench {
 

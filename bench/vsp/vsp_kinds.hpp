@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::bench {
 

@@ -16,7 +16,7 @@
 #include "scenarios/live/progress.hpp"
 #include "vmbsave/guest.hpp"
 #include "vmbsave/kmcl_ext.h"
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::bench {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "scenarios/live/live_spec.hpp"
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::bench {
 

@@ -10,7 +10,7 @@
 
 #include "scenarios/replay/schedule.hpp"
 #include "vmbsave/save.hpp"
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::replay {
 

@@ -13,7 +13,7 @@
 #include "scenarios/save_latency/point.hpp"
 #include "scenarios/save_latency/state_mix.hpp"
 #include "vmbsave/kmcl_ext.h"
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::bench {
 

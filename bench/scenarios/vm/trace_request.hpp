@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "trace/trace.hpp"
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::bench {
 

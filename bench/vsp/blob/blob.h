@@ -4,7 +4,7 @@
 #ifndef VMBSAVE_BENCH_VSP_BLOB_H
 #define VMBSAVE_BENCH_VSP_BLOB_H
 
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,7 +1,7 @@
 // The guest's side of netvsp: what its driver puts on the ring and into the send buffer, and makes of what comes.
 #pragma once
 
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::netvsp {
 

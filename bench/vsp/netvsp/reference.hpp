@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::netvsp {
 

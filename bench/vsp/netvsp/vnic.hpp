@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <span>
 
+#include "vmbsave/vsp.h"
 #include "vsp/netvsp/section_map.hpp"
-#include "vsp/vsp.h"
 
 namespace vmbsave::netvsp {
 

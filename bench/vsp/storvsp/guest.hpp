@@ -1,8 +1,8 @@
 // The guest's side of storvsp: what its driver would put on the ring for a request.
 #pragma once
 
+#include "vmbsave/vsp.h"
 #include "vsp/generated.hpp"
-#include "vsp/vsp.h"
 
 namespace vmbsave::storvsp {
 

@@ -342,7 +342,7 @@ NTSTATUS VmbServerChannelInitSetFlags(VMBCHANNEL Channel, UINT32 Flags);
  * @retval STATUS_SUCCESS set  @retval STATUS_INVALID_PARAMETER_1 no channel, or enabled */
 NTSTATUS VmbServerChannelInitSetSaveRestorePacketCallbacks(VMBCHANNEL Channel, PFN_VMB_CHANNEL_SAVE_PACKET SavePacketCallback,
                                                            PFN_VMB_CHANNEL_RESTORE_PACKET RestorePacketCallback);
-/** Names the channel to the guest. vmbsave: kept, without effect.
+/** Names the channel to the guest. vmbsave: taken, without effect.
  * @param Channel the channel  @param InterfaceType kind of device  @param InterfaceInstance which of its kind
  * @retval STATUS_SUCCESS set  @retval STATUS_INVALID_PARAMETER_1 no channel, or enabled */
 NTSTATUS VmbServerChannelInitSetTargetInterfaceId(VMBCHANNEL Channel, GUID InterfaceType, GUID InterfaceInstance);

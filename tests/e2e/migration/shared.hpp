@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "vsp/vsp.h"
+#include "vmbsave/vsp.h"
 
 namespace vmbsave::migration {
 

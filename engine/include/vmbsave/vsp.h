@@ -6,8 +6,8 @@
  * outcome) and an independent statement of what it must save (reference_state), against which every image is compared.
  * A VSP that sends to its guest has deliver, and the guest's side of that: accept and answer.
  */
-#ifndef VMBSAVE_BENCH_VSP_H
-#define VMBSAVE_BENCH_VSP_H
+#ifndef VMBSAVE_VSP_H
+#define VMBSAVE_VSP_H
 
 #include "vmbsave/kmcl.h"
 
