@@ -3,10 +3,10 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(VMBSAVE_ABI ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})  # as in the *.map; grows with each break, while below 1.0
+set(VMBSAVE_ABI ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})  # below 1.0 each minor version may break
 set(VMBSAVE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/vmbsave)
-set(VMBSAVE_PARTS)   # in an order in which each comes behind what it needs
-set(VMBSAVE_NEEDS)   # a line for each of them, for config.cmake.in
+set(VMBSAVE_PARTS)  # in an order in which each comes behind what it needs
+set(VMBSAVE_NEEDS)  # a line for each of them, for config.cmake.in
 
 # What a program written in C has to link for the sake of a static library.
 set(VMBSAVE_CXX_LIBRARIES ${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES})
@@ -38,7 +38,8 @@ function(vmbsave_shared name)
   cmake_parse_arguments(ARG "" "" "NEEDS" ${ARGN})
   add_library(vmbsave_${name} SHARED)
   add_library(vmbsave::${name} ALIAS vmbsave_${name})
-  set(map ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.map)
+  set(map ${CMAKE_CURRENT_BINARY_DIR}/${name}.map)
+  configure_file(${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.map ${map} @ONLY)
   set_target_properties(vmbsave_${name} PROPERTIES
     EXPORT_NAME ${name} LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${VMBSAVE_ABI} LINK_DEPENDS ${map}
     INSTALL_RPATH $ORIGIN CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
