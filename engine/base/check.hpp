@@ -10,6 +10,10 @@ namespace vmbsave::base {
 
 }  // namespace vmbsave::base
 
+#ifndef VMBSAVE_CHECK
+#error "VMBSAVE_CHECK is not defined: link vmbsave_strict"
+#endif
+
 #define VMBSAVE_CHECK_IMPL(expression) \
   ((expression) ? static_cast<void>(0) : ::vmbsave::base::check_failed(#expression, __FILE__, __LINE__))
 

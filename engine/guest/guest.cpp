@@ -41,6 +41,7 @@ struct RingMemory {
 
 }  // namespace
 
+#pragma GCC visibility push(hidden)  // Guest is exported, and what it is made of is not
 struct Guest::Impl {
   Impl(RingMemory to_host_memory, RingMemory to_guest_memory, bool external_data_pending) noexcept
       : to_host(std::move(to_host_memory)),
@@ -69,6 +70,7 @@ struct Guest::Impl {
   base::Atomic<VMBCHANNEL> channel{nullptr};
   bool malformed = false;
 };
+#pragma GCC visibility pop
 
 Guest::Guest(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 Guest::~Guest() = default;

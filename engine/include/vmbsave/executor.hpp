@@ -5,6 +5,10 @@
 #include <cstddef>
 #include <memory>
 
+#ifndef _WIN32
+#pragma GCC visibility push(default)  // a shared library exports what is declared from here on
+#endif
+
 namespace vmbsave {
 
 /// Runs the blocks of a save, or the channels of a restore, on one thread or more.
@@ -74,3 +78,7 @@ std::unique_ptr<Executor> make_tbb_executor(unsigned threads = 0);
 std::unique_ptr<Executor> make_thread_executor(unsigned threads);
 
 }  // namespace vmbsave
+
+#ifndef _WIN32
+#pragma GCC visibility pop
+#endif

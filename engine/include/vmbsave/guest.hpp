@@ -23,6 +23,10 @@
 
 #include "vmbsave/kmcl_ext.h"
 
+#ifndef _WIN32
+#pragma GCC visibility push(default)  // a shared library exports what is declared from here on
+#endif
+
 namespace vmbsave::guest {
 
 /**
@@ -244,3 +248,7 @@ class Guest {
 };
 
 }  // namespace vmbsave::guest
+
+#ifndef _WIN32
+#pragma GCC visibility pop
+#endif

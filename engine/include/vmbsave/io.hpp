@@ -10,6 +10,10 @@
 
 #include "vmbsave/status.hpp"
 
+#ifndef _WIN32
+#pragma GCC visibility push(default)  // a shared library exports what is declared from here on
+#endif
+
 /// Sinks and sources of images.
 namespace vmbsave::io {
 
@@ -200,3 +204,7 @@ std::unique_ptr<Sink> make_stream_sink(int descriptor, const StreamOptions& opti
 std::unique_ptr<Source> make_stream_source(int descriptor, const StreamOptions& options) noexcept;
 
 }  // namespace vmbsave::io
+
+#ifndef _WIN32
+#pragma GCC visibility pop
+#endif

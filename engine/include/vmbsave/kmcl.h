@@ -295,6 +295,10 @@ typedef NTSTATUS EVT_VMB_CHANNEL_RESTORE_PACKET(VMBCHANNEL Channel, PVOID LibBuf
                                                 UINT32 SaveBufSize);
 typedef EVT_VMB_CHANNEL_RESTORE_PACKET *PFN_VMB_CHANNEL_RESTORE_PACKET; /**< pointer to it */
 
+#ifndef _WIN32
+#pragma GCC visibility push(default) /* a shared library exports what is declared from here on */
+#endif
+
 /* ---- channel: allocation and configuration. Init functions: before Enable, or after Disable ---------------------------------- */
 /** Makes a disabled channel. vmbsave: servers only, and channels of one parent are one VM.
  * @param ParentDeviceObject any non-NULL value that the VM's channels share; NULL: a VM of this channel alone
@@ -495,6 +499,10 @@ VOID VmbChannelSaveEnd(VMBCHANNEL Channel);
  * @retval STATUS_INVALID_DEVICE_REQUEST RestorePacket succeeded without VmbPacketRestore
  * @retval STATUS_UNHANDLED_EXCEPTION it threw  @return else what RestorePacket failed with */
 NTSTATUS VmbChannelRestoreFromBuffer(VMBCHANNEL Channel, PVOID Buffer, ULONG BufferSize);
+
+#ifndef _WIN32
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,10 @@
 
 #include "vmbsave/kmcl.h"
 
+#ifndef _WIN32
+#pragma GCC visibility push(default) /* a shared library exports what is declared from here on */
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -278,5 +282,9 @@ NTSTATUS VmbsChannelGetStatistics(VMBCHANNEL Channel, VMBS_CHANNEL_STATISTICS *S
 
 #ifdef __cplusplus
 }
+#endif
+
+#ifndef _WIN32
+#pragma GCC visibility pop
 #endif
 #endif

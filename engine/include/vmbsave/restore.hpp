@@ -6,6 +6,10 @@
 
 #include "vmbsave/status.hpp"
 
+#ifndef _WIN32
+#pragma GCC visibility push(default)  // a shared library exports what is declared from here on
+#endif
+
 namespace vmbsave {
 
 class Executor;
@@ -76,3 +80,7 @@ struct RestoreReport {
 };
 
 }  // namespace vmbsave
+
+#ifndef _WIN32
+#pragma GCC visibility pop
+#endif

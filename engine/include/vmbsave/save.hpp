@@ -24,6 +24,10 @@
 
 #include "vmbsave/status.hpp"
 
+#ifndef _WIN32
+#pragma GCC visibility push(default)  // a shared library exports what is declared from here on
+#endif
+
 namespace vmbsave {
 
 class Executor;
@@ -133,3 +137,7 @@ struct SaveReport {
 };
 
 }  // namespace vmbsave
+
+#ifndef _WIN32
+#pragma GCC visibility pop
+#endif

@@ -4,6 +4,10 @@
 
 #include <cstdint>
 
+#ifndef _WIN32
+#pragma GCC visibility push(default)  // a shared library exports what is declared from here on
+#endif
+
 /// The engine, for C++ programs.
 namespace vmbsave {
 
@@ -53,3 +57,7 @@ constexpr bool succeeded(Status status) noexcept { return static_cast<std::int32
 const char* status_name(Status status) noexcept;
 
 }  // namespace vmbsave
+
+#ifndef _WIN32
+#pragma GCC visibility pop
+#endif
