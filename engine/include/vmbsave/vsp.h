@@ -98,8 +98,8 @@ typedef struct VMBS_VSP {
   UINT32 size;                 /**< sizeof(VMBS_VSP) */
   const char* name;            /**< in results: 1 to 64 printable ASCII characters */
   UINT32 max_state_bytes;      /**< largest SaveBuf that reference_state writes */
-  UINT32 concurrent_callbacks; /**< not 0: SavePacket may run for several packets of one channel at once, as
-                                    VmbsChannelInitSetConcurrentCallbacks tells the channel */
+  UINT32 concurrent_callbacks; /**< not 0: SavePacket may run for several packets of one channel at once. Whoever calls
+                                    configure sets the channel so afterwards */
 
   /* The device: what the channels of one VM share, and with the guest. */
 
@@ -124,8 +124,8 @@ typedef struct VMBS_VSP {
    * by side; STATUS_DEVICE_BUSY: not during a save. Any thread. NULL: the VSP sends nothing, and accept and answer are
    * NULL too. */
   NTSTATUS (*deliver)(VMBCHANNEL channel, const VMBS_VSP_REQUEST* request);
-  /** After every channel of the VM was restored and this one is open: hands its restored requests to the
-   * backend again, or completes them. NULL: the VSP does so by itself once the channel is started. */
+  /** After every channel of the VM was restored and this one is open: hands its restored requests to the backend again;
+   * a transmit may be completed instead. NULL: the VSP does so by itself once the channel is started. */
   VOID (*reissue)(VMBCHANNEL channel);
   /** Frees what configure made, and gives back what the channel holds of its device. The channel is still allocated, but
    * nobody signals, saves or restores it any more: it was disabled, and no save of its VM runs, or VmbChannelCleanup
