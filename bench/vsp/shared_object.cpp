@@ -41,6 +41,18 @@ std::string header_fault(const Elf64_Ehdr& header) {
   return {};
 }
 
+// The loader maps what the headers say, and whoever touches what the file does not have is killed.
+bool is_whole(std::ifstream& in, const Elf64_Ehdr& header, std::uint64_t bytes) {
+  if (header.e_phentsize != sizeof(Elf64_Phdr)) return false;
+  in.seekg(static_cast<std::streamoff>(header.e_phoff));
+  for (int i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr part{};
+    if (!in.read(reinterpret_cast<char*>(&part), sizeof part)) return false;
+    if (part.p_type == PT_LOAD && (part.p_offset > bytes || part.p_filesz > bytes - part.p_offset)) return false;
+  }
+  return true;
+}
+
 // What stands between `mark` and the next comma or space; empty: no mark is there.
 std::string word_behind(const std::string& text, std::string_view mark) {
   const std::size_t at = text.find(mark);
@@ -120,7 +132,9 @@ std::string object_fault(const std::filesystem::path& file) {
     return fmt::format("it is no ELF file, expected the shared object of a VSP: {}", kHowToLink);
   }
   if (in.gcount() != sizeof header) return "it ends within its ELF header: build it again";
-  return header_fault(header);
+  if (std::string fault = header_fault(header); !fault.empty()) return fault;
+  const std::uint64_t bytes = fs::file_size(file, error);
+  return is_whole(in, header, bytes) ? "" : "it ends before what its ELF header says it has: build it again";
 }
 
 std::string loader_fault(const std::filesystem::path& file, std::string said) {
