@@ -177,8 +177,9 @@ void add_replay(CLI::App& app, Command& chosen) {
       ->check(given());
   add_trace_options(*command, trace, arguments->trace);
   command
-      ->add_option("--vsp", arguments->vsp,
-                   "a VSP's shared object (vmbsave/vsp.h), which gets the requests or frames instead of storvsp or netvsp")
+      ->add_option(
+          "--vsp", arguments->vsp,
+          "a VSP's shared object (vmbsave/vsp.h), which gets the requests or frames instead of storvsp or netvsp")
       ->check(given());
   command
       ->add_option("--service-time", arguments->service_time,

@@ -133,11 +133,11 @@ std::string replay_table(const std::vector<Json>& replays) {
   for (const Json& r : replays) {
     const Json& save = r.at("save_ns");
     text += fmt::format("{:<28} {:>9} {:>4} {:>8} {:>8} {:>11} {:>7} {:>10} {:>10} {:>10} {:>9} {:>8} {:>8}\n",
-                        trace_text(r), service_text(r),
-                        r.at("vms").get<std::uint64_t>(), r.at("channels").get<std::uint64_t>(),
-                        r.at("packets_in_use").get<std::uint64_t>(), r.at("image_bytes").get<std::uint64_t>(),
-                        threads(r), time_text(save.at("p50")), time_text(save.at("p99")), time_text(save.at("max")),
-                        ns_per_packet(r), yes_no(r.at("verified")), yes_no(r.at("restored")));
+                        trace_text(r), service_text(r), r.at("vms").get<std::uint64_t>(),
+                        r.at("channels").get<std::uint64_t>(), r.at("packets_in_use").get<std::uint64_t>(),
+                        r.at("image_bytes").get<std::uint64_t>(), threads(r), time_text(save.at("p50")),
+                        time_text(save.at("p99")), time_text(save.at("max")), ns_per_packet(r),
+                        yes_no(r.at("verified")), yes_no(r.at("restored")));
   }
   return text;
 }

@@ -32,12 +32,14 @@ constexpr const char* kHowToLink = "link it with 'cc -shared -fPIC'";
 // ---- a file ------------------------------------------------------------------------------------------------------
 
 std::string header_fault(const Elf64_Ehdr& header) {
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != kMachine) {
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
+      header.e_machine != kMachine) {
     return fmt::format("it is for another machine (ELF machine {}, {} bits), expected one for this one: {}, 64 bits",
                        header.e_machine, header.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32, kMachineName);
   }
   if (header.e_type == ET_REL) return fmt::format("it is an object file, expected a shared object: {}", kHowToLink);
-  if (header.e_type != ET_DYN) return fmt::format("it is no shared object (ELF type {}): {}", header.e_type, kHowToLink);
+  if (header.e_type != ET_DYN)
+    return fmt::format("it is no shared object (ELF type {}): {}", header.e_type, kHowToLink);
   return {};
 }
 
@@ -140,9 +142,10 @@ std::string object_fault(const std::filesystem::path& file) {
 std::string loader_fault(const std::filesystem::path& file, std::string said) {
   const std::string symbol = word_behind(said, "undefined symbol: ");
   if (symbol.starts_with("Vmb")) {
-    return fmt::format("it needs {}, which is no function of this vmbsave's kmcl.h and kmcl_ext.h: compile it against "
-                       "these headers",
-                       symbol);
+    return fmt::format(
+        "it needs {}, which is no function of this vmbsave's kmcl.h and kmcl_ext.h: compile it against "
+        "these headers",
+        symbol);
   }
   if (!symbol.empty()) {
     return fmt::format("it needs {}, which nothing defines: link what does, or keep it out of the object", symbol);

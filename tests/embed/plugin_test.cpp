@@ -79,7 +79,8 @@ TEST_F(PluginFile, WhatIsNoSharedObjectIsRefused) {
   expect_refused(path("nothing.so"), {"no such file"});
   expect_refused(folder_.string(), {"no regular file"});
   expect_refused(written("empty.so", ""), {"no ELF file", "-shared"});
-  expect_refused(written("text.so", "a VSP, honestly, of more bytes than an ELF header has: 0123456789"), {"no ELF file"});
+  expect_refused(written("text.so", "a VSP, honestly, of more bytes than an ELF header has: 0123456789"),
+                 {"no ELF file"});
   expect_refused(written("cut.so", bytes_of(VMBSAVE_TEMPLATE).substr(0, 40)), {"ends within its ELF header"});
   const std::string whole = bytes_of(VMBSAVE_TEMPLATE);
   for (const std::size_t bytes : {whole.size() / 2, std::size_t{400}}) {

@@ -58,9 +58,10 @@ std::uint32_t to_guest_pages(std::uint32_t quota) {
 // The rings are made for no longer ones.
 void expect_short_packets(VMBCHANNEL channel, const VMBS_VSP& vsp) {
   if (channel->config.result_bytes <= VMBS_VSP_MAX_INLINE) return;
-  throw CheckFailed(fmt::format("{}'s configure left a maximum packet size of {} bytes, expected at most {}: see "
-                                "VmbChannelInitSetMaximumPacketSize",
-                                vsp.name, channel->config.result_bytes, VMBS_VSP_MAX_INLINE));
+  throw CheckFailed(
+      fmt::format("{}'s configure left a maximum packet size of {} bytes, expected at most {}: see "
+                  "VmbChannelInitSetMaximumPacketSize",
+                  vsp.name, channel->config.result_bytes, VMBS_VSP_MAX_INLINE));
 }
 
 std::unique_ptr<guest::Guest> make_guest(std::uint32_t quota) {
@@ -183,9 +184,10 @@ void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
     throw std::runtime_error(too_much(request, *end.vsp));
   }
   if (!is_within_limits(packet)) {
-    throw CheckFailed(fmt::format("record {}: {}'s encode gave a packet of {} bytes and {} ranges, which vsp.h does not "
-                                  "allow",
-                                  request.record, end.vsp->name, packet.length, packet.range_count));
+    throw CheckFailed(
+        fmt::format("record {}: {}'s encode gave a packet of {} bytes and {} ranges, which vsp.h does not "
+                    "allow",
+                    request.record, end.vsp->name, packet.length, packet.range_count));
   }
   const std::uint64_t transaction_id = request.record + 1;
   if (!send(*end.guest, transaction_id, packet)) {

@@ -177,7 +177,8 @@ std::string channels_difference(Walk& walk, const ExpectedChannels& expected, co
   return {};
 }
 
-std::string state_difference(const image::LibBuf& lib, std::span<const std::byte> room, std::span<const UINT8> expected) {
+std::string state_difference(const image::LibBuf& lib, std::span<const std::byte> room,
+                             std::span<const UINT8> expected) {
   if (lib.save_bytes != expected.size()) {
     return fmt::format("transaction {}: {} bytes of state, expected {}", lib.transaction_id, lib.save_bytes,
                        expected.size());
@@ -236,8 +237,8 @@ std::string difference(std::span<const std::byte> image, const ExpectedChannels&
   return difference(Pieces{image}, expected, vsps, checksums, states);
 }
 
-std::string difference(const Pieces& image, const ExpectedChannels& expected, const VspKinds& vsps,
-                       Checksums checksums, const StatesOfVsp& states) {
+std::string difference(const Pieces& image, const ExpectedChannels& expected, const VspKinds& vsps, Checksums checksums,
+                       const StatesOfVsp& states) {
   Walk walk(image, checksums);
   Chunk chunk;
   if (std::string why = walk.next(ChunkKind::kImage, chunk); !why.empty()) return why;

@@ -10,8 +10,8 @@
  * The author of a VSP brings it as a shared object that exports one function, vmbs_vsp, which gives the description:
  *     cc -shared -fPIC -I.../engine/include -o libmyvsp.so myvsp.c
  *     vmbsave replay --profile cloudphysics --vsp ./libmyvsp.so
- * The functions of kmcl.h and kmcl_ext.h are those of the program that loads it. An object with an engine of its own, as
- * one that links vmbsave::kmcl, is refused: its packets would be nobody's.
+ * The functions of kmcl.h and kmcl_ext.h are those of the program that loads it. An object with an engine of its own,
+ * as one that links vmbsave::kmcl, is refused: its packets would be nobody's.
  *
  * Only configure, complete and encode are asked for; what NULL means stands at each other member.
  *
@@ -127,9 +127,10 @@ typedef struct VMBS_VSP {
   /** After every channel of the VM was restored and this one is open: hands its restored requests to the backend again;
    * a transmit may be completed instead. NULL: the VSP does so by itself once the channel is started. */
   VOID (*reissue)(VMBCHANNEL channel);
-  /** Frees what configure made, and gives back what the channel holds of its device. The channel is still allocated, but
-   * nobody signals, saves or restores it any more: it was disabled, and no save of its VM runs, or VmbChannelCleanup
-   * follows at once and drops the packets in use, which complete is not called for. NULL: nothing is to be freed. */
+  /** Frees what configure made, and gives back what the channel holds of its device. The channel is still allocated,
+   * but nobody signals, saves or restores it any more: it was disabled, and no save of its VM runs, or
+   * VmbChannelCleanup follows at once and drops the packets in use, which complete is not called for. NULL: nothing is
+   * to be freed. */
   VOID (*release)(VMBCHANNEL channel);
 
   /* The guest's side. */
@@ -143,8 +144,8 @@ typedef struct VMBS_VSP {
   /** The status that a completion tells. STATUS_INVALID_PARAMETER: it is no completion of this protocol. NULL: what
    * completions tell is not looked at. */
   NTSTATUS (*outcome)(const UINT8* bytes, UINT32 length, NTSTATUS* status);
-  /** A packet of the VSP's has come: is it this request, whole? Sets first_buffer and buffers. STATUS_INVALID_PARAMETER:
-   * no. */
+  /** A packet of the VSP's has come: is it this request, whole? Sets first_buffer and buffers.
+   * STATUS_INVALID_PARAMETER: no. */
   NTSTATUS (*accept)(VOID* device, const UINT8* bytes, UINT32 length, VMBS_VSP_REQUEST* request);
   /** The completion for a packet that was accepted: bytes written to out (VMBS_VSP_MAX_INLINE large). */
   UINT32 (*answer)(UINT8* out);
