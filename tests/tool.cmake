@@ -103,3 +103,5 @@ if(TARGET vmbsave-bench)
     add_dependencies(e2e_bench vmbsave-bench-mimalloc)
   endif()
 endif()
+
+include(embed/plugin.cmake)

@@ -23,6 +23,7 @@
 #include "trace/profile.hpp"
 #include "trace/trace.hpp"
 #include "vsp/netvsp/netvsp.h"
+#include "vsp/plugin.hpp"
 #include "vsp/storvsp/storvsp.h"
 
 namespace vmbsave::cli {
@@ -39,6 +40,7 @@ constexpr const char* kReplayExamples =
     "  vmbsave replay --trace disk.vscsi --replicate 64 --shift 0s --one-cut --channels 16 --json > replay.json\n"
     "  vmbsave replay --trace hm_0.csv --format msr --channels 4\n"
     "  vmbsave replay --trace smb2.pcap --service-time 500us\n"
+    "  vmbsave replay --profile cloudphysics --vsp ./libmyvsp.so\n"
     "Octf, blktrace, MSR and vSCSI version 2 traces hold measured completions. The others have none, so a request\n"
     "completes one service time after it was submitted (10ms unless given).\n"
     "A capture shows frames and no completions: each is in use for one service time (1ms unless given), and one that\n"
@@ -47,6 +49,7 @@ constexpr const char* kReplayExamples =
 struct ReplayArguments {
   TraceSource trace;
   std::string profile;
+  std::string vsp;  // a shared object; empty: storvsp or netvsp
   std::string service_time;
   std::string completion_delay;
   std::string shift = "1ms";
@@ -89,12 +92,19 @@ SavePlan to_plan(const std::string& name) {
 }
 
 // What the trace itself does not say of times.
-void assume_delay(const ReplayArguments& arguments, bool frames, replay::Options& options) {
-  if (frames && arguments.completion_delay.empty()) options.completion_delay_ns = kFrameCompletionDelayNs;
+void assume_delay(const ReplayArguments& arguments, bool frames, const VMBS_VSP& vsp, replay::Options& options) {
+  const bool holds_back = vsp.settle != nullptr;
+  if (frames && !holds_back && !arguments.completion_delay.empty()) {
+    throw std::runtime_error(
+        fmt::format("--completion-delay: {} holds no completion back (it has no settle); leave it out", vsp.name));
+  }
+  if (frames && holds_back && arguments.completion_delay.empty()) options.completion_delay_ns = kFrameCompletionDelayNs;
   if (!frames && !arguments.completion_delay.empty()) {
     throw std::runtime_error("--completion-delay is for frames, and the trace has none; leave it out");
   }
 }
+
+const VMBS_VSP& own_vsp(bool frames) { return frames ? *vmbs_vsp_netvsp() : *vmbs_vsp_storvsp(); }
 
 // What cannot be replayed is told with the trace's name.
 template <typename Step>
@@ -118,14 +128,16 @@ int run_replay(ReplayArguments& arguments) {
   const std::string& name = arguments.trace.path.empty() ? arguments.profile : arguments.trace.path;
   const bool is_file = arguments.profile.empty() || is_profile_file(name);
   if (is_file) expect_trace_kept("--image", name, replay::image_files(arguments.options));
+  std::optional<bench::Plugin> plugin;  // before minutes of reading
+  if (!arguments.vsp.empty()) plugin.emplace(arguments.vsp);
   Progress progress;
   const trace::Trace trace = load(arguments, progress);
   replay::Options& options = arguments.options;
   options.plan = to_plan(arguments.plan);
   const bool frames = told_of(name, [&] { return replay::holds_frames(trace); });
   options.service_time_ns = service_time(trace, options.service_time_ns);
-  assume_delay(arguments, frames, options);
-  const VMBS_VSP& vsp = frames ? *vmbs_vsp_netvsp() : *vmbs_vsp_storvsp();
+  const VMBS_VSP& vsp = plugin ? plugin->vsp() : own_vsp(frames);
+  assume_delay(arguments, frames, vsp, options);
   const auto show = [&](const char* step, std::uint64_t done, std::uint64_t total) {
     progress.show(step, done, total);
   };
@@ -164,6 +176,11 @@ void add_replay(CLI::App& app, Command& chosen) {
                    "a profile's file, NAME.json, or a built-in one: " + trace::profile_names())
       ->check(given());
   add_trace_options(*command, trace, arguments->trace);
+  command
+      ->add_option(
+          "--vsp", arguments->vsp,
+          "a VSP's shared object (vmbsave/vsp.h), which gets the requests or frames instead of storvsp or netvsp")
+      ->check(given());
   command
       ->add_option("--service-time", arguments->service_time,
                    "time from submission to completion, e.g. 10ms; replaces measured ones")

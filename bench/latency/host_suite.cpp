@@ -22,8 +22,7 @@ unsigned rounds_of(std::uint32_t vms) {
   return std::max(kSaves / vms, kFewest);
 }
 
-void measure(benchmark::State& state, report::HostRow& row, Executors& executors) {
-  static const Workload workload = host_workload();
+void measure(benchmark::State& state, report::HostRow& row, const Workload& workload, Executors& executors) {
   HostRun run(row.spec, executors.with_threads(row.spec.threads), workload);
   for ([[maybe_unused]] const auto& iteration : state) {
     for (unsigned round = 0; round <= row.spec.rounds; ++round) run.round();
@@ -45,9 +44,9 @@ void show(benchmark::State& state, const HostResult& result) {
   state.counters["resident_bytes"] = static_cast<double>(result.resident_bytes);
 }
 
-void run_row(benchmark::State& state, report::HostRow& row, Executors& executors) {
+void run_row(benchmark::State& state, report::HostRow& row, const Workload& workload, Executors& executors) {
   try {
-    measure(state, row, executors);
+    measure(state, row, workload, executors);
     show(state, row.result);
   } catch (const std::bad_alloc&) {
     row.error = "not enough memory: give fewer VMs with --vms, or fewer --packets";
@@ -89,10 +88,10 @@ std::string host_failure(const report::HostRow& row) {
                      static_cast<double>(row.spec.deadline_ns) / 1e6);
 }
 
-void register_host(std::vector<report::HostRow>& rows, Executors& executors) {
+void register_host(std::vector<report::HostRow>& rows, const Workload& workload, Executors& executors) {
   for (report::HostRow& row : rows) {
     benchmark::RegisterBenchmark(host_name(row.spec).c_str(),
-                                 [&](benchmark::State& state) { run_row(state, row, executors); })
+                                 [&](benchmark::State& state) { run_row(state, row, workload, executors); })
         ->UseManualTime()
         ->Iterations(1);
   }

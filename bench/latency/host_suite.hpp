@@ -7,6 +7,7 @@
 #include "harness/executors.hpp"
 #include "latency/host_options.hpp"
 #include "report/host_report.hpp"
+#include "scenarios/host/workload.hpp"
 
 namespace vmbsave::bench {
 
@@ -18,7 +19,7 @@ std::vector<report::HostRow> host_rows(const HostOptions& options, unsigned cpus
 std::string host_failure(const report::HostRow& row);
 
 // All of it in a row's time: its VMs are made, saved round after round and freed. Rows without rounds were not run.
-// Both must live until the benchmarks have run.
-void register_host(std::vector<report::HostRow>& rows, Executors& executors);
+// All must live until the benchmarks have run.
+void register_host(std::vector<report::HostRow>& rows, const Workload& workload, Executors& executors);
 
 }  // namespace vmbsave::bench

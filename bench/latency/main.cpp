@@ -30,10 +30,12 @@
 #include "latency/stage.hpp"
 #include "latency/suites.hpp"
 #include "latency/transfer_suite.hpp"
+#include "latency/vsp_rows.hpp"
 #include "report/bench_report.hpp"
 #include "report/build_info.hpp"
 #include "report/machine.hpp"
 #include "scenarios/save_under_load/ticks.hpp"
+#include "vsp/plugin.hpp"
 
 namespace {
 
@@ -99,11 +101,24 @@ struct Run {
   Json json;  // null: no row
 };
 
-using Runner = Run (*)(const bench::Options& options, const std::string& started, const Json& where,
-                       benchmark::BenchmarkReporter* file);
+// vsp: that the command line brings; nullptr: none.
+using Runner = Run (*)(const bench::Options& options, const VMBS_VSP* vsp, const std::string& started,
+                       const Json& where, benchmark::BenchmarkReporter* file);
 
-Run run_saves(const bench::Options& options, const std::string& started, const Json& where,
+// Which rows there are, and what they are left out for.
+bench::VspRows rows_of(const bench::Options& options, const bench::Point& point) {
+  const std::uint64_t memory = report::available_memory().value_or(0);
+  bench::VspRows rows{bench::suite_rows(options.suite, available_cpus(), memory), {}};
+  if (point.vsp != nullptr) rows = bench::rows_on(rows.rows, point);
+  for (const report::LeftOutRow& row : bench::left_out_rows(options.suite, available_cpus(), memory)) {
+    rows.left_out.push_back(row);
+  }
+  return rows;
+}
+
+Run run_saves(const bench::Options& options, const VMBS_VSP* vsp, const std::string& started, const Json& where,
               benchmark::BenchmarkReporter* file) {
+  const bench::Point point = vsp == nullptr ? bench::Point{} : bench::vsp_point(*vsp);
   bench::Stage stage;
   bench::RowLog log(options.repetitions);
   const bench::MakeContestants make = [&](const bench::RowSpec& spec) { return stage.contestants(spec); };
@@ -112,15 +127,14 @@ Run run_saves(const bench::Options& options, const std::string& started, const J
   bench::register_roofline(copies, executors);
   std::vector<report::OperationRow> operations = bench::operation_rows(options.suite);
   bench::register_operations(operations);
-  const std::vector<bench::TransferSpec> journeys = bench::transfer_specs(options.suite, available_cpus());
+  const std::vector<bench::TransferSpec> journeys = bench::transfer_specs(options.suite, available_cpus(), point);
   std::vector<report::TransferRow> transfers = bench::transfer_rows(journeys);
   bench::register_transfers(journeys, transfers, executors);
-  const std::uint64_t memory = report::available_memory().value_or(0);
-  const std::vector<report::LeftOutRow> left_out = bench::left_out_rows(options.suite, available_cpus(), memory);
+  const auto [rows, left_out] = rows_of(options, point);
   for (const report::LeftOutRow& row : left_out) {
     std::fputs(fmt::format("vmbsave-bench: left out: {}: {}\n", row.name, row.reason).c_str(), stderr);
   }
-  bench::register_rows(bench::suite_rows(options.suite, available_cpus(), memory), options.fixed_saves, make, log);
+  bench::register_rows(rows, options.fixed_saves, make, log);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
   const std::vector<report::RooflineRow> roofline = bench::measured(copies);
   std::vector<bench::Outcome> outcomes = bench::outcomes(log);
@@ -136,7 +150,7 @@ Run run_saves(const bench::Options& options, const std::string& started, const J
 }
 
 // Its table is printed at once: Google Benchmark shows a group as one line.
-Run run_load(const bench::Options& options, const std::string& started, const Json& where,
+Run run_load(const bench::Options& options, const VMBS_VSP*, const std::string& started, const Json& where,
              benchmark::BenchmarkReporter* file) {
   bench::Executors executors;
   bench::LoadLog log;
@@ -154,11 +168,15 @@ Run run_load(const bench::Options& options, const std::string& started, const Js
 }
 
 // Its table is printed too: Google Benchmark has no place for a distribution.
-Run run_host(const bench::Options& options, const std::string& started, const Json& where,
+Run run_host(const bench::Options& options, const VMBS_VSP* vsp, const std::string& started, const Json& where,
              benchmark::BenchmarkReporter* file) {
   bench::Executors executors;
+  const bench::Workload workload = vsp == nullptr ? bench::host_workload() : bench::workload_of(*vsp);
   std::vector<report::HostRow> rows = bench::host_rows(options.host, available_cpus());
-  bench::register_host(rows, executors);
+  if (vsp != nullptr) {
+    for (report::HostRow& row : rows) row.spec.vsp = vsp->name;
+  }
+  bench::register_host(rows, workload, executors);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
   std::erase_if(rows, [](const report::HostRow& row) { return row.cold.total_ns.empty() && row.error.empty(); });
   std::vector<bench::Outcome> outcomes;
@@ -171,7 +189,7 @@ Run run_host(const bench::Options& options, const std::string& started, const Js
 }
 
 // The disk is made first: a folder that cannot have it is a bad command line, not a row that failed.
-Run run_live(const bench::Options& options, const std::string& started, const Json& where,
+Run run_live(const bench::Options& options, const VMBS_VSP*, const std::string& started, const Json& where,
              benchmark::BenchmarkReporter* file) {
   std::optional<bench::LiveDisk> disk;
   if (!options.list_only) disk.emplace(options.live.disk());
@@ -205,12 +223,15 @@ int run(const bench::Options& options) {
   for (const std::string& path : {options.out, options.google_out}) {
     if (!path.empty()) bench::expect_writable(path);
   }
+  std::optional<bench::Plugin> plugin;
+  if (!options.vsp.empty()) plugin.emplace(options.vsp);
   const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   const Json where = context();
   show(where);
   std::optional<bench::FileReporter> file;
   if (!options.google_out.empty()) file.emplace(options.google_out_format);
-  const auto [code, json] = runner_of(options.suite)(options, started, where, file ? file->get() : nullptr);
+  const VMBS_VSP* const vsp = plugin ? &plugin->vsp() : nullptr;
+  const auto [code, json] = runner_of(options.suite)(options, vsp, started, where, file ? file->get() : nullptr);
   try {
     if (!options.out.empty() && !json.is_null()) write(options.out, json.dump(1) + "\n");
     if (file) write(options.google_out, file->text());

@@ -11,6 +11,7 @@ namespace vmbsave::bench {
 struct Options {
   std::string suite = "quick";
   std::string out;         // empty: no JSON of ours
+  std::string vsp;         // a shared object; empty: the VSPs of the suite's own
   HostOptions host;        // of the suite `host`
   std::string google_out;  // --benchmark_out
   std::string google_out_format = "json";

@@ -33,6 +33,7 @@ report::BenchRow empty_row(const RowSpec& spec) {
   row.name = row_name(spec);
   row.implementation = kind_name(spec.kind);
   row.face = face(spec.kind);
+  row.floor = kind_name(floor_of(spec));
   row.executor = Executors::name_of(spec.threads);
   row.threads = spec.threads;
   row.point = spec.point;

@@ -36,6 +36,10 @@ const char* kind_name(Kind kind) noexcept {
   return "";
 }
 
+Kind floor_of(const RowSpec& spec) noexcept {
+  return spec.point.vsp == nullptr ? Kind::kCopyFloor : Kind::kContractFloor;
+}
+
 std::string row_name(const RowSpec& spec) {
   const std::string plan = spec.plan == SavePlan::kAuto ? "" : fmt::format("/{}", plan_name(spec.plan));
   return fmt::format("save/{}{}/{}/threads:{}{}{}{}{}", kind_name(spec.kind), plan, point_name(spec.point),

@@ -29,6 +29,11 @@ enum class Kind : std::uint8_t {
 const char* kind_name(Kind kind) noexcept;
 constexpr bool is_peer(Kind kind) noexcept { return kind >= Kind::kMutexList; }
 
+struct RowSpec;
+// What the row's ratios to a floor are to: a copy of the same bytes or, where nobody but the VSP knows where they lie,
+// the VSP's own copies.
+Kind floor_of(const RowSpec& spec) noexcept;
+
 struct RowSpec {
   Kind kind = Kind::kEngine;
   SavePlan plan = SavePlan::kAuto;  // kAuto: the row does not choose one, and its name says none

@@ -101,7 +101,7 @@ Contestants Stage::contestants(const RowSpec& spec) {
   expect_memory(images * image_bytes(spec.point));
   RowSpec reference = spec;
   contestants.subject = make(rig, spec, executor);
-  reference.kind = Kind::kCopyFloor;
+  reference.kind = floor_of(spec);
   contestants.floor = make(rig, reference, executor);
   reference.kind = Kind::kDocumentedSequential;
   contestants.sequential = make(rig, reference, executor);

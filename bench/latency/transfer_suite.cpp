@@ -18,6 +18,12 @@ double ratio(std::uint64_t a, std::uint64_t b) {
   return static_cast<double>(a) / static_cast<double>(std::max<std::uint64_t>(b, 1));
 }
 
+Point point_of(const TransferSpec& spec) {
+  Point point = spec.point;
+  point.packets = spec.packets;
+  return point;
+}
+
 // One transfer, a copy and a fused save, in turns.
 std::uint64_t sample(Transfer& transfer, Implementation& save, report::TransferRow& row) {
   const bool copy_first = row.ns.size() % 2 == 0;
@@ -36,7 +42,7 @@ std::uint64_t sample(Transfer& transfer, Implementation& save, report::TransferR
 }
 
 void measure(benchmark::State& state, const TransferSpec& spec, report::TransferRow& row, Executors& executors) {
-  Rig rig({.packets = spec.packets});
+  Rig rig(point_of(spec));
   Executor& executor = executors.with_threads(spec.threads);
   const auto transfer = make_transfer(spec.journey, rig, &executor, std::filesystem::temp_directory_path());
   const auto save = make_engine(rig, {.executor = &executor, .plan = SavePlan::kFused, .checksum = true});
@@ -74,7 +80,7 @@ void run_row(benchmark::State& state, const TransferSpec& spec, report::Transfer
 
 }  // namespace
 
-std::vector<TransferSpec> transfer_specs(const std::string& suite, unsigned cpus) {
+std::vector<TransferSpec> transfer_specs(const std::string& suite, unsigned cpus, const Point& point) {
   static constexpr Journey kAll[] = {Journey::kToFile, Journey::kToSocket, Journey::kRestore, Journey::kPrepared,
                                      Journey::kVerify};
   const bool smoke = suite == "smoke";
@@ -87,6 +93,7 @@ std::vector<TransferSpec> transfer_specs(const std::string& suite, unsigned cpus
       TransferSpec& spec = specs.emplace_back();
       spec.journey = journey;
       spec.threads = threads;
+      spec.point = point;
       if (smoke) spec.packets = 512;
       if (smoke) spec.samples = 21;
       if (bar) spec.samples = 11;
@@ -98,8 +105,8 @@ std::vector<TransferSpec> transfer_specs(const std::string& suite, unsigned cpus
 std::vector<report::TransferRow> transfer_rows(const std::vector<TransferSpec>& specs) {
   std::vector<report::TransferRow> rows;
   for (const TransferSpec& spec : specs) {
-    const std::string name = fmt::format("image/{}/channels:16/packets:{}/state:32-272/threads:{}",
-                                         journey_name(spec.journey), spec.packets, spec.threads);
+    const std::string name =
+        fmt::format("image/{}/{}/threads:{}", journey_name(spec.journey), point_name(point_of(spec)), spec.threads);
     rows.push_back({.name = name, .threads = spec.threads, .packets = spec.packets});
   }
   return rows;

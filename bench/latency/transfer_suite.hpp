@@ -15,10 +15,11 @@ struct TransferSpec {
   unsigned threads = 1;
   std::uint32_t packets = 65'536;
   unsigned samples = 101;
+  Point point = {};  // but for its packets
 };
 
-// Of a suite; most have none.
-std::vector<TransferSpec> transfer_specs(const std::string& suite, unsigned cpus);
+// Of a suite; most have none. point: what is saved, but for the packets.
+std::vector<TransferSpec> transfer_specs(const std::string& suite, unsigned cpus, const Point& point = {});
 
 // Rows without samples; one benchmark each adds to its own what it measures. Both outlive the run.
 std::vector<report::TransferRow> transfer_rows(const std::vector<TransferSpec>& specs);

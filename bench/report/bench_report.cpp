@@ -55,6 +55,8 @@ void add_identity(Json& json, const BenchRow& row) {
   json["threads"] = row.threads;
   json["threads_taken"] = or_null(row.samples.threads_taken);
   json["point"] = row.point_name;
+  json["vsp"] = bench::vsp_name(row.point);
+  json["floor"] = row.floor;
   json["channels"] = row.point.channels;
   json["packets"] = row.point.packets;
   json["state_min_bytes"] = row.point.state_min_bytes;

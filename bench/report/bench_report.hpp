@@ -39,7 +39,8 @@ struct RowSamples {
 struct BenchRow {
   std::string name;
   std::string implementation;
-  std::string face;  // "c++", "c"; empty for what does not use the engine
+  std::string face;                  // "c++", "c"; empty for what does not use the engine
+  std::string floor = "copy_floor";  // that ratio_to_floor is to
   std::string executor;
   unsigned threads = 1;
   bench::Point point;

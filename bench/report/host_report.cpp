@@ -22,6 +22,7 @@ Json host_row_json(const HostRow& row) {
   json["name"] = host_name(spec);
   json["vms"] = spec.vms;
   json["packets_of_a_vm"] = spec.packets;
+  json["vsp"] = spec.vsp;
   json["order"] = order_name(spec.order);
   json["threads"] = spec.threads;
   json["threads_taken"] = row.result.threads_taken;

@@ -24,10 +24,11 @@ std::string host_mib(const Json& bytes) {
 }
 
 std::string host_heading(const Json& row) {
-  return fmt::format("{} VMs of {} packets: {} channels, {} packets in use, images of {} MiB\n",
+  const std::string vsp = row.value("vsp", bench::kOwnVsps);
+  return fmt::format("{} VMs of {} packets{}: {} channels, {} packets in use, images of {} MiB\n",
                      row.at("vms").get<unsigned>(), row.at("packets_of_a_vm").get<unsigned>(),
-                     row.at("channels").get<std::uint64_t>(), row.at("packets").get<std::uint64_t>(),
-                     host_mib(row.at("image_bytes"))) +
+                     vsp == bench::kOwnVsps ? "" : " of " + vsp, row.at("channels").get<std::uint64_t>(),
+                     row.at("packets").get<std::uint64_t>(), host_mib(row.at("image_bytes"))) +
          fmt::format(kHostLine, "us", "threads", "rounds", "verified", "total p50", "total cold", "blackout:", "p50",
                      "p99", "max", "cold max", "late", "MiB");
 }

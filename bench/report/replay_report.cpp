@@ -37,6 +37,13 @@ std::string in_use_text(const Json& replay) {
                             replay.value("transmits_settled", std::uint64_t{0}), receives);
 }
 
+// The trace's file, and the VSP if it is none of the suite's own. A recorded run may be older than the property.
+std::string trace_text(const Json& replay) {
+  const std::string trace = std::filesystem::path(replay.at("trace").get<std::string>()).filename().string();
+  const std::string vsp = replay.value("vsp", "storvsp");
+  return vsp == "storvsp" || vsp == "netvsp" ? trace : fmt::format("{} on {}", trace, vsp);
+}
+
 std::string yes_no(const Json& value) { return value.get<bool>() ? "yes" : "NO"; }
 
 std::string ns_per_packet(const Json& replay) {
@@ -102,6 +109,7 @@ std::string replay_text(const Json& replay) {
   };
   line("trace", fmt::format("{} ({}, service time: {})", replay.at("trace").get<std::string>(),
                             replay.at("format").get<std::string>(), service_text(replay)));
+  line("VSP", replay.at("vsp").get<std::string>());
   line("requests", fmt::format("{} of {} VM(s), saved at {}", replay.at("requests").get<std::uint64_t>(),
                                replay.at("vms").get<std::uint64_t>(), time_text(replay.at("save_at_ns"))));
   line("packets in use", in_use_text(replay));
@@ -125,11 +133,11 @@ std::string replay_table(const std::vector<Json>& replays) {
   for (const Json& r : replays) {
     const Json& save = r.at("save_ns");
     text += fmt::format("{:<28} {:>9} {:>4} {:>8} {:>8} {:>11} {:>7} {:>10} {:>10} {:>10} {:>9} {:>8} {:>8}\n",
-                        std::filesystem::path(r.at("trace").get<std::string>()).filename().string(), service_text(r),
-                        r.at("vms").get<std::uint64_t>(), r.at("channels").get<std::uint64_t>(),
-                        r.at("packets_in_use").get<std::uint64_t>(), r.at("image_bytes").get<std::uint64_t>(),
-                        threads(r), time_text(save.at("p50")), time_text(save.at("p99")), time_text(save.at("max")),
-                        ns_per_packet(r), yes_no(r.at("verified")), yes_no(r.at("restored")));
+                        trace_text(r), service_text(r), r.at("vms").get<std::uint64_t>(),
+                        r.at("channels").get<std::uint64_t>(), r.at("packets_in_use").get<std::uint64_t>(),
+                        r.at("image_bytes").get<std::uint64_t>(), threads(r), time_text(save.at("p50")),
+                        time_text(save.at("p99")), time_text(save.at("max")), ns_per_packet(r),
+                        yes_no(r.at("verified")), yes_no(r.at("restored")));
   }
   return text;
 }

@@ -71,6 +71,8 @@ function(vmbsave_part name)
   cmake_parse_arguments(ARG "" "SHARED" "NEEDS;LIBRARIES;PACKAGES" ${ARGN})
   set_target_properties(vmbsave_${name} PROPERTIES EXPORT_NAME ${name}
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+  # What public headers declare is visible, and nothing takes its place: the compiler goes on as if it were hidden.
+  target_compile_options(vmbsave_${name} PRIVATE -fno-semantic-interposition)
   if(NOT ARG_SHARED)
     set(ARG_SHARED shared)
   endif()

@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "base/engine_note.hpp"
 #include "packet/packet.hpp"
 #include "packet/packet_pool.hpp"
 #include "packet/packet_table.hpp"

@@ -12,6 +12,8 @@ enum class HostOrder : std::uint8_t {
 };
 const char* order_name(HostOrder order) noexcept;  // "at_once", "in_turn"
 
+inline constexpr const char* kOwnVsps = "storvsp, netvsp";
+
 struct HostSpec {
   std::uint32_t vms = 1024;
   std::uint32_t packets = 64;  // in use in each
@@ -19,10 +21,11 @@ struct HostSpec {
   unsigned threads = 1;
   std::uint64_t deadline_ns = 300'000'000;  // of each VM's blackout
   std::uint64_t memory_budget = 0;          // bytes that the process may have resident; 0: no limit
+  std::string vsp = kOwnVsps;               // of the channels; else the name of the one of --vsp
   unsigned rounds = 21;                     // saves of each VM that are timed
 };
 
-// Such as "host/vms:1024/at_once/threads:2".
+// Such as "host/vms:1024/at_once/threads:2", and then "/vsp:NAME".
 std::string host_name(const HostSpec& spec);
 
 }  // namespace vmbsave::bench

@@ -80,8 +80,11 @@ std::uint64_t HostVm::image_bytes() const {
   return status_ == Status::kSuccess ? machine_.vm(0).session().image().bytes() : 0;
 }
 
-std::string HostVm::difference() const {
-  return bench::difference(gather(machine_.vm(0).session().image()), expected_, vsps_of(workload_));
+std::string HostVm::difference() {
+  StatesOfVsp states{.known = &states_};
+  if (states_.empty()) states = {.found = &states_};
+  return bench::difference(gather(machine_.vm(0).session().image()), expected_, vsps_of(workload_), Checksums::kChecked,
+                           states);
 }
 
 }  // namespace vmbsave::bench

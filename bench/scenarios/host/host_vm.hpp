@@ -29,7 +29,8 @@ class HostVm {
   std::uint64_t image_bytes() const;
   unsigned threads() const;  // that took part
   // Empty if the last image holds exactly the packets in use, else the first difference.
-  std::string difference() const;
+  // Where the VSP does not say what states must be: those of the first image.
+  std::string difference();
 
   std::uint64_t packets() const noexcept { return machine_.in_use(); }
   std::uint32_t channels() const noexcept { return machine_.topology().channels(); }
@@ -40,6 +41,7 @@ class HostVm {
   const Workload& workload_;
   Machine machine_;
   ExpectedChannels expected_;
+  SavedStates states_;  // of the first image that was compared
   std::uint64_t began_ns_ = 0;
   std::uint64_t ended_ns_ = 0;
   Status status_ = Status::kSuccess;

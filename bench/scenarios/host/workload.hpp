@@ -19,6 +19,10 @@ using Workload = std::vector<ChannelLoad>;
 // A disk and a vNIC.
 Workload host_workload();
 
+// One channel, of a VSP that its author brings: a disk's requests or, if it takes none of those, frames of a network.
+// Throws std::runtime_error in one line if it takes neither.
+Workload workload_of(const VMBS_VSP& vsp);
+
 VspKinds vsps_of(const Workload& workload);
 
 }  // namespace vmbsave::bench

@@ -13,9 +13,9 @@ namespace {
 
 constexpr Checksums checksums(bool checksum) { return checksum ? Checksums::kChecked : Checksums::kLeftOut; }
 
-// Takes the record off the front of `records`.
-std::string next_difference(std::span<const std::byte>& records, const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp,
-                            std::vector<UINT8>& scratch) {
+// Takes the record of packet `i` of the channel off the front of `records`.
+std::string next_difference(std::span<const std::byte>& records, const Rig& rig, std::uint32_t channel, std::size_t i,
+                            State& scratch) {
   image::LibBuf lib;
   if (records.size() < sizeof lib) return "ends early";
   std::memcpy(&lib, records.data(), sizeof lib);
@@ -25,30 +25,30 @@ std::string next_difference(std::span<const std::byte>& records, const VMBS_VSP_
   }
   const auto room = records.subspan(sizeof lib, lib.record_bytes - sizeof lib);
   records = records.subspan(lib.record_bytes);
-  return record_difference(lib, room, request, vsp, scratch);
+  return record_difference(lib, room, rig.requests(channel)[i], rig.vsp(), scratch, rig.known_state(channel, i));
 }
 
 }  // namespace
 
 std::string image_difference(const Rig& rig, std::span<const std::byte> image, bool checksum) {
-  return difference(image, rig.requests(), rig.vsp(), checksums(checksum));
+  return difference(image, rig.requests(), rig.vsp(), checksums(checksum), rig.states());
 }
 
 std::string image_difference(const Rig& rig, const save::ImageView& image, bool checksum) {
   Pieces pieces;
   image.for_each_piece([&](std::span<const std::byte> piece) { pieces.push_back(piece); });
-  return difference(pieces, rig.requests(), rig.vsp(), checksums(checksum));
+  return difference(pieces, rig.requests(), rig.vsp(), checksums(checksum), rig.states());
 }
 
 std::string streams_difference(const Rig& rig, std::span<const std::byte> streams, bool checksum) {
-  return streams_difference(streams, rig.requests(), rig.vsp(), checksums(checksum));
+  return streams_difference(streams, rig.requests(), rig.vsp(), checksums(checksum), rig.states());
 }
 
 std::string records_difference(const Rig& rig, std::span<const std::byte> records) {
-  std::vector<UINT8> scratch;
+  State scratch;
   for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
-    for (const VMBS_VSP_REQUEST& request : rig.requests(c)) {
-      std::string why = next_difference(records, request, rig.vsp(), scratch);
+    for (std::size_t i = 0; i < rig.requests(c).size(); ++i) {
+      std::string why = next_difference(records, rig, c, i, scratch);
       if (!why.empty()) return fmt::format("channel {}: {}", c, why);
     }
   }
@@ -56,13 +56,13 @@ std::string records_difference(const Rig& rig, std::span<const std::byte> record
 }
 
 std::string records_difference(const Rig& rig, const Records& records) {
-  std::vector<UINT8> scratch;
+  State scratch;
   std::size_t number = 0;
   for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
-    for (const VMBS_VSP_REQUEST& request : rig.requests(c)) {
+    for (std::size_t i = 0; i < rig.requests(c).size(); ++i) {
       if (number == records.size()) return fmt::format("channel {}: ends early", c);
       std::span<const std::byte> record = records[number++];
-      std::string why = next_difference(record, request, rig.vsp(), scratch);
+      std::string why = next_difference(record, rig, c, i, scratch);
       if (why.empty() && !record.empty()) why = fmt::format("{} bytes after a record", record.size());
       if (!why.empty()) return fmt::format("channel {}: {}", c, why);
     }

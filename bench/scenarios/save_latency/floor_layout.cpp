@@ -54,7 +54,7 @@ void FloorLayout::add_channel(Rig& rig, std::uint32_t channel) {
 // Gives the directory, in order of arrival.
 std::vector<image::DirectoryEntry> FloorLayout::add_blocks(Rig& rig, std::uint32_t channel) {
   const auto packets = rig.packets(channel);
-  const auto requests = rig.requests(channel);
+  const auto states = rig.state_bytes(channel);
   std::vector<image::DirectoryEntry> directory(packets.size());
   const std::vector<std::uint32_t> order = by_slot(packets);
   std::uint32_t ordinal = 0;
@@ -69,9 +69,9 @@ std::vector<image::DirectoryEntry> FloorLayout::add_blocks(Rig& rig, std::uint32
       const std::uint32_t i = order[at];
       Block& block = blocks.back();
       directory[i] = {ordinal, static_cast<std::uint32_t>(sizeof(image::ChunkHeader) + block.body_bytes)};
-      block.body_bytes += image::record_bytes(0, requests[i].bytes);
+      block.body_bytes += image::record_bytes(0, states[i]);
       ++block.label.count;
-      sources.push_back({packet::from_handle(packets[i]), requests[i].bytes});
+      sources.push_back({packet::from_handle(packets[i]), states[i]});
     }
   }
   if (ordinal != 0) image_bytes += image::chunk_bytes(blocks.back().body_bytes);

@@ -34,8 +34,11 @@ std::string point_name(const Point& point) {
   if (point.callback_ns != 0) name += fmt::format("/callback_ns:{}", point.callback_ns);
   if (point.slow_callback_ns != 0) name += fmt::format("/slow_1_percent_ns:{}", point.slow_callback_ns);
   if (point.mix != Mix::kNone) name += fmt::format("/mix:{}", mix_name(point.mix));
+  if (point.vsp != nullptr) name += fmt::format("/vsp:{}", point.vsp->name);
   return name;
 }
+
+const char* vsp_name(const Point& point) noexcept { return point.vsp == nullptr ? "blob" : point.vsp->name; }
 
 std::uint32_t packets_on(const Point& point, std::uint32_t channel) {
   if (point.skew_percent == 0) return dealt(point.packets, point.channels, channel);

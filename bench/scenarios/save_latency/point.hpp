@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "vmbsave/vsp.h"
+
 namespace vmbsave::bench {
 
 // Where the sizes of states come from: the point's own range, or what storvsp saves for the requests of a measured
@@ -23,13 +25,19 @@ struct Point {
   std::uint32_t callback_ns = 0;         // what each SavePacket call takes longer
   std::uint32_t slow_callback_ns = 0;    // what each call of one packet in a hundred takes longer beside that
   Mix mix = Mix::kNone;
+  // The VSP that the packets belong to; nullptr: blob. Of another one what its states and callbacks take is its own
+  // affair: the sizes above are those that a probe of it found (latency/vsp_rows.hpp).
+  const VMBS_VSP* vsp = nullptr;
   bool operator==(const Point&) const = default;
 };
 
 // As it stands in the names of benchmarks: "channels:16/packets:65536/state:32-272", and then "/skew:90",
-// "/serial_callbacks", "/in_order", "/stateful:50", "/callback_ns:500", "/slow_1_percent_ns:20000" and "/mix:open-cas"
-// where that holds.
+// "/serial_callbacks", "/in_order", "/stateful:50", "/callback_ns:500", "/slow_1_percent_ns:20000", "/mix:open-cas"
+// and "/vsp:NAME" where that holds.
 std::string point_name(const Point& point);
+
+// "blob", or the name of another VSP.
+const char* vsp_name(const Point& point) noexcept;
 
 // Packets in use on a channel of the point.
 std::uint32_t packets_on(const Point& point, std::uint32_t channel);

@@ -9,6 +9,7 @@
 
 #include "image/format.hpp"
 #include "kmcl/vm.hpp"
+#include "scenarios/save_latency/two_calls.hpp"
 #include "scenarios/vm/machine.hpp"
 #include "vsp/blob/blob.h"
 
@@ -24,11 +25,12 @@ void require(bool holds, const Point& point, const std::string& expected) {
   if (!holds) throw std::runtime_error(fmt::format("{} cannot be: {}", point_name(point), expected));
 }
 
-const Point& checked(const Point& point) {
-  require(point.channels >= 1 && point.channels <= packet::kMaxChannels, point,
-          fmt::format("a VM has 1 to {} channels", packet::kMaxChannels));
-  require(point.packets >= 1 && point.packets <= image::kMaxPackets, point,
-          fmt::format("a save has 1 to {} packets", image::kMaxPackets));
+void check_states(const Point& point) {
+  if (point.vsp != nullptr) {
+    require(point.mix == Mix::kNone && point.stateful_percent == 100, point, "the VSP decides how large states are");
+    require(point.callback_ns == 0 && point.slow_callback_ns == 0, point, "the VSP decides how long callbacks take");
+    return;
+  }
   if (point.mix != Mix::kNone) {
     require(point == mixed_point(point, point.mix), point, "a mix has bounds of its own");
   } else if (point.state_max_bytes != 0) {
@@ -43,6 +45,14 @@ const Point& checked(const Point& point) {
   require(std::uint64_t{point.callback_ns} + point.slow_callback_ns <= kLongestCallbackNs, point,
           "a callback takes at most 1 ms longer");
   require(vmbs_vsp_blob(point.state_max_bytes, 1) != nullptr, point, "no VSP has such large states");
+}
+
+const Point& checked(const Point& point) {
+  require(point.channels >= 1 && point.channels <= packet::kMaxChannels, point,
+          fmt::format("a VM has 1 to {} channels", packet::kMaxChannels));
+  require(point.packets >= 1 && point.packets <= image::kMaxPackets, point,
+          fmt::format("a save has 1 to {} packets", image::kMaxPackets));
+  check_states(point);
   require(point.skew_percent <= 100 && (point.skew_percent == 0 || point.channels > 1), point,
           "a skew is 1 to 100 percent of the packets on the first of several channels");
   return point;
@@ -63,6 +73,11 @@ constexpr std::uint64_t percentile_of(Draw draw, std::uint64_t record) {
   return mix(mix(record) ^ static_cast<std::uint64_t>(draw)) % 100;
 }
 
+const VMBS_VSP& vsp_of(const Point& point) {
+  if (point.vsp != nullptr) return *point.vsp;
+  return *vmbs_vsp_blob(point.state_max_bytes, point.concurrent_callbacks ? 1 : 0);
+}
+
 // A skewed channel gets its packets first.
 std::uint32_t channel_of(const Point& point, std::uint32_t packet) {
   if (point.skew_percent == 0) return packet % point.channels;
@@ -78,11 +93,9 @@ std::vector<std::uint32_t> quotas(const Point& point) {
 
 }  // namespace
 
-Rig::Rig(const Point& point)
-    : point_(checked(point)),
-      vsp_(*vmbs_vsp_blob(point.state_max_bytes, point.concurrent_callbacks ? 1 : 0)),
-      quotas_(quotas(point)) {
+Rig::Rig(const Point& point) : point_(checked(point)), vsp_(vsp_of(point)), quotas_(quotas(point)) {
   if (point.mix != Mix::kNone) mix_.emplace(point.mix);
+  if (point.vsp != nullptr) vsp_requests_.emplace(vsp_);
   try {
     packets_.resize(point_.channels);
     requests_.resize(point_.channels);
@@ -97,6 +110,7 @@ Rig::Rig(const Point& point)
 Rig::~Rig() = default;
 
 VMBS_VSP_REQUEST Rig::request_of(std::uint64_t record) const {
+  if (vsp_requests_) return vsp_requests_->at(record, mix(record));
   const std::uint64_t sizes = (point_.state_max_bytes - point_.state_min_bytes) / kSizeStep + 1;
   VMBS_VSP_REQUEST request{};
   request.record = record;
@@ -112,6 +126,7 @@ void Rig::put_in_use() {
   for (std::uint32_t i = 0; i < point_.packets; ++i) submit(channel_of(point_, i));
   if (!point_.in_order) churn();
   look_up_packets();
+  look_up_states();
 }
 
 void Rig::submit(std::uint32_t channel) {
@@ -161,6 +176,29 @@ void Rig::look_up_packets() {
   }
 }
 
+// blob's states are as large as was asked for; another VSP is called as the contract has it.
+void Rig::look_up_states() {
+  state_bytes_.resize(point_.channels);
+  if (vsp_.reference_state == nullptr) states_.resize(point_.channels);
+  for (std::uint32_t c = 0; c < point_.channels; ++c) {
+    std::vector<std::uint32_t>& bytes = state_bytes_[c];
+    bytes.reserve(requests_[c].size());
+    if (point_.vsp == nullptr) {
+      for (const VMBS_VSP_REQUEST& request : requests_[c]) bytes.push_back(request.bytes);
+      continue;
+    }
+    const packet::ChannelConfig& config = machine_->vm(0).channels().channels()[c]->config();
+    for (const VMBPACKET packet : packets_[c]) {
+      State state(size_state(config, packet));
+      if (!state.empty()) {
+        state.resize(save_state(config, packet, state.data(), static_cast<std::uint32_t>(state.size())));
+      }
+      bytes.push_back(static_cast<std::uint32_t>(state.size()));
+      if (!states_.empty()) states_[c].push_back(std::move(state));
+    }
+  }
+}
+
 std::span<const VMBPACKET> Rig::packets(std::uint32_t channel) const noexcept { return packets_[channel]; }
 
 std::span<const VMBS_VSP_REQUEST> Rig::requests(std::uint32_t channel) const noexcept { return requests_[channel]; }
@@ -188,8 +226,8 @@ std::vector<std::span<const std::byte>> Rig::packet_memory() const {
 
 std::uint64_t bytes_of_records(const Rig& rig) {
   std::uint64_t bytes = 0;
-  for (const auto& requests : rig.requests()) {
-    for (const VMBS_VSP_REQUEST& request : requests) bytes += image::record_bytes(0, request.bytes);
+  for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
+    for (const std::uint32_t state : rig.state_bytes(c)) bytes += image::record_bytes(0, state);
   }
   return bytes;
 }

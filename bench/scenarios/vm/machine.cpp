@@ -55,6 +55,15 @@ std::uint32_t to_guest_pages(std::uint32_t quota) {
   return static_cast<std::uint32_t>(pages);
 }
 
+// The rings are made for no longer ones.
+void expect_short_packets(VMBCHANNEL channel, const VMBS_VSP& vsp) {
+  if (channel->config.result_bytes <= VMBS_VSP_MAX_INLINE) return;
+  throw CheckFailed(
+      fmt::format("{}'s configure left a maximum packet size of {} bytes, expected at most {}: see "
+                  "VmbChannelInitSetMaximumPacketSize",
+                  vsp.name, channel->config.result_bytes, VMBS_VSP_MAX_INLINE));
+}
+
 std::unique_ptr<guest::Guest> make_guest(std::uint32_t quota) {
   auto made = guest::Guest::create({.to_host_pages = kToHostPages, .to_guest_pages = to_guest_pages(quota)});
   if (made == nullptr) throw OutOfResources(fmt::format("no memory for the rings of {} packets in use", quota));
@@ -115,7 +124,7 @@ Machine::~Machine() { clean_up(); }
 // Until it has returned the channel may use the ring, so that the guest lets go last.
 void Machine::clean_up() {
   for (const VMBCHANNEL channel : channels_) {
-    vsp_of(channel).release(channel);
+    if (vsp_of(channel).release != nullptr) vsp_of(channel).release(channel);
     VmbChannelCleanup(channel);
     ends_.at(channel).guest->detach();
   }
@@ -135,6 +144,9 @@ void Machine::allocate_channel(std::uint32_t number, std::uint32_t quota, std::o
   }
   channels_.push_back(channel);
   ends_.emplace(channel, End{std::move(guest), &vsp, backend.device});
+  expect_short_packets(channel, vsp);
+  require(VmbsChannelInitSetConcurrentCallbacks(channel, vsp.concurrent_callbacks != 0 ? 1 : 0),
+          "VmbsChannelInitSetConcurrentCallbacks");
   if (sends) require(VmbsChannelInitSetMaximumSends(channel, *sends), "VmbsChannelInitSetMaximumSends");
   VmbChannelSetTransactionQuota(channel, quota);
   require(VmbChannelEnable(channel), "VmbChannelEnable");
@@ -165,11 +177,17 @@ void Machine::put_in_use(std::uint32_t channel, const VMBS_VSP_REQUEST& request)
 }
 
 void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
-  VMBS_VSP_PACKET packet;
+  VMBS_VSP_PACKET packet{};
   const VMBCHANNEL to = channels_[channel];
   const End& end = ends_.at(to);
   if (!NT_SUCCESS(end.vsp->encode(end.device, &request, &packet))) {
     throw std::runtime_error(too_much(request, *end.vsp));
+  }
+  if (!is_within_limits(packet)) {
+    throw CheckFailed(
+        fmt::format("record {}: {}'s encode gave a packet of {} bytes and {} ranges, which vsp.h does not "
+                    "allow",
+                    request.record, end.vsp->name, packet.length, packet.range_count));
   }
   const std::uint64_t transaction_id = request.record + 1;
   if (!send(*end.guest, transaction_id, packet)) {
@@ -186,7 +204,9 @@ void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
 void Machine::settle(std::uint64_t transaction_id, NTSTATUS status) {
   const VMBPACKET in_use = packet(transaction_id);
   in_use_.at(transaction_id).asked = status;
-  vsp_of(VmbPacketGetChannel(in_use)).settle(in_use, status);
+  const VMBS_VSP& vsp = vsp_of(VmbPacketGetChannel(in_use));
+  if (vsp.settle == nullptr) throw std::runtime_error(fmt::format("{} holds no completion back", vsp.name));
+  vsp.settle(in_use, status);
 }
 
 void Machine::complete(std::uint64_t transaction_id, NTSTATUS status) {
@@ -249,7 +269,9 @@ RestoreReport Machine::restore(std::uint32_t domain, std::span<const std::byte> 
 }
 
 void Machine::reissue() {
-  for (const VMBCHANNEL channel : channels_) vsp_of(channel).reissue(channel);
+  for (const VMBCHANNEL channel : channels_) {
+    if (vsp_of(channel).reissue != nullptr) vsp_of(channel).reissue(channel);
+  }
 }
 
 VOID Machine::on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id) {

@@ -57,6 +57,7 @@ void Machine::take_completion(VMBCHANNEL channel, const guest::Received& packet)
 // What the backing store said, or was about to say at the cut. Where it had said nothing: no success.
 void Machine::expect_true_status(VMBCHANNEL channel, const Request& request, const guest::Received& packet) const {
   const VMBS_VSP& vsp = vsp_of(channel);
+  if (vsp.outcome == nullptr) return;
   const std::span<const UINT8> bytes = bytes_of(packet);
   NTSTATUS told = STATUS_SUCCESS;
   if (!NT_SUCCESS(vsp.outcome(bytes.data(), static_cast<UINT32>(bytes.size()), &told))) {
@@ -117,7 +118,7 @@ void Machine::answer(std::uint64_t record) {
   guest::Guest& guest = *ends_.at(channel).guest;
   const std::uint64_t before = answers(channel);
   UINT8 bytes[VMBS_VSP_MAX_INLINE];
-  const UINT32 length = vsp_of(channel).answer(bytes);
+  const UINT32 length = std::min<UINT32>(vsp_of(channel).answer(bytes), VMBS_VSP_MAX_INLINE);
   if (!guest.complete(transaction_id, std::as_bytes(std::span(bytes, length)))) {
     throw CheckFailed(fmt::format("the answer to record {} does not go into the ring to the host", record));
   }

@@ -99,7 +99,21 @@ bool is_named_as_a_whole(const Block& block) {
   return block.records == block.chunk.header.count && block.bytes == block.chunk.body().size();
 }
 
-std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& expected, const VMBS_VSP& vsp) {
+// Of one channel.
+struct ChannelStates {
+  const std::vector<State>* known = nullptr;
+  std::vector<State>* found = nullptr;
+
+  const State* known_at(std::size_t i) const { return known != nullptr && i < known->size() ? &(*known)[i] : nullptr; }
+  void note(std::span<const std::byte> state) const {
+    if (found == nullptr) return;
+    const auto* const bytes = reinterpret_cast<const UINT8*>(state.data());
+    found->emplace_back(bytes, bytes + state.size());
+  }
+};
+
+std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& expected, const VMBS_VSP& vsp,
+                               const ChannelStates& states) {
   Chunk chunk;
   const std::uint64_t start = walk.bytes();
   if (std::string why = walk.next(ChunkKind::kChannel, chunk); !why.empty()) return why;
@@ -111,7 +125,7 @@ std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& 
   for (Block& block : blocks) {
     if (std::string why = walk.next(ChunkKind::kBlock, block.chunk); !why.empty()) return why;
   }
-  std::vector<UINT8> scratch;
+  State scratch;
   std::size_t i = 0;
   std::uint64_t last_sequence = 0;
   for (std::uint32_t d = 0; d < body.directory_chunks; ++d) {
@@ -130,8 +144,9 @@ std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& 
       block.bytes += record.lib.record_bytes;
       const auto room = block.chunk.bytes.subspan(static_cast<std::size_t>(record.save_offset),
                                                   entry.offset + record.lib.record_bytes - record.save_offset);
-      std::string why = record_difference(record.lib, room, expected[i], vsp, scratch);
+      std::string why = record_difference(record.lib, room, expected[i], vsp, scratch, states.known_at(i));
       if (!why.empty()) return why;
+      states.note(room.first(record.lib.save_bytes));
     }
   }
   if (i != expected.size()) return "directory ends early";
@@ -139,15 +154,54 @@ std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& 
   return walk.bytes() - start == body.stream_bytes ? "" : "a channel chunk that says another size of the stream";
 }
 
-std::string channels_difference(Walk& walk, const ExpectedChannels& expected, const VspKinds& vsps) {
+// Of a channel whose VSP has no reference_state; of others there is nothing to say.
+ChannelStates states_of(const StatesOfVsp& states, std::size_t channel, const VMBS_VSP& vsp) {
+  if (vsp.reference_state != nullptr) return {};
+  ChannelStates of;
+  if (states.known != nullptr) of.known = &states.known->at(channel);
+  if (states.found != nullptr) of.found = &states.found->at(channel);
+  return of;
+}
+
+std::string channels_difference(Walk& walk, const ExpectedChannels& expected, const VspKinds& vsps,
+                                const StatesOfVsp& states) {
+  if (states.found != nullptr) states.found->assign(expected.size(), {});
   for (std::size_t c = 0; c < expected.size(); ++c) {
     walk.enter(static_cast<std::uint32_t>(c));
-    if (std::string why = channel_difference(walk, expected[c], vsps.of_channel(c)); !why.empty()) {
+    const VMBS_VSP& vsp = vsps.of_channel(c);
+    if (std::string why = channel_difference(walk, expected[c], vsp, states_of(states, c, vsp)); !why.empty()) {
       return fmt::format("channel {}: {}", c, why);
     }
   }
   walk.leave();
   return {};
+}
+
+std::string state_difference(const image::LibBuf& lib, std::span<const std::byte> room,
+                             std::span<const UINT8> expected) {
+  if (lib.save_bytes != expected.size()) {
+    return fmt::format("transaction {}: {} bytes of state, expected {}", lib.transaction_id, lib.save_bytes,
+                       expected.size());
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (std::to_integer<UINT8>(room[i]) != expected[i]) {
+      return fmt::format("transaction {}: byte {} of its state differs", lib.transaction_id, i);
+    }
+  }
+  return {};
+}
+
+// Against what the VSP itself says, or what is known of the packet.
+std::string state_difference(const image::LibBuf& lib, std::span<const std::byte> room, const VMBS_VSP_REQUEST& request,
+                             const VMBS_VSP& vsp, State& scratch, const State* known) {
+  if (vsp.reference_state == nullptr) return known == nullptr ? "" : state_difference(lib, room, *known);
+  scratch.resize(vsp.max_state_bytes);
+  const UINT32 bytes = vsp.reference_state(&request, scratch.data());
+  if (bytes > vsp.max_state_bytes) {
+    return fmt::format("transaction {}: {}'s reference_state gave {} bytes, at most {} are announced",
+                       lib.transaction_id, vsp.name, bytes, vsp.max_state_bytes);
+  }
+  return state_difference(lib, room, std::span<const UINT8>(scratch).first(bytes));
 }
 
 }  // namespace
@@ -158,7 +212,8 @@ void put_receives_last(std::vector<VMBS_VSP_REQUEST>& requests) {
 }
 
 std::string record_difference(const image::LibBuf& lib, std::span<const std::byte> room,
-                              const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, std::vector<UINT8>& scratch) {
+                              const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, State& scratch,
+                              const State* known) {
   const bool outgoing = request.operation == VMBS_VSP_RECEIVE;
   const UINT64 transaction_id = outgoing ? request.transaction_id : request.record + 1;
   if (lib.transaction_id != transaction_id) {
@@ -167,35 +222,29 @@ std::string record_difference(const image::LibBuf& lib, std::span<const std::byt
   if (lib.payload_bytes != 0 || lib.reserved != 0 || lib.direction != (outgoing ? 1 : 0) ||
       lib.flags != image::kLibBufCompletionRequested)
     return "direction or flags";
-  scratch.resize(vsp.max_state_bytes);
-  const UINT32 bytes = vsp.reference_state(&request, scratch.data());
-  if (lib.save_bytes != bytes || room.size() < bytes) {
-    return fmt::format("transaction {}: {} bytes of state, expected {}", transaction_id, lib.save_bytes, bytes);
+  if (lib.save_bytes > room.size()) {
+    return fmt::format("transaction {}: {} bytes of state in {}", transaction_id, lib.save_bytes, room.size());
   }
-  for (UINT32 i = 0; i < bytes; ++i) {
-    if (std::to_integer<UINT8>(room[i]) != scratch[i]) {
-      return fmt::format("transaction {}: byte {} of its state differs", transaction_id, i);
-    }
-  }
-  if (!is_zero(room.subspan(bytes))) {
+  if (std::string why = state_difference(lib, room, request, vsp, scratch, known); !why.empty()) return why;
+  if (!is_zero(room.subspan(lib.save_bytes))) {
     return fmt::format("transaction {}: padding is not zero", lib.transaction_id);
   }
   return {};
 }
 
 std::string difference(std::span<const std::byte> image, const ExpectedChannels& expected, const VspKinds& vsps,
-                       Checksums checksums) {
-  return difference(Pieces{image}, expected, vsps, checksums);
+                       Checksums checksums, const StatesOfVsp& states) {
+  return difference(Pieces{image}, expected, vsps, checksums, states);
 }
 
-std::string difference(const Pieces& image, const ExpectedChannels& expected, const VspKinds& vsps,
-                       Checksums checksums) {
+std::string difference(const Pieces& image, const ExpectedChannels& expected, const VspKinds& vsps, Checksums checksums,
+                       const StatesOfVsp& states) {
   Walk walk(image, checksums);
   Chunk chunk;
   if (std::string why = walk.next(ChunkKind::kImage, chunk); !why.empty()) return why;
   image::ImageBody totals;
   if (!image::read_body(chunk, totals)) return "short image chunk";
-  if (std::string why = channels_difference(walk, expected, vsps); !why.empty()) return why;
+  if (std::string why = channels_difference(walk, expected, vsps, states); !why.empty()) return why;
   if (std::string why = walk.next(ChunkKind::kEnd, chunk); !why.empty()) return why;
   std::uint64_t packets = 0;
   for (const auto& channel : expected) packets += channel.size();
@@ -205,10 +254,10 @@ std::string difference(const Pieces& image, const ExpectedChannels& expected, co
 }
 
 std::string streams_difference(std::span<const std::byte> streams, const ExpectedChannels& expected,
-                               const VspKinds& vsps, Checksums checksums) {
+                               const VspKinds& vsps, Checksums checksums, const StatesOfVsp& states) {
   const Pieces pieces{streams};
   Walk walk(pieces, checksums);
-  if (std::string why = channels_difference(walk, expected, vsps); !why.empty()) return why;
+  if (std::string why = channels_difference(walk, expected, vsps, states); !why.empty()) return why;
   return walk.end();
 }
 
