@@ -10,10 +10,6 @@
 namespace vmbsave::check {
 namespace {
 
-bool ended_it(verify::Check check) noexcept {
-  return check == verify::Check::kCrashes || check == verify::Check::kHangs;
-}
-
 std::string in_capitals(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
   return text;
@@ -35,7 +31,7 @@ bool Checked::counts(verify::Check check) const noexcept {
 
 void keep_what_counts(Checked& checked) {
   std::erase_if(checked.report.findings, [&](const verify::Finding& finding) {
-    return !checked.counts(finding.check) && (checked.is_finished || !ended_it(finding.check));
+    return !checked.counts(finding.check) && finding.check != checked.ended_by;
   });
 }
 

@@ -224,7 +224,9 @@ Checked result(const Watcher& watcher, const Shared& shared, std::chrono::nanose
     const std::string how = watcher.is_hung() ? "loading it does not end" : "loading it: " + fate(watcher.status());
     throw std::runtime_error(how + "; look at its constructors and at vmbs_vsp()");
   }
-  add(checked.report.findings, what_ended_it(watcher, shared, limit));
+  const verify::Finding last = what_ended_it(watcher, shared, limit);
+  checked.ended_by = last.check;
+  add(checked.report.findings, last);
   checked.report.left_out.emplace_back("all that follows: the VSP did not come back");
   return checked;
 }

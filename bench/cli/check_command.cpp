@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -86,6 +87,17 @@ check::Checked examine(CheckArguments& arguments) {
   }
 }
 
+// Nothing was found, and not all was looked at: that is no "all is well".
+int exit_code(const check::Checked& checked) {
+  const verify::Report& report = checked.report;
+  if (!report.findings.empty()) return kFailed;
+  if (report.left_out.empty()) return kOk;
+  const std::string why =
+      fmt::format("{}: could not be checked to the end: {}", checked.given, report.left_out.front());
+  std::fputs(("vmbsave: " + bench::one_line(why) + "\n").c_str(), stderr);
+  return kBadInput;
+}
+
 int run_check(CheckArguments& arguments) {
   expect_vsp(arguments.vsp);
   if (!arguments.budget.empty()) {
@@ -106,7 +118,7 @@ int run_check(CheckArguments& arguments) {
     fmt::print("{}", check::check_text(checked, arguments.profile));
   }
   if (!arguments.junit.empty()) report::write_text(arguments.junit, check::check_junit(checked));
-  return checked.report.findings.empty() ? kOk : kFailed;
+  return exit_code(checked);
 }
 
 }  // namespace

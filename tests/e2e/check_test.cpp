@@ -29,7 +29,7 @@ Outcome output(const std::string& arguments, const std::string& fault) {
 
 // With few packets, as JSON.
 json check_json(const std::string& fault, int exit_code, const std::string& arguments = "") {
-  const Outcome outcome = check(VMBSAVE_WRONG_VSP " --packets 32 --threads 2 --json " + arguments + "", fault);
+  const Outcome outcome = output(VMBSAVE_WRONG_VSP " --packets 32 --threads 2 --json " + arguments, fault);
   EXPECT_EQ(outcome.exit_code, exit_code) << fault << "\n" << outcome.out;
   const json result = json::parse(outcome.out);
   vmbsave::tests::Schema(VMBSAVE_CHECK_SCHEMA).expect_matches(result);
@@ -133,7 +133,9 @@ TEST(Check, OnlyWhatIsAskedForCounts) {
   EXPECT_EQ(check_json("leaves_bytes", 1, "--only V13").at("only"), json({"V13"}));
   EXPECT_EQ(check_json("leaves_bytes", 1, "--only v02,v13").at("findings").size(), 1u);
   EXPECT_EQ(check_json("leaves_bytes", 0, "--only V02,V14").at("findings").size(), 0u);
-  EXPECT_EQ(check_json("crashes", 1, "--only V02").at("findings").size(), 1u) << "what ended it counts";
+  for (const char* const fault : {"crashes", "reads_behind"}) {
+    EXPECT_EQ(check_json(fault, 1, "--only V13").at("findings").size(), 1u) << "what ended it counts";
+  }
 }
 
 TEST(Check, ABudgetIsKeptOrFound) {
@@ -184,6 +186,14 @@ TEST_F(CheckInAFolder, JUnitHasATestCaseACheck) {
   EXPECT_TRUE(has(crashed, "failures=\"1\" errors=\"0\" skipped=\"35\"")) << crashed;
   EXPECT_TRUE(has(crashed, "<skipped message=\"the VSP did not come back\"/>")) << crashed;
   EXPECT_TRUE(has(crashed, "<system-out>not examined: all that follows")) << crashed;
+}
+
+TEST(Check, WhatIsAskedForAndNotExaminedIsNotWell) {
+  const json result = check_json("overruns", 2, "--only V24");
+  EXPECT_EQ(result.at("findings").size(), 0u);
+  EXPECT_EQ(result.at("left_out").size(), 2u);
+  const Outcome outcome = check(VMBSAVE_WRONG_VSP " --packets 32 --only V24", "overruns");
+  EXPECT_TRUE(has(outcome.out, "vmbsave: " VMBSAVE_WRONG_VSP ": could not be checked to the end: ")) << outcome.out;
 }
 
 // ---- what cannot be checked --------------------------------------------------------------------------------------
