@@ -19,10 +19,6 @@ vmbsave_add_compile_test(kmcl_c11_msvc clang ${msvc_target} -std=c11)
 vmbsave_add_compile_test(kmcl_cpp20_msvc clang++ ${msvc_target} -std=c++20 -x c++)
 add_test(NAME embed.surface_is_whole COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/embed/surface_is_whole)
 add_test(NAME embed.coverage_is_whole COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/embed/coverage_is_whole)
-foreach(compiler gcc clang)  # how a VSP describes itself, in C
-  vmbsave_add_compile_test(vsp_c11_${compiler} ${compiler} -std=c11 -include vmbsave/vsp.h)
-endforeach()
-vmbsave_add_compile_test(vsp_c11_msvc clang ${msvc_target} -std=c11 -include vmbsave/vsp.h)
 add_subdirectory(embed)
 
 # Every public symbol has its documentation, and a check that would not notice is noticed.

@@ -105,3 +105,4 @@ if(TARGET vmbsave-bench)
 endif()
 
 include(embed/plugin.cmake)
+include(verify.cmake)

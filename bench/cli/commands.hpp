@@ -22,6 +22,7 @@ void add_record(CLI::App& app, Command& chosen);
 void add_bench(CLI::App& app, Command& chosen);
 void add_inspect(CLI::App& app, Command& chosen);
 void add_verify(CLI::App& app, Command& chosen);
+void add_check(CLI::App& app, Command& chosen);
 void add_doctor(CLI::App& app, Command& chosen);
 void add_gate(CLI::App& app, Command& chosen);
 void add_gate_cases(CLI::App& app, Command& chosen);

@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
   add_bench(app, chosen);
   add_inspect(app, chosen);
   add_verify(app, chosen);
+  add_check(app, chosen);
   add_doctor(app, chosen);
   add_gate(app, chosen);
   add_gate_cases(app, chosen);

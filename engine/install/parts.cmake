@@ -64,11 +64,11 @@ if(VMBSAVE_SHARED)
   target_link_libraries(vmbsave_shared_io PRIVATE $<BUILD_INTERFACE:vmbsave_strict>)
 endif()
 
-# vmbsave_part(NAME [NEEDS PART...] [SHARED NAME] [LIBRARIES TARGET...] [PACKAGES NAME...]): what holds for each static
+# vmbsave_part(NAME [STATIC_ONLY] [NEEDS PART...] [SHARED NAME] [LIBRARIES TARGET...] [PACKAGES NAME...]): what holds for each static
 # library vmbsave_NAME. LIBRARIES: what it links of others, PACKAGES: what pkg-config calls them. SHARED: the shared
 # library that has its objects too, `shared` if it is not said; what that exports of them is in its map.
 function(vmbsave_part name)
-  cmake_parse_arguments(ARG "" "SHARED" "NEEDS;LIBRARIES;PACKAGES" ${ARGN})
+  cmake_parse_arguments(ARG "STATIC_ONLY" "SHARED" "NEEDS;LIBRARIES;PACKAGES" ${ARGN})
   set_target_properties(vmbsave_${name} PROPERTIES EXPORT_NAME ${name}
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
   # What public headers declare is visible, and nothing takes its place: the compiler goes on as if it were hidden.
@@ -76,7 +76,7 @@ function(vmbsave_part name)
   if(NOT ARG_SHARED)
     set(ARG_SHARED shared)
   endif()
-  if(VMBSAVE_SHARED)
+  if(VMBSAVE_SHARED AND NOT ARG_STATIC_ONLY)
     target_sources(vmbsave_${ARG_SHARED} PRIVATE
       "$<FILTER:$<TARGET_OBJECTS:vmbsave_${name}>,EXCLUDE,/image_(receiver|sender)\\.cpp>")
     set_property(TARGET vmbsave_${ARG_SHARED} APPEND PROPERTY VMBSAVE_PARTS ${name})  # for the tests

@@ -1,0 +1,24 @@
+// isolated.hpp: an examination in a process of its own, so that a VSP may crash or never return.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "check/checked.hpp"
+#include "vmbsave/vsp.h"
+
+namespace vmbsave::check {
+
+// A VSP, for as long as what it is kept by lives. Called in the child. Throws std::exception if there is none.
+struct LoadedVsp {
+  const VMBS_VSP* vsp;
+  std::shared_ptr<void> keeper;
+};
+using Load = std::function<LoadedVsp()>;
+
+// Forks; call it before any thread is started. What the VSP prints comes out on standard error. limit: for how long
+// nothing may go on before the child is killed. Throws std::runtime_error, in one line, if nothing could be examined.
+Checked examine_isolated(const Load& load, const verify::Options& options, std::chrono::nanoseconds limit);
+
+}  // namespace vmbsave::check

@@ -1,0 +1,145 @@
+#include "verify/concurrency_exam.hpp"
+
+#include <algorithm>
+#include <latch>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "kmcl/channel.hpp"
+#include "verify/text.hpp"
+#include "vmbsave/executor.hpp"
+
+namespace vmbsave::verify {
+namespace {
+
+constexpr unsigned kParallelRounds = 8;
+constexpr std::byte kScratch{0xC3};
+
+// What one thread found first.
+struct Unlike {
+  std::size_t packet;
+  Call call;
+  Difference difference;
+  std::string text;
+};
+
+// One thread's part: every count-th packet.
+class Part {
+ public:
+  Part(JournalLane& lane, std::span<const Examined> packets, std::size_t first, std::size_t count)
+      : lane_(lane), packets_(packets), first_(first), count_(count), room_(largest_state(packets)) {}
+
+  void run() noexcept {
+    for (unsigned round = 0; round < kParallelRounds && !unlike_; ++round) {
+      for (std::size_t i = first_; i < packets_.size() && !unlike_; i += count_) {
+        if (packets_[i].is_sound) compare(i);
+      }
+    }
+  }
+
+  const std::optional<Unlike>& unlike() const noexcept { return unlike_; }
+  std::uint64_t calls() const noexcept { return calls_; }
+
+ private:
+  void compare(std::size_t i) noexcept {
+    const Examined& packet = packets_[i];
+    const Answer sized = ask(packet, room_.in_the_midst(0));
+    if (!is_as_before(sized, packet, packet.bytes == 0)) return note(i, Call::kSizing, sized, {});
+    if (packet.bytes == 0) return;
+    const std::span<std::byte> buffer = room_.in_the_midst(packet.bytes);
+    std::fill(buffer.begin(), buffer.end(), kScratch);
+    const Answer saved = ask(packet, buffer);
+    if (!is_as_before(saved, packet, true) || first_difference(buffer, packet.state)) {
+      note(i, Call::kSaving, saved, buffer);
+    }
+  }
+
+  Answer ask(const Examined& packet, std::span<std::byte> buffer) noexcept {
+    ++calls_;
+    return call_save(lane_, packet.target, 0, room_, buffer);
+  }
+
+  static bool is_as_before(const Answer& answer, const Examined& packet, bool succeeds) noexcept {
+    return !answer.threw && succeeded(answer.status) == succeeds &&
+           (answer.needed == packet.bytes || answer.needed == kUnset);
+  }
+
+  void note(std::size_t i, Call call, const Answer& answer, std::span<const std::byte> found) {
+    const std::optional<Difference> difference = first_difference(found, packets_[i].state);
+    if (call == Call::kSaving && difference) {
+      unlike_ = Unlike{i, call, *difference, difference_text(found, packets_[i].state)};
+    } else {
+      unlike_ = Unlike{i, call, {0, 0}, status_text(answer.status) + ", BytesNeeded " + std::to_string(answer.needed)};
+    }
+  }
+
+  JournalLane& lane_;
+  const std::span<const Examined> packets_;
+  const std::size_t first_;
+  const std::size_t count_;
+  Room room_;
+  std::uint64_t calls_ = 0;
+  std::optional<Unlike> unlike_;
+};
+
+void report(Course& course, std::span<const Examined> packets, const Unlike& unlike) {
+  const Place where = place_of(unlike.call, 0, packets[unlike.packet].target.name);
+  course.findings.add(Check::kNotThreadSafe,
+                      at_bytes(where, static_cast<std::int64_t>(unlike.difference.first_byte), unlike.difference.bytes),
+                      unlike.text);
+}
+
+// All at once, so that even few packets meet. With fewer threads than asked for where the system gives no more.
+void run_together(const std::vector<std::unique_ptr<Part>>& parts) {
+  std::latch together(static_cast<std::ptrdiff_t>(parts.size()));
+  std::vector<std::jthread> running;
+  running.reserve(parts.size());
+  try {
+    for (const auto& part : parts) {
+      running.emplace_back([&together, &part] {
+        together.arrive_and_wait();
+        part->run();
+      });
+    }
+  } catch (const std::system_error&) {
+    together.count_down(static_cast<std::ptrdiff_t>(parts.size() - running.size()));
+  }
+}
+
+void examine_channel(Course& course, std::span<const Examined> packets) {
+  const unsigned threads = threads_of(course.options);
+  std::vector<std::unique_ptr<Part>> parts;
+  for (unsigned i = 0; i < threads; ++i) {
+    parts.push_back(std::make_unique<Part>(course.journals.lane(1 + i), packets, i, threads));
+  }
+  run_together(parts);
+  for (const auto& part : parts) {
+    course.calls += part->calls();
+    if (part->unlike()) report(course, packets, *part->unlike());
+  }
+}
+
+}  // namespace
+
+unsigned threads_of(const Options& options) noexcept {
+  if (options.threads != 0) return std::min<unsigned>(options.threads, kMaxThreads);
+  return std::clamp(available_cpus(), 2u, 8u);
+}
+
+void examine_concurrency(Course& course, std::span<const Examined> packets) {
+  while (!packets.empty()) {
+    const std::uint32_t channel = packets.front().target.name.channel;
+    const auto end = std::find_if(packets.begin(), packets.end(),
+                                  [&](const Examined& packet) { return packet.target.name.channel != channel; });
+    const auto count = static_cast<std::size_t>(end - packets.begin());
+    if (count > 1 && packets.front().target.channel->config.concurrent_callbacks) {
+      examine_channel(course, packets.first(count));
+    }
+    packets = packets.subspan(count);
+  }
+}
+
+}  // namespace vmbsave::verify
