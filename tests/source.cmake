@@ -19,7 +19,7 @@ vmbsave_add_compile_test(kmcl_c11_msvc clang ${msvc_target} -std=c11)
 vmbsave_add_compile_test(kmcl_cpp20_msvc clang++ ${msvc_target} -std=c++20 -x c++)
 add_test(NAME embed.surface_is_whole COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/embed/surface_is_whole)
 add_test(NAME embed.coverage_is_whole COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/embed/coverage_is_whole)
-add_subdirectory(embed)
+add_subdirectory(embed embedding)  # beside the program of that name
 
 # Every public symbol has its documentation, and a check that would not notice is noticed.
 file(GLOB public_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/engine/include/vmbsave/*)
