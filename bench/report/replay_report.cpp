@@ -109,7 +109,7 @@ std::string replay_text(const Json& replay) {
   };
   line("trace", fmt::format("{} ({}, service time: {})", replay.at("trace").get<std::string>(),
                             replay.at("format").get<std::string>(), service_text(replay)));
-  line("VSP", replay.at("vsp").get<std::string>());
+  if (replay.contains("vsp")) line("VSP", replay.at("vsp").get<std::string>());
   line("requests", fmt::format("{} of {} VM(s), saved at {}", replay.at("requests").get<std::uint64_t>(),
                                replay.at("vms").get<std::uint64_t>(), time_text(replay.at("save_at_ns"))));
   line("packets in use", in_use_text(replay));

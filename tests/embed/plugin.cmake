@@ -1,5 +1,6 @@
 # VSPs as shared objects: the template that authors copy, what is refused, and the programs that load them.
-add_subdirectory(embed/template)  # with the flags of the build, a sanitizer's too
+# With the flags of the build, a sanitizer's too; not into a folder `embed`, which is a test program's name.
+add_subdirectory(embed/template template)
 
 # The template, changed by definitions. NAME, then definitions; a side has only the public headers.
 function(vmbsave_add_side name)
