@@ -3,7 +3,7 @@
 ///
 /// The VSP describes itself by a VMBS_VSP (vsp.h). vmbsave::verify makes a virtual machine with channels of it, gets
 /// packets into use, saves and restores them, calls the callbacks itself with buffers that notice what should not
-/// happen, and says what it found. Not for production: each packet is saved some dozen times.
+/// happen, and says what it found. Not for production: each packet is saved dozens of times.
 ///
 /// A VSP may crash, abort or never return; the library has no signal handlers and cannot help that. A program that
 /// must survive runs it in a child process, and gives it a Journal in memory that it shares with the child: from that,
@@ -205,8 +205,8 @@ struct Report {
 };
 
 /// Examines a VSP on the calling thread, and on threads of its own where the VSP allows concurrent callbacks. Takes
-/// some dozen calls of SavePacket and some of RestorePacket for each packet: 256 packets of a storage VSP take a few
-/// milliseconds. May throw std::bad_alloc.
+/// 70 calls of SavePacket and RestorePacket for each packet: 256 packets of a storage VSP take less than a tenth of a
+/// second. May throw std::bad_alloc.
 ///
 /// @param vsp      must stay valid; a version that is not known, or a missing function, is Report::not_checked
 /// @param options  how
