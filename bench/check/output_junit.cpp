@@ -4,32 +4,12 @@
 
 #include "check/outputs.hpp"
 #include "harness/one_line.hpp"
+#include "harness/xml_text.hpp"
 
 namespace vmbsave::check {
 namespace {
 
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : bench::one_line(text)) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
+std::string escaped(const std::string& text) { return bench::xml_text(bench::one_line(text)); }
 
 const verify::Finding* finding_of(const Checked& checked, verify::Check check) {
   const auto& findings = checked.report.findings;

@@ -3,35 +3,15 @@
 
 #include "gate/output_rows.hpp"
 #include "gate/outputs.hpp"
+#include "harness/xml_text.hpp"
 
 namespace vmbsave::gate {
 namespace {
 
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
+using bench::xml_text;
 
 std::string body_of(const ComparedCase& compared) {
-  const std::string why = escaped(reasons_text(compared));
+  const std::string why = xml_text(reasons_text(compared));
   switch (compared.verdict.outcome) {
     case Outcome::kFail:
       return fmt::format("<failure message=\"{}\"/>", why);
@@ -48,9 +28,9 @@ std::string case_xml(const std::string& against, const ComparedCase& compared) {
   return fmt::format(
       "    <testcase classname=\"gate.{}\" name=\"{}\">\n"
       "      <system-out>{}; time {}; finds from {}; instructions {}{}</system-out>\n      {}\n    </testcase>\n",
-      against, escaped(compared.evidence.gate_case.name), outcome_name(compared.verdict.outcome),
-      escaped(ratio_text(compared)), detectable_text(compared), instructions_text(compared),
-      compared.verdict.reasons.empty() ? "" : "; " + escaped(reasons_text(compared)), body_of(compared));
+      against, xml_text(compared.evidence.gate_case.name), outcome_name(compared.verdict.outcome),
+      xml_text(ratio_text(compared)), detectable_text(compared), instructions_text(compared),
+      compared.verdict.reasons.empty() ? "" : "; " + xml_text(reasons_text(compared)), body_of(compared));
 }
 
 std::string suite_xml(const AgainstOne& one) {
@@ -62,7 +42,7 @@ std::string suite_xml(const AgainstOne& one) {
       "    <properties>\n      <property name=\"base\" value=\"{}\"/>\n      <property name=\"head\" value=\"{}\"/>\n"
       "    </properties>\n",
       one.what, one.comparison.cases.size(), t.failed, t.unmeasured, t.inconclusive,
-      escaped(side_text(one.comparison.base)), escaped(side_text(one.comparison.head)));
+      xml_text(side_text(one.comparison.base)), xml_text(side_text(one.comparison.head)));
   for (const ComparedCase& compared : one.comparison.cases) xml += case_xml(one.what, compared);
   return xml + "  </testsuite>\n";
 }

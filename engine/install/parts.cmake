@@ -5,6 +5,15 @@ include(CMakePackageConfigHelpers)
 
 set(VMBSAVE_ABI ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})  # below 1.0 each minor version may break
 set(VMBSAVE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/vmbsave)
+# The C face has one list, for the shared library and for programs that load VSPs.
+set(exports ${CMAKE_CURRENT_SOURCE_DIR}/kmcl/exports.list)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${exports})
+file(READ ${exports} exports)
+string(REGEX MATCHALL "Vmb[A-Za-z]+|VMBS_[A-Z_]+" exports "${exports}")
+set(VMBSAVE_C_FUNCTIONS "")
+foreach(function ${exports})
+  string(APPEND VMBSAVE_C_FUNCTIONS "    ${function};\n")
+endforeach()
 set(VMBSAVE_PARTS)  # in an order in which each comes behind what it needs
 set(VMBSAVE_NEEDS)  # a line for each of them, for config.cmake.in
 
