@@ -20,7 +20,7 @@ set_tests_properties(docs.readme_results PROPERTIES TIMEOUT 60)
 
 # The bench. With a sanitizer there are no wrappers around the allocator, and nothing counts.
 vmbsave_add_test(unit_report
-  SOURCES unit/bar_test.cpp unit/bench_report_test.cpp unit/commit_test.cpp unit/doctor_test.cpp unit/intervals_test.cpp
+  SOURCES unit/bar_test.cpp unit/bench_report_test.cpp unit/commit_test.cpp unit/compare_test.cpp unit/doctor_test.cpp unit/intervals_test.cpp
           unit/machine_test.cpp unit/results_test.cpp unit/scaling_test.cpp
   LINK vmbsave_report nlohmann_json::nlohmann_json)
 target_compile_definitions(unit_report PRIVATE VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_COMMIT_SCRIPT="${schemas}"
