@@ -10,6 +10,7 @@
 #include "harness/option_checks.hpp"
 #include "report/compare.hpp"
 #include "report/compare_output.hpp"
+#include "report/run_age.hpp"
 
 namespace vmbsave::cli {
 namespace {
@@ -29,6 +30,7 @@ struct CompareArguments {
   std::string a;
   std::string b;
   report::CompareOptions options;
+  std::string source = ".";
   bool json = false;
 };
 
@@ -40,7 +42,10 @@ bool wants_colour() {
 int run_compare(const CompareArguments& arguments) {
   const report::RunResults a = report::read_run(arguments.a);
   const report::RunResults b = report::read_run(arguments.b);
-  const report::Comparison comparison = report::compare_runs(a, b, arguments.options);
+  report::Comparison comparison = report::compare_runs(a, b, arguments.options);
+  for (report::ComparedSide* const side : {&comparison.a, &comparison.b}) {
+    side->engine_commits_since = report::engine_commits_since(arguments.source, side->build.at("commit"));
+  }
   if (arguments.json) {
     // A file's name may be of any bytes.
     fmt::print("{}\n", report::compare_json(comparison).dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -65,6 +70,11 @@ void add_compare(CLI::App& app, Command& chosen) {
                     "also of different machines: compares only ratios to what was measured beside");
   command->add_option("--only", arguments->options.only, "only rows whose name this regular expression finds")
       ->check(given());
+  command
+      ->add_option("--source", arguments->source,
+                   "a checkout of vmbsave: says how many commits have changed the engine since each run")
+      ->check(given())
+      ->capture_default_str();
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_compare(*arguments); }; });
 }
 

@@ -15,6 +15,7 @@
 #include "report/results_folder.hpp"
 #include "report/results_index.hpp"
 #include "report/results_lock.hpp"
+#include "report/run_age.hpp"
 
 namespace vmbsave::cli {
 namespace {
@@ -107,6 +108,17 @@ void write_pages(const std::vector<Page>& pages, const std::string& results, con
   }
 }
 
+// Not in the pages themselves, which would then be others after every commit.
+void say_ages(const std::string& results) {
+  for (const fs::path& folder : report::newest_results(results)) {
+    const std::string name = folder.filename().string();
+    const std::uint64_t commits = report::engine_commits_since(results, name.substr(name.rfind('-') + 1)).value_or(0);
+    if (commits == 0) continue;
+    fmt::print(stderr, "note: since the run {} {} commit{} changed the engine\n", bench::one_line(name), commits,
+               commits == 1 ? " has" : "s have");
+  }
+}
+
 int check_pages(const RecordArguments& arguments) {
   const std::string results = bench::one_line(arguments.results);
   for (const Page& page : read_pages(arguments)) {
@@ -115,6 +127,7 @@ int check_pages(const RecordArguments& arguments) {
                bench::one_line(page.path), results, results, bench::one_line(arguments.readme));
     return kFailed;
   }
+  say_ages(arguments.results);
   return kOk;
 }
 

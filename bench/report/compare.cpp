@@ -17,13 +17,13 @@ using Rows = std::vector<MeasuredRow>;
 
 constexpr const char* kTooFew = "too few samples are recorded";
 
-// Those of the names that are wanted, each once: a second row of a name is noted.
-Rows wanted_rows(const RunRows& run, const bench::Pattern& only, std::vector<std::string>& notes) {
+// Each name once: a second row of a name is noted.
+Rows rows_by_name(const RunRows& run, std::vector<std::string>& notes) {
   notes.insert(notes.end(), run.left_out.begin(), run.left_out.end());
   Rows rows;
   std::map<std::string, int> times;
   for (const MeasuredRow& row : run.rows) {
-    if (only.finds(row.name) && ++times[row.name] == 1) rows.push_back(row);
+    if (++times[row.name] == 1) rows.push_back(row);
   }
   for (const auto& [name, count] : times) {
     if (count > 1) notes.push_back(fmt::format("{}: of {} rows {} the first is compared", run.side.name, count, name));
@@ -118,6 +118,15 @@ void match(Comparison& comparison, const Rows& a, const Rows& b) {
   }
 }
 
+// When all are judged: what the machine did shows in rows that are not asked for, too.
+void keep_only(Comparison& comparison, const bench::Pattern& only) {
+  std::erase_if(comparison.rows, [&](const ComparedRow& row) { return !only.finds(row.a.name); });
+  std::erase_if(comparison.not_compared, [&](const NotCompared& row) { return !only.finds(row.name); });
+  for (auto* const names : {&comparison.only_a, &comparison.only_b}) {
+    std::erase_if(*names, [&](const std::string& name) { return !only.finds(name); });
+  }
+}
+
 }  // namespace
 
 const char* difference_word(Difference difference) {
@@ -134,19 +143,20 @@ Difference difference_of(const Median& ratio, double least, double most) {
 
 Comparison compare_runs(const RunResults& a, const RunResults& b, const CompareOptions& options) {
   const bench::Pattern only(options.only);
-  RunRows of_a = rows_of_run(a);
-  RunRows of_b = rows_of_run(b);
+  const RunRows of_a = rows_of_run(a);
+  const RunRows of_b = rows_of_run(b);
   expect_comparable(of_a.side, of_b.side, options.across_machines);
   Comparison comparison{.a = of_a.side, .b = of_b.side, .across_machines = options.across_machines};
   comparison.context = context_differences(of_a.side, of_b.side);
-  const Rows rows_of_a = wanted_rows(of_a, only, comparison.notes);
-  match(comparison, rows_of_a, wanted_rows(of_b, only, comparison.notes));
+  const Rows rows_of_a = rows_by_name(of_a, comparison.notes);
+  match(comparison, rows_of_a, rows_by_name(of_b, comparison.notes));
+  comparison.drift = drift_of(comparison.rows);
+  for (ComparedRow& row : comparison.rows) judge(row, options.across_machines, comparison.drift);
+  keep_only(comparison, only);
   if (comparison.rows.empty() && comparison.not_compared.empty()) {
     throw std::runtime_error(fmt::format("nothing to compare: no row{} is in both {} and {}",
                                          options.only.empty() ? "" : " that --only finds", a.name, b.name));
   }
-  comparison.drift = drift_of(comparison.rows);
-  for (ComparedRow& row : comparison.rows) judge(row, options.across_machines, comparison.drift);
   return comparison;
 }
 
