@@ -165,10 +165,13 @@ TEST(Compare, RepetitionsCountOnceEach) {
   std::vector<BenchRow> rows = rows_of(cost);
   for (std::size_t i = 0; i < cost.samples; ++i) {
     rows[1].samples.ratio_to_floor[i] = 1 + 0.1 * static_cast<double>(i / 100);
+    rows[1].samples.save_ns[i] = 1000 + 100 * (i / 100);
   }
   const Comparison comparison = compare_runs(a_run("A", result_of(rows)), a_run("B", result_of(rows)));
-  EXPECT_NEAR(*fused(comparison).ratio.high, 1.6 / 1.0, 1e-9);
-  EXPECT_NEAR(*fused(comparison).ratio.low, 1.0 / 1.6, 1e-9);
+  for (const auto of : {&ComparedRow::time, &ComparedRow::ratio}) {
+    EXPECT_NEAR(*(fused(comparison).*of).high, 1.6 / 1.0, 1e-9);
+    EXPECT_NEAR(*(fused(comparison).*of).low, 1.0 / 1.6, 1e-9);
+  }
 }
 
 TEST(Compare, CountersAreComparedExactly) {
