@@ -147,6 +147,9 @@ bool called_by_vm_callback(VMBCHANNEL__& channel) noexcept;
 void become_active(VMBCHANNEL__& channel) noexcept;
 void leave_active(VMBCHANNEL__& channel, bool drain) noexcept;
 
+// VmbChannelSaveBegin. alone: as Vm::join_save.
+NTSTATUS begin_save(VMBCHANNEL channel, std::optional<SavePlan> alone = {}) noexcept;
+
 // Gives back the room for so many completions.
 void release_completions(VMBCHANNEL__& channel, std::uint32_t count) noexcept;
 
