@@ -175,12 +175,16 @@ void VMBS_STEPPER__::withdraw() noexcept {
   for (const Joined& joined : joined_) joined.channel->channel->set_save_packet(joined.save_packet);
 }
 
-// The first channel's SaveContinue saves the whole VM; with no room nothing is handed out yet.
+// The first SaveContinue saves the whole VM; with no room nothing is handed out yet. A channel that was disabled before
+// it has no part in the save.
 void VMBS_STEPPER__::save() noexcept {
   of_this_thread_ = this;
+  const auto first = std::find_if(joined_.begin(), joined_.end(),
+                                  [](const Joined& joined) { return !joined.channel->disable_pending; });
   ULONG filled = 0;
   ULONG required = 0;
-  outcome_ = VmbChannelSaveContinue(joined_.front().channel, nullptr, 0, &filled, &required);
+  outcome_ =
+      first == joined_.end() ? STATUS_SUCCESS : VmbChannelSaveContinue(first->channel, nullptr, 0, &filled, &required);
   if (outcome_ == STATUS_BUFFER_TOO_SMALL) outcome_ = STATUS_SUCCESS;
   over_ = true;
   const std::lock_guard lock(mutex_);

@@ -241,16 +241,16 @@ TEST(Step, AChannelThatIsDisabledAfterItsImageIsDiscarded) {
   EXPECT_EQ(vsp.completions(), std::vector<UINT64>{});
 }
 
-TEST(Step, AChannelMayBeCleanedUpBeforeTheFirstStep) {
+TEST(Step, AChannelMayBeDisabledBeforeTheFirstStep) {
   Parent parent;
   Endpoint stays({.parent = parent});
   Endpoint goes({.parent = parent});
   stays.fill(2);
-  goes.fill(2);
-  VMBS_STEPPER stepper = begin_steps(stays.channel, VMBS_PLAN_EXACT);
-  goes.cleanup();
+  VMBS_STEPPER stepper = begin_steps(goes.channel, VMBS_PLAN_EXACT);
+  VmbChannelDisable(goes.channel);
   EXPECT_EQ(step_to_the_end(stepper).size(), 4u);
   EXPECT_EQ(VmbsStepEnd(stepper), STATUS_SUCCESS);
+  EXPECT_EQ(saved_states(save_and_end(stays.channel)).size(), 2u);
 }
 
 TEST(Step, AnImageThatWasSavedWithoutStepsHasNone) {

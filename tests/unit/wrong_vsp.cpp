@@ -213,6 +213,8 @@ NTSTATUS save_wrongly(VMBCHANNEL channel, Context& context, UINT8* save_buf, UIN
   }
 }
 
+UINT64 saved_so_far = 0;
+
 NTSTATUS save_packet(VMBCHANNEL channel, VMBPACKET packet, PVOID save_buf, UINT32 size, PUINT32 needed) {
   Context& context = context_of(packet);
   auto* const bytes = static_cast<UINT8*>(save_buf);
@@ -223,6 +225,7 @@ NTSTATUS save_packet(VMBCHANNEL channel, VMBPACKET packet, PVOID save_buf, UINT3
   const NTSTATUS status = save_well(context, bytes, size, needed);
   if (size == 0) return status;
   if (the_fault == Fault::kLeaksWhenSaving) lose_memory();
+  if (the_fault == Fault::kRaces) ++saved_so_far;
   if (the_fault == Fault::kNotThreadSafe && meets_another()) touch(bytes + kOddByte);
   return status;
 }
@@ -399,6 +402,7 @@ Fault fault_named(const char* name) {
                                      {"reads_behind_save_buf", Fault::kReadsBehindSaveBuf},
                                      {"leaves_bytes", Fault::kLeavesBytes},
                                      {"loses_state", Fault::kLosesState},
+                                     {"races", Fault::kRaces},
                                      {"takes_long", Fault::kTakesLong},
                                      {"crashes", Fault::kCrashes},
                                      {"aborts", Fault::kAborts},

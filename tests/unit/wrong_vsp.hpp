@@ -37,6 +37,7 @@ enum class Fault {
   kWantsExactBuffer,
   kTakesCapacity,
   kNotThreadSafe,
+  kRaces,  // without an effect on any state: nothing for an examination, but for the thread sanitizer
   kSendsInside,
   kLeaksWhenSaving,
   kTakesLong,

@@ -15,10 +15,9 @@
  *     VmbsStepEnd(stepper);                                       // rolled back: each packet is in use, or delivered
  *
  * A save that is stepped to its end is complete: VmbChannelSaveContinue hands its image out, as ever, before VmbsStepEnd.
- * A stepper is used by one thread at a time. Not while a call stands still: VmbChannelSaveContinue, VmbChannelDisable, VmbsChannelClose
- * and VmbChannelCleanup of the VM's channels, which wait for the calls that a save is at. Before the first step they may be called, as
- * between SaveBegin and SaveContinue; a save that SaveContinue has made by then has no steps. Cost: two changes of threads a step; none
- * for saves that are not stepped.
+ * A stepper is used by one thread at a time. VmbChannelSaveContinue, VmbChannelDisable and VmbsChannelClose wait for the calls that a
+ * save is at: they may be called before the first step, when a save that SaveContinue has made has no steps, and behind the last one.
+ * No channel of the VM is cleaned up before VmbsStepEnd. Cost: two changes of threads a step; none for saves that are not stepped.
  */
 #ifndef VMBSAVE_STEP_H
 #define VMBSAVE_STEP_H
