@@ -34,6 +34,7 @@
 #include "report/bench_report.hpp"
 #include "report/build_info.hpp"
 #include "report/machine.hpp"
+#include "scenarios/live/live_vsp.hpp"
 #include "scenarios/save_under_load/ticks.hpp"
 #include "vsp/plugin.hpp"
 
@@ -189,11 +190,18 @@ Run run_host(const bench::Options& options, const VMBS_VSP* vsp, const std::stri
 }
 
 // The disk is made first: a folder that cannot have it is a bad command line, not a row that failed.
-Run run_live(const bench::Options& options, const VMBS_VSP*, const std::string& started, const Json& where,
+Run run_live(const bench::Options& options, const VMBS_VSP* vsp, const std::string& started, const Json& where,
              benchmark::BenchmarkReporter* file) {
+  bench::LiveSpec spec = options.live.spec;
+  spec.vsp = vsp;
+  if (vsp != nullptr) {
+    const std::string why = bench::live_vsp_fault(*vsp);
+    if (!why.empty())
+      throw std::runtime_error(fmt::format("{}: {}; --suite=live reads and writes a disk", vsp->name, why));
+  }
   std::optional<bench::LiveDisk> disk;
   if (!options.list_only) disk.emplace(options.live.disk());
-  report::LiveRow row = bench::live_row(options.live.spec);
+  report::LiveRow row = bench::live_row(spec);
   bool has_run = false;
   bench::register_live(row, disk ? &*disk : nullptr, has_run);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);

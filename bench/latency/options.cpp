@@ -47,7 +47,7 @@ constexpr const char* kHelp =
     "load: a VSP at work while saves run: what its calls take, what the guest sees, how long the blackout is, beside "
     "a\n"
     "lock around a list, and beside waiting until nothing is in flight; a minute and a half.\n"
-    "live: guests read and write a file through storvsp and io_uring, as fast as it goes: what they see before,\n"
+    "live: guests read and write a file through a storage VSP and io_uring, as fast as it goes: what they see before,\n"
     "during and after saves of their VM; three quarters of a minute. Its flags:\n"
     "              [--folder=DIR]   where the file goes, which never has a name; default: $TMPDIR\n"
     "              [--disk=MIB]     its size; default: 1024, or less where there is no room\n"
@@ -56,10 +56,8 @@ constexpr const char* kHelp =
     "host: many VMs, saved all at once and one after another, every image compared with its packets. Its flags:\n"
     "              [--vms=N] [--packets=64]   so many, with so many packets in use each; default: 2, 16, 128 and 1024\n"
     "              [--deadline=300ms] [--memory-budget=SIZE]   a longer blackout, or more memory, fails the row\n"
-    "--vsp: a VSP of your own (vmbsave/vsp.h): smoke to full, long and host run on it; what of them depends on sizes "
-    "of\n"
-    "states or on callbacks that only the suite's own VSP has is left out by name. Not load and live, which bring\n"
-    "packets and a disk of their own.\n"
+    "--vsp: a VSP of your own (vmbsave/vsp.h): every suite but load runs on it; what of them depends on sizes of\n"
+    "states or on callbacks that only the suite's own VSP has is left out by name. load has no callbacks.\n"
     "With --benchmark_min_time the time decides how many saves a row has.\n"
     "Exit codes: 0 all rows were measured, 1 a row failed or nothing was measured, 2 the command line is not "
     "usable.\n\n"
@@ -103,11 +101,10 @@ std::optional<double> number_flag(int argc, char** argv, std::string_view name, 
   return value;
 }
 
-// A suite that has no place for another VSP.
+// A suite that has no place for another VSP: what it measures is a packet's way through the table.
 std::string vsp_option_fault(const std::string& suite, const std::string& vsp) {
-  if (vsp.empty() || (suite != kLoadSuite && suite != kLiveSuite)) return {};
-  const char* const own = suite == kLoadSuite ? "packets of its own" : "a disk of its own, through storvsp";
-  return fmt::format("--vsp: --suite={} has {}; take another suite", suite, own);
+  if (vsp.empty() || suite != kLoadSuite) return {};
+  return fmt::format("--vsp: --suite={} has packets of its own and no callbacks; take --suite=live", suite);
 }
 
 // Under whatever names.
