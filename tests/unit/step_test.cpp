@@ -29,6 +29,14 @@ std::vector<StepKey> step_to_the_end(VMBS_STEPPER stepper) {
   return calls;
 }
 
+// Of SavePacket.
+void count_calls(Endpoint& vsp, unsigned& calls) {
+  vsp.on_save = [&calls](VMBPACKET packet, PVOID buf, UINT32 size, PUINT32 needed) {
+    ++calls;
+    return Endpoint::plain_save(packet, buf, size, needed);
+  };
+}
+
 TEST(Step, ExactPlanSizesEveryPacketAndThenSavesEach) {
   Endpoint vsp;
   for (UINT64 id = 1; id <= 3; ++id) ASSERT_TRUE(vsp.receive(id, id == 2 ? 0 : 40));
@@ -70,10 +78,7 @@ TEST(Step, TellsWhatACallIsGivenAndWhatItDid) {
 TEST(Step, NoCallIsMadeBeforeItsStep) {
   Endpoint vsp;
   unsigned calls = 0;
-  vsp.on_save = [&](VMBPACKET packet, PVOID buf, UINT32 size, PUINT32 needed) {
-    ++calls;
-    return Endpoint::plain_save(packet, buf, size, needed);
-  };
+  count_calls(vsp, calls);
   vsp.fill(10);
   VMBS_STEPPER stepper = begin_steps(vsp.channel, VMBS_PLAN_FUSED);
   VMBS_STEP step;
@@ -181,10 +186,7 @@ TEST_P(StepPlan, ASaveThatFailsAtAnyPointLeavesEveryPacketInUse) {
 TEST(Step, NoFurtherCallIsMadeOnceItHasFailed) {
   Endpoint vsp;
   unsigned calls = 0;
-  vsp.on_save = [&](VMBPACKET packet, PVOID buf, UINT32 size, PUINT32 needed) {
-    ++calls;
-    return Endpoint::plain_save(packet, buf, size, needed);
-  };
+  count_calls(vsp, calls);
   vsp.fill(10);
   VMBS_STEPPER stepper = begin_steps(vsp.channel, VMBS_PLAN_EXACT);
   VMBS_STEP step;
