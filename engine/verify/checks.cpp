@@ -72,9 +72,11 @@ constexpr std::array<CheckInfo, kChecks> kTable = {{
      "size of the state.",
      "Test SaveBufSize for being too small only, and set BytesNeeded to the size of the state."},
     {Check::kNotThreadSafe, "V18", "Another result while other packets are saved",
-     "The channel allows concurrent callbacks, and SavePacket uses something that its other calls use too: a static "
-     "buffer, a counter, a cache. Run the tests of the VSP under ThreadSanitizer (-fsanitize=thread) to see where.",
-     "Keep what SavePacket needs in the packet's context or on the stack, or do not allow concurrent callbacks."},
+     "SavePackets run at once: of different channels always, of one channel where the VSP allows it. This one uses "
+     "something that other calls use too: a static buffer, a counter, a cache. ThreadSanitizer (-fsanitize=thread) "
+     "shows where.",
+     "Keep what SavePacket needs in the packet's context or on the stack. What belongs to a channel may stay if "
+     "concurrent callbacks are not allowed; what channels share needs a lock."},
     {Check::kCompletesInside, "V19", "SavePacket completes a packet",
      "The packet is being saved as in use: here its guest gets an answer, at the destination it gets another one.",
      "Only look at packets in SavePacket; complete them where their work is done."},

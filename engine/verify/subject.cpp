@@ -71,12 +71,23 @@ void Subject::configure(VMBCHANNEL channel) {
     const Inside call = inside(place_of(Call::kSetUp, endpoint.number()));
     require(course_.vsp.configure(channel, &backend_), "the VSP's configure");
   }
+  try {
+    adopt(channel, endpoint);
+  } catch (...) {
+    if (course_.vsp.release != nullptr) course_.vsp.release(channel);
+    throw;
+  }
+}
+
+// What whoever calls configure does afterwards.
+void Subject::adopt(VMBCHANNEL channel, Endpoint& endpoint) {
+  require(VmbsChannelInitSetConcurrentCallbacks(channel, course_.vsp.concurrent_callbacks != 0 ? 1 : 0),
+          "VmbsChannelInitSetConcurrentCallbacks");
   if (course_.vsp.deliver != nullptr && channel->config.sends < course_.options.packets) {
     channel->config.sends = course_.options.packets;
   }
   interpose(channel, endpoint);
   if (endpoint.save_packet == nullptr || endpoint.restore_packet == nullptr) {
-    if (course_.vsp.release != nullptr) course_.vsp.release(channel);
     throw NotChecked("configure registers no SavePacket and RestorePacket: there are no callbacks to examine");
   }
 }

@@ -70,6 +70,7 @@ class Subject {
   void make_device();
   void add_channel(std::uint32_t number);
   void configure(VMBCHANNEL channel);
+  void adopt(VMBCHANNEL channel, Endpoint& endpoint);
   void tear_down() noexcept;
   bool put_in_use(std::uint32_t channel, const VMBS_VSP_REQUEST& request);
   bool submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request);

@@ -129,6 +129,19 @@ TEST(VerifyFindsAlso, ThreadsThatDisturbEachOther) {
   EXPECT_EQ(finding->where.bytes, 1u);
 }
 
+// Channels are saved at once whatever the VSP allows within one.
+TEST(VerifyFindsAlso, ChannelsThatDisturbEachOther) {
+  VMBS_VSP serial = *wrong_vsp(Fault::kNotThreadSafe);
+  serial.concurrent_callbacks = 0;
+  const verify::Report report = verify::examine(serial, few_packets());
+  const verify::Finding* const finding = only_finding(report);
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->check, Check::kNotThreadSafe);
+  verify::Options one_channel = few_packets();
+  one_channel.channels = 1;
+  EXPECT_TRUE(verify::examine(serial, one_channel).findings.empty()) << "nothing is called at once";
+}
+
 TEST(VerifyFindsAlso, AHandleThatIsKeptTooLong) {
   const verify::Report report = verify::examine(*wrong_vsp(Fault::kCompletesRecycled), few_packets());
   const verify::Finding* const finding = only_finding(report);

@@ -341,7 +341,6 @@ NTSTATUS configure(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
   (void)VmbChannelInitSetMaximumPacketSize(channel, 16);
   (void)VmbChannelInitSetProcessPacketCallbacks(channel, process_packet, nullptr);
   (void)VmbServerChannelInitSetSaveRestorePacketCallbacks(channel, save_packet, restore_packet);
-  (void)VmbsChannelInitSetConcurrentCallbacks(channel, 1);
   VmbChannelSetPointer(channel, new Channel{backend, nullptr, nullptr, {}});
   return STATUS_SUCCESS;
 }

@@ -204,7 +204,7 @@ struct Report {
   std::vector<SlowPacket> slowest;    ///< slowest first; 10 at most
 };
 
-/// Examines a VSP on the calling thread, and on threads of its own where the VSP allows concurrent callbacks. Takes
+/// Examines a VSP on the calling thread, and on threads of its own for what is to be called at once. Takes
 /// 70 calls of SavePacket and RestorePacket for each packet: 256 packets of a storage VSP take less than a tenth of a
 /// second. May throw std::bad_alloc.
 ///
