@@ -77,14 +77,15 @@ constexpr std::array<CheckInfo, kChecks> kTable = {{
      "shows where.",
      "Keep what SavePacket needs in the packet's context or on the stack. What belongs to a channel may stay if "
      "concurrent callbacks are not allowed; what channels share needs a lock."},
-    {Check::kCompletesInside, "V19", "SavePacket completes a packet",
-     "The packet is being saved as in use: here its guest gets an answer, at the destination it gets another one.",
-     "Only look at packets in SavePacket; complete them where their work is done."},
-    {Check::kSendsInside, "V20", "SavePacket sends a packet",
-     "What is sent during a save is not part of it: VmbPacketSend fails with STATUS_DEVICE_BUSY, and the packet is "
-     "lost "
-     "if nobody sends it again.",
-     "Send from outside of callbacks, and after a save."},
+    {Check::kCompletesInside, "V19", "A callback completes a packet",
+     "The packet is being saved as in use: here its guest gets an answer, at the destination it gets another one. "
+     "RestorePacket's guest has an answer although the restore may still fail.",
+     "Only look at packets in SavePacket, only remember them in RestorePacket; complete them where their work is "
+     "done."},
+    {Check::kSendsInside, "V20", "A callback sends a packet",
+     "While a save or a restore runs VmbPacketSend fails with STATUS_DEVICE_BUSY, and the packet is lost if nobody "
+     "sends it again.",
+     "Send from outside of callbacks, after the save or the restore."},
     {Check::kCallsInside, "V21", "A callback calls what it must not call from inside",
      "Saving, pausing, disabling, opening or processing from inside a callback would wait for its own caller: the "
      "library refuses it, and what the VSP wanted does not happen.",

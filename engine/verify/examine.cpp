@@ -105,7 +105,6 @@ class Examination {
       leave_out("saves by the library, and by several threads: the callback writes where it must not");
     }
     source.end_saves();
-    if (is_safe) exam.look_for_sends(packets_);
   }
 
   // Slots are used again before the other packets end, so that a handle kept too long means another request.

@@ -1,5 +1,6 @@
 #include "verify/subject.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "kmcl/channel.hpp"
 #include "verify/interpose.hpp"
 #include "verify/not_checked.hpp"
+#include "verify/packet_limits.hpp"
 #include "verify/text.hpp"
 
 namespace vmbsave::verify {
@@ -81,6 +83,11 @@ void Subject::configure(VMBCHANNEL channel) {
 
 // What whoever calls configure does afterwards.
 void Subject::adopt(VMBCHANNEL channel, Endpoint& endpoint) {
+  if (channel->config.result_bytes > VMBS_VSP_MAX_INLINE) {
+    throw NotChecked("configure left a maximum packet size of " + bytes_text(channel->config.result_bytes) +
+                     ", expected at most " + std::to_string(VMBS_VSP_MAX_INLINE) +
+                     ": see VmbChannelInitSetMaximumPacketSize");
+  }
   require(VmbsChannelInitSetConcurrentCallbacks(channel, course_.vsp.concurrent_callbacks != 0 ? 1 : 0),
           "VmbsChannelInitSetConcurrentCallbacks");
   if (course_.vsp.deliver != nullptr && channel->config.sends < course_.options.packets) {
@@ -170,6 +177,10 @@ bool Subject::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
   {
     const Inside call = inside(place_of(Call::kReference, 0, name));
     if (!NT_SUCCESS(course_.vsp.encode(device_, &request, &packet))) return false;
+  }
+  if (!is_within_limits(packet)) {
+    throw NotChecked("encode gave a packet of " + bytes_text(packet.length) + " and " +
+                     std::to_string(packet.range_count) + " ranges, which vsp.h does not allow");
   }
   {
     const std::lock_guard lock(mutex_);
@@ -335,7 +346,7 @@ bool Subject::is_gone_soon(const PacketName& name) {
 void Subject::answer(const PacketName& name) {
   if (course_.vsp.answer == nullptr) return;
   UINT8 bytes[VMBS_VSP_MAX_INLINE] = {};
-  const UINT32 length = course_.vsp.answer(bytes);
+  const UINT32 length = std::min<UINT32>(course_.vsp.answer(bytes), VMBS_VSP_MAX_INLINE);
   endpoints_[name.channel]->answer(name.transaction_id, std::span(bytes, length));
   end(name);
   signal(place_of(Call::kDeliver, 1, name));

@@ -41,8 +41,8 @@ enum class Check : std::uint8_t {
   kUnlikeResults,            ///< two saves of one packet differ
   kWantsExactBuffer,         ///< another result in a buffer that is larger than asked for
   kNotThreadSafe,            ///< another result while other packets are saved
-  kCompletesInside,          ///< SavePacket completes a packet
-  kSendsInside,              ///< SavePacket sends a packet
+  kCompletesInside,          ///< SavePacket or RestorePacket completes a packet
+  kSendsInside,              ///< SavePacket or RestorePacket sends a packet
   kCallsInside,              ///< a callback calls what must not be called from inside one
   kCompletesTwice,           ///< a packet is completed that is not in use any more, or that nobody gave back
   kNeverCompletes,           ///< a request that its backend is done with is not completed
