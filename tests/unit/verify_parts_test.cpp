@@ -120,6 +120,17 @@ TEST(VerifyHeap, ALossInEachRoundIsFound) {
   EXPECT_LE(rounds.lost_each(), 1100u);
 }
 
+TEST(VerifyHeap, WhatGrowsForSomeRoundsOnlyIsNot) {
+  std::vector<std::unique_ptr<char[]>> kept;
+  kept.reserve(100);
+  HeapRounds rounds;
+  for (int round = 0; !rounds.is_over(); ++round) {
+    if (round < 20) kept.push_back(std::make_unique<char[]>(1000));
+    rounds.end_round();
+  }
+  EXPECT_EQ(rounds.lost_each(), 0u);
+}
+
 TEST(VerifyHeap, WhatOneRoundKeepsIsNot) {
   std::vector<std::unique_ptr<char[]>> kept;
   kept.reserve(100);
