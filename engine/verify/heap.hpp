@@ -9,9 +9,8 @@ namespace vmbsave::verify {
 // allocator: nothing is found then.
 std::uint64_t heap_in_use() noexcept;
 
-// Rounds of the same work. What the first ones keep for the next is not lost; what every one of the others adds is.
-// Free memory that malloc keeps for a thread counts as handed out, and that can grow for some rounds: a loss is
-// believed after many.
+// Rounds of the same work. What the first ones keep for the next is not lost; what every one of the others adds is. How
+// malloc cuts memory into chunks can make it more for some rounds, so that a loss is believed after many.
 class HeapRounds {
  public:
   // At the end of a round.
