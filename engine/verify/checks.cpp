@@ -146,6 +146,11 @@ constexpr std::array<CheckInfo, kChecks> kTable = {{
     {Check::kHangs, "V36", "A callback does not return",
      "An endless loop, or a wait for something that cannot happen while the library waits for the callback.",
      "Wait for nothing in callbacks: above all not for a lock whose holder calls the library."},
+    {Check::kForgetsTooEarly, "V37", "A packet cannot be saved once it is completed during a save",
+     "The packet was in use at the cut, so that SavePacket may still be called for it: what it needs then was freed, "
+     "cleared or used again, and the save fails or loses the state.",
+     "Keep the state in the packet's client context. What that points to may be used again for a new packet, as none "
+     "comes before SaveEnd, and be freed in release."},
 }};
 
 constexpr bool is_in_order() {

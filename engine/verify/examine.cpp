@@ -100,7 +100,10 @@ class Examination {
       examine_concurrency(course_, packets_);
       time_saves(course_, packets_, report_);
       look_for_leaks(course_, packets_);
-      if (!course_.findings.has_any(kUnsavable)) (void)save_streams(source, streams_);
+      if (!course_.findings.has_any(kUnsavable) && save_streams(source, streams_)) {
+        source.complete_half();
+        exam.look_at_completed(packets_);
+      }
     } else {
       leave_out("saves by the library, and by several threads: the callback writes where it must not");
     }

@@ -243,6 +243,30 @@ bool SaveExam::call(const Target& target, std::uint32_t attempt, std::span<std::
   return judge_return(course_.findings, answer, where) && is_quiet;
 }
 
+void SaveExam::look_at_completed(std::span<const Examined> packets) {
+  for (const Examined& packet : packets) {
+    const auto known = subject_.pending().find(packet.target.name);
+    const bool is_completed = known != subject_.pending().end() && known->second.is_completed;
+    if (packet.is_sound && is_completed) save_completed(packet);
+  }
+}
+
+// Its state may be another one now, and shorter, but there must be one that fits where there was one.
+void SaveExam::save_completed(const Examined& packet) {
+  const auto report = [&](Call of, std::uint32_t attempt, const Answer& answer) {
+    course_.findings.add(Check::kForgetsTooEarly, place_of(of, attempt, packet.target.name),
+                         status_text(answer.status) + ", BytesNeeded " + std::to_string(answer.needed) + ", and " +
+                             std::to_string(packet.bytes) + " before");
+  };
+  Room& room = ready(room_, packet.bytes);
+  Answer answer;
+  if (!call(packet.target, 3, room.in_the_midst(0), answer) || packet.bytes == 0) return;
+  if (succeeded(answer.status) || answer.needed == 0) return report(Call::kSizing, 3, answer);
+  if (!call(packet.target, 7, room.in_the_midst(packet.bytes), answer)) return;
+  const bool fits = answer.needed == kUnset || answer.needed <= packet.bytes;
+  if (!succeeded(answer.status) || !fits) report(Call::kSaving, 7, answer);
+}
+
 void SaveExam::compare_with_reference(const Examined& packet) {
   const auto known = subject_.pending().find(packet.target.name);
   if (course_.vsp.reference_state == nullptr || known == subject_.pending().end() || !known->second.is_known) return;

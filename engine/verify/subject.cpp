@@ -144,14 +144,19 @@ void Subject::finish() {
 bool Subject::begin_saves() {
   std::size_t begun = 0;
   while (begun < channels_.size() && NT_SUCCESS(VmbChannelSaveBegin(channels_[begun]))) ++begun;
-  if (begun == channels_.size()) return true;
+  saving_ = begun == channels_.size();
+  if (saving_) return true;
   for (std::size_t i = 0; i < begun; ++i) VmbChannelSaveEnd(channels_[i]);
   return false;
 }
 
 void Subject::end_saves() {
   for (const VMBCHANNEL channel : channels_) VmbChannelSaveEnd(channel);
+  saving_ = false;
   for (std::uint32_t number = 0; number < channels_.size(); ++number) receive(number);
+  for (const auto& [name, pending] : PendingPackets(pending_)) {
+    if (pending.is_completed) await_end(name);
+  }
 }
 
 // ---- packets come into use ---------------------------------------------------------------------------------------
@@ -248,8 +253,8 @@ void Subject::receive(std::uint32_t channel) {
 void Subject::take_completion(std::uint32_t channel, const Arrival& arrival) {
   const PacketName name{channel, false, arrival.transaction_id};
   const auto found = pending_.find(name);
-  const bool is_expected =
-      found != pending_.end() && (!found->second.with_backend || (completing_ != nullptr && *completing_ == name));
+  const bool is_expected = found != pending_.end() && (!found->second.with_backend || found->second.is_completed ||
+                                                       (completing_ != nullptr && *completing_ == name));
   if (!is_expected && !course_.findings.has(Check::kCompletesInside)) {
     course_.findings.add(Check::kCompletesTwice,
                          place_of(Call::kComplete, 0, completing_ != nullptr ? *completing_ : name),
@@ -292,7 +297,7 @@ void Subject::complete_all() {
     if (!pending_.contains(name)) continue;
     if (name.outgoing) {
       answer(name);
-    } else if (pending.with_backend) {
+    } else if (pending.with_backend && !pending.is_completed) {
       complete(name, pending.packet);
     }
   }
@@ -301,7 +306,7 @@ void Subject::complete_all() {
 void Subject::complete_half() {
   bool is_turn = false;
   for (const auto& [name, pending] : PendingPackets(pending_)) {
-    if (name.outgoing || !pending.with_backend || !pending_.contains(name)) continue;
+    if (name.outgoing || !pending.with_backend || pending.is_completed || !pending_.contains(name)) continue;
     if (is_turn) complete(name, pending.packet);
     is_turn = !is_turn;
   }
@@ -318,18 +323,26 @@ void Subject::complete(const PacketName& name, VMBPACKET packet) {
   const VMBCHANNEL channel = channels_[name.channel];
   const std::uint64_t misuses = misuses_of(channel);
   const Place where = place_of(Call::kComplete, 1, name);
+  {
+    const std::lock_guard lock(mutex_);
+    pending_[name].is_completed = saving_;
+  }
   completing_ = &name;
   {
     const Inside call = inside(where);
     course_.vsp.complete(packet, STATUS_SUCCESS);
   }
   receive(name.channel);
-  const bool is_gone = is_gone_soon(name);
+  if (!saving_) await_end(name);
   completing_ = nullptr;
-  if (!is_gone) course_.findings.add(Check::kNeverCompletes, where, "no completion came to the guest");
   if (misuses_of(channel) != misuses) {
     course_.findings.add(Check::kCompletesTwice, where, "the library refused a call for a packet that had ended");
   }
+}
+
+void Subject::await_end(const PacketName& name) {
+  if (is_gone_soon(name)) return;
+  course_.findings.add(Check::kNeverCompletes, place_of(Call::kComplete, 1, name), "no completion came to the guest");
 }
 
 // A VSP may complete on a thread of its own. One that does not is not waited for again.

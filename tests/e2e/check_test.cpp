@@ -173,7 +173,7 @@ class CheckInAFolder : public vmbsave::tests::InAFolder {
 
 TEST_F(CheckInAFolder, JUnitHasATestCaseACheck) {
   const std::string clean = junit_of("");
-  EXPECT_TRUE(has(clean, "tests=\"36\" failures=\"0\" errors=\"0\" skipped=\"0\"")) << clean;
+  EXPECT_TRUE(has(clean, "tests=\"37\" failures=\"0\" errors=\"0\" skipped=\"0\"")) << clean;
   EXPECT_TRUE(has(clean, "<testcase classname=\"check\" name=\"V13 Bytes of the state are not written\"/>")) << clean;
   const std::string one = junit_of("leaves_bytes");
   EXPECT_TRUE(has(one, "failures=\"1\" errors=\"0\" skipped=\"0\"")) << one;
@@ -224,7 +224,7 @@ TEST(Check, RefusesOddOptions) {
   expect_one_line(check("storvsp --timeout 0s"), 2, "--timeout");
   for (const char* const list : {"V00", "V37", "V3", "V03,", "V03;V04", "x"}) {
     expect_one_line(check(std::string("storvsp --only '") + list + "'"), 2,
-                    "--only: expected numbers from V01 to V36, separated by commas, found '");
+                    "--only: expected numbers from V01 to V37, separated by commas, found '");
   }
   expect_one_line(check("storvsp --only ''"), 2, "--only: expected a value");
   expect_one_line(check("storvsp extra"), 2, "extra");

@@ -154,6 +154,16 @@ TEST(VerifyFindsAlso, AHandleThatIsKeptTooLong) {
   EXPECT_EQ(finding->where.call, Call::kComplete);
 }
 
+TEST(VerifyFindsAlso, AStateThatIsGoneWithACompletionDuringASave) {
+  const verify::Report report = verify::examine(*wrong_vsp(Fault::kForgetsTooEarly), few_packets());
+  const verify::Finding* const finding = only_finding(report);
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->check, Check::kForgetsTooEarly);
+  EXPECT_EQ(finding->where.call, Call::kSizing);
+  EXPECT_TRUE(finding->where.has_packet);
+  EXPECT_EQ(finding->where.attempt, 3u);
+}
+
 TEST(VerifyFindsAlso, PacketsThatAreLeft) {
   const verify::Report report = verify::examine(*wrong_vsp(Fault::kLeaksPackets), few_packets());
   const verify::Finding* const finding = only_finding(report);

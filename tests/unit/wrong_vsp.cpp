@@ -335,6 +335,7 @@ void complete(VMBPACKETCOMPLETION packet, NTSTATUS) {
   const bool is_victim = context_of(packet).transaction_id == kVictim;
   const bool is_late = context_of(packet).transaction_id > 32;
   if (is_victim && the_fault == Fault::kNeverCompletes) return;
+  if (the_fault == Fault::kForgetsTooEarly) context_of(packet).bytes = 0;
   complete_one(packet);
   if (is_victim && the_fault == Fault::kCompletesTwice) complete_one(packet);
   if (the_fault != Fault::kCompletesRecycled) return;

@@ -49,6 +49,7 @@ enum class Fault {
   kCompletesTwice,
   kCompletesRecycled,
   kNeverCompletes,
+  kForgetsTooEarly,
   // RestorePacket and reissue
   kLosesState,
   kForgetsRestore,

@@ -59,10 +59,11 @@ enum class Check : std::uint8_t {
   kUnlikeReference,          ///< SavePacket and reference_state differ
   kCrashes,                  ///< a callback ends the process
   kHangs,                    ///< a callback does not return
+  kForgetsTooEarly,          ///< a packet cannot be saved once it is completed during a save
 };
 
 /// How many checks there are; their numbers are 1 to this.
-inline constexpr std::uint32_t kChecks = 36;
+inline constexpr std::uint32_t kChecks = 37;
 
 /// What is to be known of a check.
 struct CheckInfo {
