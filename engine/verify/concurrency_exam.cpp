@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "kmcl/channel.hpp"
 #include "verify/text.hpp"
 #include "vmbsave/executor.hpp"
@@ -16,6 +17,7 @@ namespace vmbsave::verify {
 namespace {
 
 constexpr unsigned kParallelRounds = 8;
+constexpr std::uint64_t kParallelNs = 60'000'000;  // at least: a few packets are done before another thread is awake
 constexpr std::byte kScratch{0xC3};
 
 // What one thread found first.
@@ -33,7 +35,9 @@ class Part {
       : lane_(lane), packets_(packets), first_(first), count_(count), room_(largest_state(packets)) {}
 
   void run() noexcept {
-    for (unsigned round = 0; round < kParallelRounds && !unlike_; ++round) {
+    const std::uint64_t end = base::now_ns() + kParallelNs;
+    for (unsigned round = 0; !unlike_ && (round < kParallelRounds || base::now_ns() < end); ++round) {
+      is_counted_ = round < kParallelRounds;
       for (std::size_t i = first_; i < packets_.size() && !unlike_; i += count_) {
         if (packets_[i].is_sound) compare(packets_[i]);
       }
@@ -57,7 +61,7 @@ class Part {
   }
 
   Answer ask(const Examined& packet, std::span<std::byte> buffer) noexcept {
-    ++calls_;
+    if (is_counted_) ++calls_;
     return call_save(lane_, packet.target, 0, room_, buffer);
   }
 
@@ -82,6 +86,7 @@ class Part {
   const std::size_t count_;
   Room room_;
   std::uint64_t calls_ = 0;
+  bool is_counted_ = true;  // what comes later is a matter of time
   std::optional<Unlike> unlike_;
 };
 

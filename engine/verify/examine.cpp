@@ -6,6 +6,7 @@
 #include "verify/concurrency_exam.hpp"
 #include "verify/cost.hpp"
 #include "verify/course.hpp"
+#include "verify/heap.hpp"
 #include "verify/not_checked.hpp"
 #include "verify/restore_exam.hpp"
 #include "verify/save_exam.hpp"
@@ -101,6 +102,7 @@ class Examination {
       time_saves(course_, packets_, report_);
       look_for_leaks(course_, packets_);
       if (!course_.findings.has_any(kUnsavable) && save_streams(source, streams_)) {
+        const ForgetfulHeap heap;
         source.complete_half();
         exam.look_at_completed(packets_);
       }

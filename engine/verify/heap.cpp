@@ -30,6 +30,20 @@ std::uint64_t heap_in_use() noexcept {
 #endif
 }
 
+// What goes into the cache is not overwritten.
+ForgetfulHeap::ForgetfulHeap() noexcept {
+  fill_cache_of_thread();
+#ifdef M_PERTURB
+  (void)mallopt(M_PERTURB, 0xDB);
+#endif
+}
+
+ForgetfulHeap::~ForgetfulHeap() {
+#ifdef M_PERTURB
+  (void)mallopt(M_PERTURB, 0);
+#endif
+}
+
 void HeapRounds::end_round() noexcept {
   fill_cache_of_thread();
   const std::uint64_t now = heap_in_use();

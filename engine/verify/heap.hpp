@@ -9,6 +9,14 @@ namespace vmbsave::verify {
 // allocator: nothing is found then.
 std::uint64_t heap_in_use() noexcept;
 
+// While it lives, free overwrites what it gets, where the allocator can do so: what is read after that shows.
+class ForgetfulHeap {
+ public:
+  ForgetfulHeap() noexcept;
+  ~ForgetfulHeap();
+  ForgetfulHeap(const ForgetfulHeap&) = delete;
+};
+
 // Rounds of the same work. What the first ones keep for the next is not lost; what every one of the others adds is. How
 // malloc cuts memory into chunks can make it more for some rounds, so that a loss is believed after many.
 class HeapRounds {

@@ -200,13 +200,13 @@ struct Report {
   std::vector<Finding> findings;      ///< each check once, in order of their numbers
   std::vector<std::string> left_out;  ///< what was not examined because of a finding, in one line each
   std::uint64_t packets = 0;          ///< that were in use
-  std::uint64_t calls = 0;            ///< of SavePacket and RestorePacket
+  std::uint64_t calls = 0;            ///< of SavePacket and RestorePacket; of those at once as many as are always made
   std::vector<SizeTimes> sizes;       ///< smallest first; empty if SavePacket cannot be timed
   std::vector<SlowPacket> slowest;    ///< slowest first; 10 at most
 };
 
 /// Examines a VSP on the calling thread, and on threads of its own for what is to be called at once. Takes
-/// 70 calls of SavePacket and RestorePacket for each packet: 256 packets of a storage VSP take less than a tenth of a
+/// 70 calls of SavePacket and RestorePacket for each packet: 256 packets of a storage VSP take less than a fifth of a
 /// second. May throw std::bad_alloc.
 ///
 /// @param vsp      must stay valid; a version that is not known, or a missing function, is Report::not_checked
