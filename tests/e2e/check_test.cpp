@@ -47,7 +47,7 @@ void expect_one_line(const Outcome& outcome, int exit_code, const std::string& w
 // ---- what is right -----------------------------------------------------------------------------------------------
 
 TEST(Check, FindsNothingOfWhatIsRight) {
-  for (const char* const vsp : {"storvsp", "netvsp", "blob", VMBSAVE_WRONG_VSP}) {
+  for (const char* const vsp : {"storvsp", "netvsp", "blob", VMBSAVE_TEMPLATE, VMBSAVE_WRONG_VSP}) {
     const Outcome outcome = check(vsp);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
     EXPECT_TRUE(outcome.out.starts_with(std::string(vsp) + ": no findings in 256 packets and ")) << outcome.out;
