@@ -104,5 +104,5 @@ target_include_directories(wrong_vsp PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${PROJE
 target_link_libraries(wrong_vsp PRIVATE vmbsave_strict)
 vmbsave_add_test(e2e_check SOURCES e2e/check_test.cpp LINK nlohmann_json::nlohmann_json)
 target_compile_definitions(e2e_check PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
-  VMBSAVE_WRONG_VSP="$<TARGET_FILE:wrong_vsp>" VMBSAVE_CHECK_SCHEMA="${PROJECT_SOURCE_DIR}/bench/check/check.schema.json")
-add_dependencies(e2e_check vmbsave wrong_vsp)
+  VMBSAVE_WRONG_VSP="$<TARGET_FILE:wrong_vsp>" VMBSAVE_TEMPLATE="$<TARGET_FILE:minivsp>" VMBSAVE_CHECK_SCHEMA="${PROJECT_SOURCE_DIR}/bench/check/check.schema.json")
+add_dependencies(e2e_check vmbsave wrong_vsp minivsp)

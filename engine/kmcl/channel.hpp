@@ -29,6 +29,7 @@ struct VMBCHANNEL__ {
     vmbsave::base::Atomic<std::uint64_t> quota_stops;
     vmbsave::base::Atomic<std::uint64_t> room_stops;
     vmbsave::base::Atomic<std::uint64_t> misuses;
+    vmbsave::base::Atomic<std::uint64_t> sends_inside;  // refused: made by a SavePacket or a RestorePacket
   };
 
   std::uint32_t magic = kLive;

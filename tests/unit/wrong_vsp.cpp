@@ -189,6 +189,9 @@ NTSTATUS save_wrongly(VMBCHANNEL channel, Context& context, UINT8* save_buf, UIN
     case Fault::kUnlikeResults:
       save_buf[kOddByte] = static_cast<UINT8>(context.calls++);
       return status;
+    case Fault::kUnlikeAtTimes:
+      if (++context.calls == 4) touch(save_buf + kOddByte);
+      return status;
     case Fault::kWantsExactBuffer:
       return size == bytes ? status : STATUS_UNSUCCESSFUL;
     case Fault::kTakesCapacity:
@@ -264,6 +267,12 @@ NTSTATUS end_wrongly(VMBCHANNEL channel, VMBPACKET packet, UINT8* lib_buf, UINT3
       return STATUS_PENDING;
     case Fault::kRestoreThrows:
       throw 7;
+    case Fault::kCompletesInRestore:
+      complete_one(packet);
+      return STATUS_SUCCESS;
+    case Fault::kSendsInRestore:
+      send_something(channel);
+      return STATUS_SUCCESS;
     case Fault::kLeaksPackets:
       (void)VmbPacketAllocate(channel);
       return STATUS_SUCCESS;
@@ -326,6 +335,7 @@ void complete(VMBPACKETCOMPLETION packet, NTSTATUS) {
   const bool is_victim = context_of(packet).transaction_id == kVictim;
   const bool is_late = context_of(packet).transaction_id > 32;
   if (is_victim && the_fault == Fault::kNeverCompletes) return;
+  if (the_fault == Fault::kForgetsTooEarly) context_of(packet).bytes = 0;
   complete_one(packet);
   if (is_victim && the_fault == Fault::kCompletesTwice) complete_one(packet);
   if (the_fault != Fault::kCompletesRecycled) return;
@@ -341,7 +351,6 @@ NTSTATUS configure(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
   (void)VmbChannelInitSetMaximumPacketSize(channel, 16);
   (void)VmbChannelInitSetProcessPacketCallbacks(channel, process_packet, nullptr);
   (void)VmbServerChannelInitSetSaveRestorePacketCallbacks(channel, save_packet, restore_packet);
-  (void)VmbsChannelInitSetConcurrentCallbacks(channel, 1);
   VmbChannelSetPointer(channel, new Channel{backend, nullptr, nullptr, {}});
   return STATUS_SUCCESS;
 }
@@ -357,6 +366,7 @@ NTSTATUS encode(VOID*, const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet)
 UINT32 reference_state(const VMBS_VSP_REQUEST* request, UINT8* out) {
   for (UINT32 i = 0; i < state_bytes(request->record); ++i) out[i] = state_byte(request->record, i);
   if (the_fault == Fault::kUnlikeReference && request->record + 1 == kVictim) touch(out + kOddByte);
+  if (the_fault == Fault::kReferenceOverruns && request->record + 1 == kVictim) touch(out + kMostState);
   return state_bytes(request->record);
 }
 

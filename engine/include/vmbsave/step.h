@@ -57,7 +57,8 @@ typedef struct VMBS_STEP {
  * @retval STATUS_INVALID_PARAMETER_1     no channel
  * @retval STATUS_INVALID_PARAMETER_2     no such plan
  * @retval STATUS_INVALID_PARAMETER_3     NULL
- * @retval STATUS_DEVICE_BUSY             a save of the VM runs
+ * @retval STATUS_INVALID_DEVICE_STATE    not enabled, a save of the VM runs, or called from inside a callback
+ * @retval STATUS_DEVICE_BUSY             a channel of the VM is being restored, opened or closed
  * @retval STATUS_INSUFFICIENT_RESOURCES  no memory
  * @return else what VmbChannelSaveBegin failed with; nothing is begun
  */
