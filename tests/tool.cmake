@@ -8,10 +8,10 @@ vmbsave_add_test(e2e_inspect SOURCES e2e/inspect_test.cpp LINK vmbsave::engine)
 target_compile_definitions(e2e_inspect PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
   VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden")
 add_dependencies(e2e_inspect vmbsave)
-vmbsave_add_test(e2e_tool SOURCES e2e/doctor_test.cpp e2e/profile_test.cpp e2e/tool_test.cpp LINK nlohmann_json::nlohmann_json)
+vmbsave_add_test(e2e_tool SOURCES e2e/compare_test.cpp e2e/doctor_test.cpp e2e/profile_test.cpp e2e/tool_test.cpp LINK nlohmann_json::nlohmann_json)
 target_compile_definitions(e2e_tool PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
   VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_PROFILES="${PROJECT_SOURCE_DIR}/bench/trace"
-  VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden")
+  VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden" VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
 add_dependencies(e2e_tool vmbsave)
 # The README shows what the committed runs make.
 add_test(NAME docs.readme_results COMMAND vmbsave record --check --results results --readme README.md
@@ -20,8 +20,8 @@ set_tests_properties(docs.readme_results PROPERTIES TIMEOUT 60)
 
 # The bench. With a sanitizer there are no wrappers around the allocator, and nothing counts.
 vmbsave_add_test(unit_report
-  SOURCES unit/bar_test.cpp unit/bench_report_test.cpp unit/commit_test.cpp unit/doctor_test.cpp unit/intervals_test.cpp
-          unit/machine_test.cpp unit/results_test.cpp unit/scaling_test.cpp
+  SOURCES unit/bar_test.cpp unit/bench_report_test.cpp unit/commit_test.cpp unit/compare_test.cpp unit/doctor_test.cpp unit/intervals_test.cpp
+          unit/machine_test.cpp unit/results_test.cpp unit/run_age_test.cpp unit/scaling_test.cpp
   LINK vmbsave_report nlohmann_json::nlohmann_json)
 target_compile_definitions(unit_report PRIVATE VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_COMMIT_SCRIPT="${schemas}"
   VMBSAVE_CMAKE="${CMAKE_COMMAND}")

@@ -17,6 +17,7 @@ using Command = std::function<int()>;
 void add_replay(CLI::App& app, Command& chosen);
 void add_profile(CLI::App& app, Command& chosen);
 void add_bar(CLI::App& app, Command& chosen);
+void add_compare(CLI::App& app, Command& chosen);
 void add_table(CLI::App& app, Command& chosen);
 void add_record(CLI::App& app, Command& chosen);
 void add_bench(CLI::App& app, Command& chosen);

@@ -89,7 +89,7 @@ void complete(GateArguments& arguments) {
   arguments.options.budget = std::chrono::seconds(parse_duration("--budget", arguments.budget) / 1'000'000'000);
   if (arguments.options.budget.count() == 0) throw CLI::ValidationError("--budget", "at least 1s");
   try {
-    (void)gate::Pattern(comparison.only);
+    (void)bench::Pattern(comparison.only);
   } catch (const std::invalid_argument& error) {
     throw CLI::ValidationError("--only", error.what());
   }

@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
   add_profile(app, chosen);
   add_table(app, chosen);
   add_bar(app, chosen);
+  add_compare(app, chosen);
   add_record(app, chosen);
   add_bench(app, chosen);
   add_inspect(app, chosen);

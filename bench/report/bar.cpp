@@ -184,7 +184,7 @@ class Bar {
     if (!found) lines_.push_back({.name = "peers: times engine", .least = 1, .missing = "no row of a peer"});
   }
 
-  // One row's ratio to the floor beside it by another's. The ends are those of both intervals at their worst.
+  // One row's ratio to the floor beside it by another's.
   BarLine quotient(std::string name, const std::string& above, const std::string& below) const {
     BarLine line{.name = std::move(name)};
     const Json* const first = row(above);
@@ -192,11 +192,7 @@ class Bar {
     if (first == nullptr || second == nullptr) {
       line.missing = "no row " + (first == nullptr ? above : below);
     } else {
-      const Median a = median_of(first->at("ratio_to_floor"));
-      const Median b = median_of(second->at("ratio_to_floor"));
-      if (a.p50 && b.p50) line.value.p50 = *a.p50 / *b.p50;
-      if (a.low && b.high) line.value.low = *a.low / *b.high;
-      if (a.high && b.low) line.value.high = *a.high / *b.low;
+      line.value = report::quotient(median_of(first->at("ratio_to_floor")), median_of(second->at("ratio_to_floor")));
     }
     return line;
   }
