@@ -70,13 +70,17 @@ double place_in(const Axis& axis, const Range& range, double value) {
   return std::log(value / range.from) / std::log(range.to / range.from);
 }
 
-std::string tics_of(const Axis& axis, const Range& range) {
+std::string tics_of(const Axis& axis, const Range& range, double gap) {
   std::vector<std::pair<double, std::string>> tics = axis.tics;
   if (tics.empty()) {
     for (const double tic : axis.log ? log_tics(range) : linear_tics(range)) tics.emplace_back(tic, axis.text(tic));
   }
   std::string text;
+  double last = -1;
   for (const auto& [value, label] : tics) {
+    const double place = place_in(axis, range, value);
+    if (place - last < gap) continue;
+    last = place;
     text += fmt::format("{}{} {}", text.empty() ? "(" : ", ", quoted(label), value);
   }
   return text.empty() ? "()" : text + ")";

@@ -19,8 +19,8 @@ Range range_of(const Axis& axis, const std::vector<double>& values);
 // Where between 0 and 1 a value lies.
 double place_in(const Axis& axis, const Range& range, double value);
 
-// As gnuplot takes them: ('1 us' 1000, '10 us' 10000).
-std::string tics_of(const Axis& axis, const Range& range);
+// As gnuplot takes them: ('1 us' 1000, '10 us' 10000). Closer together than `gap`, a share of the axis, there are none.
+std::string tics_of(const Axis& axis, const Range& range, double gap);
 
 // The texts of values.
 std::string time_text(double ns);      // "20 us"

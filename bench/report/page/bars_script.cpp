@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "report/page/axis.hpp"
 #include "report/page/script.hpp"
@@ -11,9 +12,12 @@ namespace {
 constexpr unsigned kRowHigh = 25;  // pixels
 constexpr unsigned kNarrowRowHigh = 42;
 constexpr unsigned kAxisHigh = 62;
-constexpr unsigned kLegendHigh = 24;
+constexpr double kLegendHigh = 24;
+constexpr double kLegendFrom = 14;
+constexpr double kSquare = 12;
+constexpr double kSquareGap = 6;
+constexpr double kEntryGap = 24;
 constexpr unsigned kAboveHigh = 10;
-constexpr double kTextRoom = 1.22;  // of the longest bar, for the text behind it
 
 double length_of(const Bar& bar) {
   double length = 0;
@@ -21,17 +25,30 @@ double length_of(const Bar& bar) {
   return length;
 }
 
-Range bars_range(const Bars& bars) {
+double end_of(const Bar& bar) { return std::max(length_of(bar), bar.high.value_or(0)); }
+
+// Pixels of the axis, about.
+double axis_wide(const Bars& bars, Width width) {
+  if (width == Width::kNarrow) return pixels_wide(width) - 30;
+  std::size_t longest = 0;
+  for (const Bar& bar : bars.bars) longest = std::max(longest, bar.label.size());
+  return pixels_wide(width) - 30 - static_cast<double>(longest) * kCharacterWide;
+}
+
+// With room for the text behind each bar.
+Range bars_range(const Bars& bars, Width width) {
   std::vector<double> ends;
-  for (const Bar& bar : bars.bars) {
-    const double length = length_of(bar);
-    ends.insert(ends.end(), {length, bar.low.value_or(length), bar.high.value_or(length)});
-  }
+  for (const Bar& bar : bars.bars) ends.insert(ends.end(), {end_of(bar), bar.low.value_or(length_of(bar))});
   if (bars.mark) ends.push_back(*bars.mark);
   Range range = range_of(bars.x, ends);
-  if (bars.x.to) return range;
-  const double width = range.to - range.from;
-  range.to = bars.x.log ? range.to * 1.5 : range.from + width * kTextRoom;
+  const Range data = range;
+  for (const Bar& bar : bars.bars) {
+    const double text = static_cast<double>(bar.text.size() + 2) * kCharacterWide / axis_wide(bars, width);
+    const double place = place_in(bars.x, data, end_of(bar)) / (1 - std::min(text, 0.6));
+    const double to =
+        bars.x.log ? data.from * std::pow(data.to / data.from, place) : data.from + (data.to - data.from) * place;
+    range.to = std::max(range.to, to);
+  }
   return range;
 }
 
@@ -47,12 +64,11 @@ std::string labels(const Bars& bars, Width width, const Range& range) {
     if (width == Width::kWide) {
       tics += fmt::format("{}{} {}", tics.empty() ? "" : ", ", quoted(bar.label), y);
     } else {
-      text += fmt::format("set label {} at first {}, first {} left front textcolor rgb '{}'\n", quoted(bar.label),
-                          range.from, y + 0.5, ink_rgb(Ink::kAxis));
+      text += fmt::format("set label {} at first {}, first {} left offset character 0.4, 0 front {}\n",
+                          quoted(bar.label), range.from, y + 0.5, text_color(Ink::kAxis));
     }
-    const double end = std::max(length_of(bar), bar.high.value_or(0));
-    text += fmt::format("set label {} at first {}, first {} left offset character 0.8, 0 front textcolor rgb '{}'\n",
-                        quoted(bar.text), end, y, ink_rgb(Ink::kAxis));
+    text += fmt::format("set label {} at first {}, first {} left offset character 0.8, 0 front {}\n", quoted(bar.text),
+                        end_of(bar), y, text_color(Ink::kAxis));
   }
   return text + (tics.empty() ? "unset ytics\n" : fmt::format("set ytics ({}) scale 0\n", tics));
 }
@@ -83,52 +99,67 @@ void add_bar(const Bars& bars, std::size_t i, Width width, Script& script, std::
   }
   if (bar.low && bar.high) {
     add_plot(script, plots, fmt::format("{} {} {} {}", length_of(bar), y, *bar.low, *bar.high),
-             "using 1:2:3:4 with xerrorbars pt 0 lw 1.5 " + color(Ink::kAxis), bar.text);
+             "using 1:2:3:4 with xerrorbars pt 0 ps 0 lw 1.5 " + color(Ink::kAxis), bar.text);
   }
 }
 
-std::string legend(const Bars& bars, std::vector<std::string>& plots, Script& script) {
-  if (bars.legend.empty()) return "";
+// Where each entry of the legend begins, in pixels from the upper left corner: in lines, as many as are needed.
+struct Place {
+  double x;
+  double y;
+};
+
+std::vector<Place> legend_places(const Bars& bars, Width width) {
+  std::vector<Place> places;
+  Place next{kLegendFrom, kSquare};
   for (const auto& [name, ink] : bars.legend) {
-    plots.push_back(fmt::format("1/0 with points pt 5 ps 1.2 {} title {}", color(ink), quoted(name)));
-    script.hovers.push_back(name);
+    const double wide = kSquare + kSquareGap + static_cast<double>(name.size()) * kCharacterWide;
+    if (next.x + wide > pixels_wide(width)) next = {kLegendFrom, next.y + kLegendHigh};
+    places.push_back(next);
+    next.x += wide + kEntryGap;
   }
-  return fmt::format("set key outside above left horizontal Left reverse samplen 0.5 width -2 textcolor rgb '{}'\n",
-                     ink_rgb(Ink::kAxis));
+  return places;
 }
 
-unsigned legend_high(const Bars& bars, Width width) {
-  const auto entries = static_cast<unsigned>(bars.legend.size());
-  const unsigned in_line = width == Width::kWide ? 5 : 2;
-  return (entries + in_line - 1) / in_line * kLegendHigh;
+std::string legend(const Bars& bars, const std::vector<Place>& places, Width width, unsigned high) {
+  std::string text;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto& [name, ink] = bars.legend[i];
+    const double x = places[i].x / pixels_wide(width);
+    const double y = 1 - places[i].y / high;
+    text += fmt::format(
+        "set object rectangle center screen {:.4f}, screen {:.4f} size screen {:.4f}, screen {:.4f} fillcolor rgb '{}' "
+        "fillstyle solid noborder\n",
+        x, y, kSquare / pixels_wide(width), kSquare / high, ink_rgb(ink));
+    text += fmt::format("set label {} at screen {:.4f}, screen {:.4f} left {}\n", quoted(name),
+                        x + (kSquare / 2 + kSquareGap) / pixels_wide(width), y, text_color(Ink::kAxis));
+  }
+  return text;
 }
 
 }  // namespace
 
 Script bars_script(const Bars& bars, Width width) {
-  const Range range = bars_range(bars);
+  const Range range = bars_range(bars, width);
   const auto rows = static_cast<unsigned>(bars.bars.size());
   const bool is_wide = width == Width::kWide;
-  Script script;
-  const unsigned above = legend_high(bars, width) + kAboveHigh;
+  const std::vector<Place> places = legend_places(bars, width);
+  const unsigned above = kAboveHigh + (places.empty() ? 0 : static_cast<unsigned>(places.back().y + kSquare));
   const unsigned high = above + kAxisHigh + rows * (is_wide ? kRowHigh : kNarrowRowHigh);
-  script.text = terminal(width, high);
-  script.text += fmt::format("set tmargin at screen {:.4f}\nset bmargin at screen {:.4f}\n",
-                             1 - static_cast<double>(above) / high, static_cast<double>(kAxisHigh) / high);
+  Script script;
+  script.text = terminal(width, high) + margins(high, above, kAxisHigh);
   if (bars.x.log) script.text += "set logscale x\n";
   script.text += fmt::format("set xrange [{}:{}]\nset yrange [-0.6:{}]\nset xtics {}\n", range.from, range.to,
-                             rows - (is_wide ? 0.4 : 0.1), tics_of(bars.x, range));
-  script.text +=
-      fmt::format("set grid noytics\nset xlabel {} textcolor rgb '{}'\n", quoted(bars.x.label), ink_rgb(Ink::kAxis));
+                             rows - (is_wide ? 0.4 : 0.1), tics_of(bars.x, range, is_wide ? 0.1 : 0.22));
+  script.text += fmt::format("set xlabel {} {}\n", quoted(bars.x.label), text_color(Ink::kAxis));
+  script.text += is_wide ? "set grid noytics\n" : "unset grid\n";  // it would strike out what stands above the bars
   if (bars.mark) {
     script.text += fmt::format("set arrow from first {0}, graph 0 to first {0}, graph 1 nohead lw 1.5 dt (6,4) {1}\n",
                                *bars.mark, color(Ink::kAxis));
   }
-  if (!is_wide) script.text += "set xtics rotate by -35\n";
-  script.text += labels(bars, width, range);
+  script.text += labels(bars, width, range) + legend(bars, places, width, high);
   std::vector<std::string> plots;
   for (std::size_t i = 0; i < bars.bars.size(); ++i) add_bar(bars, i, width, script, plots);
-  script.text += legend(bars, plots, script);
   script.text += fmt::format("plot {}\n", fmt::join(plots, ", \\\n     "));
   return script;
 }

@@ -8,11 +8,11 @@
 namespace vmbsave::page {
 namespace {
 
-constexpr unsigned kCurvesHigh = 450;
-constexpr unsigned kCurvesNarrowHigh = 300;
-constexpr unsigned kKeyLine = 19;     // pixels
-constexpr double kNamesFrom = 34;  // pixels right of the axes
-constexpr double kPlotHigh = 380;     // pixels between the axes, about
+constexpr unsigned kAxesHigh = 350;  // pixels
+constexpr unsigned kAboveAxes = 34;
+constexpr unsigned kBelowAxes = 64;
+constexpr unsigned kKeyLine = 19;
+constexpr double kNamesFrom = 34;  // right of the axes
 constexpr double kNameHigh = 16;
 
 struct Ranges {
@@ -32,15 +32,21 @@ Ranges ranges_of(const Curves& curves) {
   return {range_of(curves.x, x), range_of(curves.y, y)};
 }
 
-std::string axis_lines(const char* name, const Axis& axis, const Range& range) {
+std::string axis_lines(const char* name, const Axis& axis, const Range& range, double gap) {
   return fmt::format("{}set {}range [{}:{}]\nset {}tics {}\n", axis.log ? fmt::format("set logscale {}\n", name) : "",
-                     name, range.from, range.to, name, tics_of(axis, range));
+                     name, range.from, range.to, name, tics_of(axis, range, gap));
+}
+
+// What the y axis shows stands above it, where it is read without turning one's head.
+std::string titles(const Curves& curves, unsigned high) {
+  return fmt::format("set xlabel {} {}\nset label {} at screen 0.008, screen {:.4f} left {}\n", quoted(curves.x.label),
+                     text_color(Ink::kAxis), quoted(curves.y.label), 1 - 12.0 / high, text_color(Ink::kAxis));
 }
 
 // From the lowest to the highest, each at least a line above the one before; then down again if the last ones are too
 // high.
 std::vector<double> spread(std::vector<double> places) {
-  constexpr double kGap = kNameHigh / kPlotHigh;
+  constexpr double kGap = kNameHigh / kAxesHigh;
   for (std::size_t i = 1; i < places.size(); ++i) places[i] = std::max(places[i], places[i - 1] + kGap);
   double most = 1.02;
   for (std::size_t i = places.size(); i-- > 0; most = places[i] - kGap) places[i] = std::min(places[i], most);
@@ -68,8 +74,8 @@ std::string names(const Curves& curves, const Ranges& ranges) {
   std::string text;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Point& last = order[i]->points.back();
-    text += fmt::format("set label {} at graph 1.045, graph {:.4f} left textcolor rgb '{}'\n", quoted(order[i]->name),
-                        places[i], ink_rgb(order[i]->ink));
+    text += fmt::format("set label {} at graph 1.045, graph {:.4f} left {}\n", quoted(order[i]->name), places[i],
+                        text_color(order[i]->ink));
     text += fmt::format("set arrow from first {}, first {} to graph 1.04, graph {:.4f} back nohead lw 1 dt 3 {}\n",
                         last.x, last.y, places[i], color(Ink::kGrid));
   }
@@ -129,7 +135,7 @@ void add_plots(const Curve& curve, std::size_t number, bool has_key, std::vector
   if (has_line) add(fmt::format("{}1:2 with lines {} notitle", from, style_of(curve)));
   const bool has_interval =
       std::any_of(curve.points.begin(), curve.points.end(), [](const Point& point) { return point.low.has_value(); });
-  if (has_interval) add(fmt::format("{}1:2:3:4 with yerrorbars pt 0 lw 1.5 {} notitle", from, color(curve.ink)));
+  if (has_interval) add(fmt::format("{}1:2:3:4 with yerrorbars pt 0 ps 0 lw 1.5 {} notitle", from, color(curve.ink)));
   add(fmt::format("{}1:2:5 with labels hypertext point {} {} notitle", from, marks, color(curve.ink)));
   if (!has_key) return;
   const std::string key = has_line ? "linespoints " + style_of(curve) : "points " + color(curve.ink);
@@ -141,19 +147,18 @@ void add_plots(const Curve& curve, std::size_t number, bool has_key, std::vector
 Script curves_script(const Curves& curves, Width width) {
   const Ranges ranges = ranges_of(curves);
   const bool is_wide = width == Width::kWide;
-  const auto key_lines = static_cast<unsigned>(curves.curves.size());
+  const unsigned key_high = is_wide ? 0 : static_cast<unsigned>(curves.curves.size()) * kKeyLine + 10;
+  const unsigned high = kAxesHigh + kAboveAxes + kBelowAxes + key_high;
   Script script;
-  script.text = terminal(width, is_wide ? kCurvesHigh : kCurvesNarrowHigh + key_lines * kKeyLine);
-  script.text += axis_lines("x", curves.x, ranges.x) + axis_lines("y", curves.y, ranges.y);
-  script.text += fmt::format("set xlabel {} textcolor rgb '{}'\nset ylabel {} textcolor rgb '{}'\n",
-                             quoted(curves.x.label), ink_rgb(Ink::kAxis), quoted(curves.y.label), ink_rgb(Ink::kAxis));
-  script.text += bands(curves.bands);
+  script.text = terminal(width, high);
+  script.text += axis_lines("x", curves.x, ranges.x, is_wide ? 0.09 : 0.24);
+  script.text += axis_lines("y", curves.y, ranges.y, 0.05);
+  script.text += margins(high, kAboveAxes, kBelowAxes + key_high) + titles(curves, high) + bands(curves.bands);
   if (is_wide) {
     script.text += fmt::format("set rmargin at screen {:.4f}\n", names_from(curves)) + names(curves, ranges);
   } else {
-    script.text += fmt::format("set key outside below left Left reverse maxcols 1 samplen 3 textcolor rgb '{}'\n",
-                               ink_rgb(Ink::kAxis));
-    script.text += "set xtics rotate by -35\n";
+    script.text += fmt::format("set key at screen 0, screen {:.4f} left top Left reverse maxcols 1 samplen 3 {}\n",
+                               static_cast<double>(key_high) / high, text_color(Ink::kAxis));
   }
   std::vector<std::string> plots;
   for (std::size_t i = 0; i < curves.curves.size(); ++i) {

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "report/page/axis.hpp"
 #include "report/page/dots.hpp"
 #include "report/page/figure.hpp"
@@ -15,6 +17,8 @@ Rows host_rows(const Run& run) {
       if (row.at("error").is_null()) rows.push_back(&row);
     }
   }
+  const auto fewer = [](const Json* a, const Json* b) { return a->at("vms") < b->at("vms"); };
+  std::stable_sort(rows.begin(), rows.end(), fewer);
   return rows;
 }
 

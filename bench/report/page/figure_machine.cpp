@@ -11,8 +11,10 @@ namespace {
 void add_fact(Table& table, std::string name, const Json& value) {
   const bool is_bytes = name.ends_with("_bytes");
   if (is_bytes) name.resize(name.size() - 6);
+  const bool may_be_none = name == "cpu_quota" || name == "sanitizer" || name == "hypervisor";
   for (char& c : name) c = c == '_' ? ' ' : c;
-  table.rows.push_back({name, is_bytes && value.is_number() ? bytes_text(value.get<double>()) : known_text(value)});
+  const std::string text = is_bytes && value.is_number() ? bytes_text(value.get<double>()) : known_text(value);
+  table.rows.push_back({name, may_be_none && value.is_null() ? "none" : text});
 }
 
 Table facts_table(const Json& context) {
@@ -39,11 +41,13 @@ Table findings_table(const Json& doctor) {
   return table;
 }
 
-// The run's own; else one that was written for it.
+// The run's own; else one that was written beside it on the same machine.
 const Json* doctor_of(const Run& run, const Json& context) {
   if (context.contains("doctor")) return &context.at("doctor");
-  const auto doctors = run.of("vmbsave-doctor-1");
-  return doctors.empty() ? nullptr : &doctors.front()->at("doctor");
+  for (const Json* const doctor : run.of("vmbsave-doctor-1")) {
+    if (is_same_machine(*doctor, context)) return &doctor->at("doctor");
+  }
+  return nullptr;
 }
 
 }  // namespace

@@ -76,9 +76,6 @@ std::optional<Content> memory_figure(const Run& run) {
                           number_text(row.at("ns_per_packet")), known_text(row.at("allocator_calls_p50")),
                           known_text(row.at("page_faults_p50")), bytes("huge_page_bytes"), bytes("memory_mapped")});
   }
-  bars.x.to = 1.9 * per_packet(*std::max_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-                return per_packet(a) < per_packet(b);
-              }));
   return Content{memory_reading(rows), {{"", bars}}, {table}};
 }
 

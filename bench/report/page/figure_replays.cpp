@@ -15,10 +15,11 @@ std::string replay_label(const Json& replay) {
   const auto asked = replay.at("threads").get<unsigned>();
   const Json& service = replay.at("service_time_ns");
   const auto vms = replay.at("vms").get<std::uint64_t>();
-  return fmt::format(
-      "{}{}{}, {} threads", std::filesystem::path(replay.at("trace").get<std::string>()).filename().string(),
-      service.is_null() ? "" : fmt::format(", {} in use", time_text(service.get<double>())),
-      vms == 1 ? "" : fmt::format(", {} VMs", vms), report::threads_text(asked, replay.value("threads_taken", asked)));
+  return fmt::format("{}{}{}, {} thread{}",
+                     std::filesystem::path(replay.at("trace").get<std::string>()).filename().string(),
+                     service.is_null() ? "" : fmt::format(", {} in use", time_text(service.get<double>())),
+                     vms == 1 ? "" : fmt::format(", {} VMs", vms),
+                     report::threads_text(asked, replay.value("threads_taken", asked)), asked == 1 ? "" : "s");
 }
 
 Bar replay_bar(const Json& replay) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "report/page/axis.hpp"
 #include "report/page/html.hpp"
@@ -124,13 +125,33 @@ std::string failed_rows(const Json& bench) {
   return html;
 }
 
+// A folder may hold what was not made together: who made what.
+std::string strangers(const Run& run, const Json& context) {
+  std::map<std::string, std::vector<std::string>> files;
+  for (const Result& result : run.results) {
+    if (!result.json.contains("machine") || !result.json.contains("build")) continue;
+    const Json& build = result.json.at("build");
+    const std::string file = result.file.filename().string();
+    if (!is_same_machine(result.json, context)) {
+      files["on another machine: " + cpus_text(result.json.at("machine"))].push_back(file);
+    } else if (build.at("commit") != context.at("build").at("commit")) {
+      files["by another commit: " + commit_text(build)].push_back(file);
+    }
+  }
+  std::string html;
+  for (const auto& [how, names] : files) {
+    html += paragraph(fmt::format("Made {}: {}.", how, fmt::join(names, ", ")), "warning");
+  }
+  return html;
+}
+
 }  // namespace
 
 std::string headline_html(const Run& run) {
   std::string html = paragraph(what_was_measured(run), "reading");
   const Json* const bench = run.bench();
   if (bench != nullptr) html += failed_rows(*bench) + cards(*bench);
-  if (const Json* const context = run.context()) html += facts(*context);
+  if (const Json* const context = run.context()) html += facts(*context) + strangers(run, *context);
   return html + (bench == nullptr ? "" : left_out_rows(*bench));
 }
 

@@ -13,11 +13,11 @@ struct Shades {
 
 // The colours of Okabe and Ito, lighter where they would drown in a dark page.
 constexpr std::array<Shades, kInks> kShades{{{"engine", "#0072b2", "#4db2ff"},
-                                             {"exact", "#56a5d8", "#8fd0ff"},
-                                             {"c-face", "#009e73", "#2ccfa0"},
+                                             {"exact", "#3d8ec9", "#8fd0ff"},
+                                             {"c-face", "#00855f", "#2ccfa0"},
                                              {"floor", "#333333", "#e0e0e0"},
-                                             {"documented", "#d55e00", "#ff8a3d"},
-                                             {"peer", "#8a8a8a", "#8f8f8f"},
+                                             {"documented", "#c45100", "#ff8a3d"},
+                                             {"peer", "#767676", "#9a9a9a"},
                                              {"orange", "#e69f00", "#f0b429"},
                                              {"pink", "#cc79a7", "#e59cc4"},
                                              {"yellow", "#cdbd1b", "#f0e442"},

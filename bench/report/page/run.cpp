@@ -98,6 +98,12 @@ const Json* Run::context() const {
   return found == results.end() ? nullptr : &found->json;
 }
 
+bool is_same_machine(const Json& a, const Json& b) {
+  constexpr std::array kFacts{"cpu", "cpus_allowed", "hypervisor"};
+  return std::all_of(kFacts.begin(), kFacts.end(),
+                     [&](const char* fact) { return a.at("machine").at(fact) == b.at("machine").at(fact); });
+}
+
 Run read_run(const fs::path& path) {
   if (!fs::exists(path)) throw std::runtime_error(fmt::format("{}: there is no such file or folder", path.string()));
   Run run{last_part(path), {}};

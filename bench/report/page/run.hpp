@@ -30,6 +30,9 @@ struct Run {
   const Json* context() const;
 };
 
+// By processor, their number, and hypervisor.
+bool is_same_machine(const Json& a, const Json& b);
+
 // Every *.json and *.json.xz of a folder, or a file. Throws std::runtime_error, in one line, for what is no result of
 // vmbsave, and where there is none.
 Run read_run(const std::filesystem::path& path);

@@ -44,6 +44,13 @@ std::string quoted(std::string_view text) { return "'" + harmless(text) + "'"; }
 
 std::string quoted_in_data(std::string_view text) { return "\"" + harmless(text) + "\""; }
 
+std::string margins(unsigned pixels_high, unsigned above, unsigned below) {
+  const double high = pixels_high;
+  return fmt::format("set tmargin at screen {:.4f}\nset bmargin at screen {:.4f}\n", 1 - above / high, below / high);
+}
+
+std::string text_color(Ink ink) { return fmt::format("textcolor rgb '{}'", ink_rgb(ink)); }
+
 std::string color(Ink ink) { return fmt::format("lc rgb '{}'", ink_rgb(ink)); }
 
 }  // namespace vmbsave::page

@@ -26,6 +26,7 @@ Script bars_script(const Bars& bars, Width width);
 // The beginning of each.
 std::string terminal(Width width, unsigned pixels_high);
 unsigned pixels_wide(Width width);
+std::string margins(unsigned pixels_high, unsigned above, unsigned below);  // of the axes, in pixels
 
 // `text` within single quotes, in which gnuplot replaces nothing; in data within double ones. What would end either, or
 // a line, becomes another character.
@@ -34,6 +35,7 @@ std::string quoted_in_data(std::string_view text);
 
 constexpr double kCharacterWide = 7.2;  // pixels, at most on average
 
-std::string color(Ink ink);  // lc rgb '#010003'
+std::string color(Ink ink);       // lc rgb '#010003'
+std::string text_color(Ink ink);  // textcolor rgb '#010003'
 
 }  // namespace vmbsave::page

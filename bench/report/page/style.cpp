@@ -25,7 +25,7 @@ nav li{break-inside:avoid;padding:.12rem 0}
 .cards span{color:var(--soft);font-size:.9rem}
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:1rem 0}
 dl.facts dt{color:var(--soft)}
-dl.facts dd{margin:0}
+dl.facts dd{margin:0;min-width:0;overflow-wrap:anywhere}
 dl.words dt{font-weight:600;margin-top:.6em}
 dl.words dd{margin:0 0 0 1rem}
 .reading{font-size:1.06rem}
