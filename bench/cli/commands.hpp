@@ -20,6 +20,7 @@ void add_bar(CLI::App& app, Command& chosen);
 void add_compare(CLI::App& app, Command& chosen);
 void add_table(CLI::App& app, Command& chosen);
 void add_record(CLI::App& app, Command& chosen);
+void add_report(CLI::App& app, Command& chosen);
 void add_bench(CLI::App& app, Command& chosen);
 void add_inspect(CLI::App& app, Command& chosen);
 void add_verify(CLI::App& app, Command& chosen);

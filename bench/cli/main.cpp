@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
   add_bar(app, chosen);
   add_compare(app, chosen);
   add_record(app, chosen);
+  add_report(app, chosen);
   add_bench(app, chosen);
   add_inspect(app, chosen);
   add_verify(app, chosen);

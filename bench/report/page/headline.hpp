@@ -1,0 +1,12 @@
+// headline.hpp: what stands on top: what was measured, the numbers that matter most, and where.
+#pragma once
+
+#include <string>
+
+#include "report/page/run.hpp"
+
+namespace vmbsave::page {
+
+std::string headline_html(const Run& run);
+
+}  // namespace vmbsave::page
