@@ -15,7 +15,7 @@ target_compile_definitions(e2e_tool PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>
 add_dependencies(e2e_tool vmbsave)
 # The words: --help, and what the documentation says of the programs.
 if(TARGET vmbsave-bench)
-  vmbsave_add_test(e2e_words SOURCES e2e/flags.cpp e2e/help_test.cpp)
+  vmbsave_add_test(e2e_words SOURCES e2e/flags.cpp e2e/help_test.cpp e2e/readme_test.cpp)
   target_include_directories(e2e_words PRIVATE ${PROJECT_SOURCE_DIR}/bench)
   target_compile_definitions(e2e_words PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>" VMBSAVE_ROOT="${PROJECT_SOURCE_DIR}")
   add_dependencies(e2e_words vmbsave vmbsave-bench)

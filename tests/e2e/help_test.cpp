@@ -3,33 +3,17 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <regex>
-#include <sstream>
 
 #include "e2e/flags.hpp"
+#include "e2e/pages.hpp"
 #include "e2e/program.hpp"
 #include "harness/exit_codes.hpp"
 
 namespace vmbsave::tests {
 namespace {
 
-namespace fs = std::filesystem;
-
 const std::string kRoot = VMBSAVE_ROOT;
-
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::istringstream in(text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
 
 // "vmbsave bench", ..., "vmbsave gate selftest".
 std::vector<std::string> all_commands() {
@@ -142,20 +126,10 @@ std::vector<std::string> faults_on(const std::string& page, KnownFlags& known) {
   return faults;
 }
 
-std::vector<fs::path> pages() {
-  std::vector<fs::path> pages = {kRoot + "/README.md", kRoot + "/CONTRIBUTING.md", kRoot + "/THIRD-PARTY.md"};
-  for (const char* const folder : {"/engine", "/bench", "/tests"}) {
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(kRoot + folder)) {
-      if (entry.path().extension() == ".md") pages.push_back(entry.path());
-    }
-  }
-  return pages;
-}
-
 TEST(Pages, NameOnlyFlagsThatThereAre) {
   KnownFlags known(kRoot);
   std::size_t flags = 0;
-  for (const fs::path& page : pages()) {
+  for (const std::filesystem::path& page : pages(kRoot)) {
     const std::string text = text_of(page);
     for (const std::string& command : commands_on(text)) flags += flags_in(command).size();
     for (const std::string& fault : faults_on(text, known)) ADD_FAILURE() << page.string() << ": " << fault;
