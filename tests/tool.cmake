@@ -13,6 +13,13 @@ target_compile_definitions(e2e_tool PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>
   VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_PROFILES="${PROJECT_SOURCE_DIR}/bench/trace"
   VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden" VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
 add_dependencies(e2e_tool vmbsave)
+# The words: --help, and what the documentation says of the programs.
+if(TARGET vmbsave-bench)
+  vmbsave_add_test(e2e_words SOURCES e2e/flags.cpp e2e/help_test.cpp e2e/readme_test.cpp)
+  target_include_directories(e2e_words PRIVATE ${PROJECT_SOURCE_DIR}/bench)
+  target_compile_definitions(e2e_words PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>" VMBSAVE_ROOT="${PROJECT_SOURCE_DIR}")
+  add_dependencies(e2e_words vmbsave vmbsave-bench)
+endif()
 # The README shows what the committed runs make.
 add_test(NAME docs.readme_results COMMAND vmbsave record --check --results results --readme README.md
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
@@ -18,18 +19,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kReportDescription =
-    "Makes one page of HTML of results: figures, each with its data, what it shows and the command that makes it "
-    "again. "
-    "The page needs no network and runs no scripts. Figures are drawn by gnuplot; without it the page has the tables.";
-
-constexpr const char* kReportExamples =
-    "Examples:\n"
+const Help kReportHelp = {
+    kLook,
+    "report",
+    "makes one page of HTML of results, with figures",
+    "Each figure has its data, what it shows, and the command that makes it again. The page needs no network and runs "
+    "no "
+    "scripts. Figures are drawn by gnuplot; without it the page has the tables.",
     "  vmbsave report build/bench/20260131T120000Z -o report.html\n"
     "  vmbsave report results/20260131T120000Z-amd-epyc-2cpu-0123456 -o report.html --figures figures\n"
     "  vmbsave report bench.json -o - >report.html    one file; to standard output\n"
-    "  vmbsave report OLD NEW -o report.html          two runs in one page\n"
-    "Exit codes: 0 written, 2 a result or the output is not usable.";
+    "  vmbsave report OLD NEW -o report.html          two runs in one page\n",
+    {{kOk, "written"}, {kBadInput, "a result or the output is of no use"}}};
 
 struct ReportArguments {
   std::vector<std::string> results;
@@ -87,8 +88,7 @@ int run_report(const ReportArguments& arguments) {
 }  // namespace
 
 void add_report(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("report", kReportDescription);
-  command->footer(kReportExamples);
+  CLI::App* const command = add_command(app, kReportHelp);
   const auto arguments = std::make_shared<ReportArguments>();
   command
       ->add_option("RESULT", arguments->results,

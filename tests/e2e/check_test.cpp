@@ -149,13 +149,13 @@ TEST(Check, ABudgetIsKeptOrFound) {
 }
 
 TEST(Check, AProfileHasTimes) {
-  const json result = check_json("takes_long", 0, "--profile");
+  const json result = check_json("takes_long", 0, "--times");
   EXPECT_EQ(result.at("slowest").front().at("transaction_id"), 6);
   EXPECT_GE(result.at("slowest").front().at("saving_ns"), 500'000);
   EXPECT_EQ(result.at("sizes").front().at("bytes"), 0);
   EXPECT_EQ(result.at("sizes").front().at("saving"), nullptr);
   EXPECT_FALSE(check_json("takes_long", 0).contains("sizes")) << "only if asked for";
-  const Outcome text = check("storvsp --profile");
+  const Outcome text = check("storvsp --times");
   EXPECT_TRUE(has(text.out, "first call, ns")) << text.out;
   EXPECT_TRUE(has(text.out, "\nslowest packets, each by its shortest calls\n  channel ")) << text.out;
 }
@@ -195,7 +195,8 @@ TEST(Check, WhatIsAskedForAndNotExaminedIsNotWell) {
   EXPECT_EQ(result.at("findings").size(), 0u);
   EXPECT_EQ(result.at("left_out").size(), 2u);
   const Outcome outcome = check(VMBSAVE_WRONG_VSP " --packets 32 --only V24", "overruns");
-  EXPECT_TRUE(has(outcome.out, "vmbsave: " VMBSAVE_WRONG_VSP ": could not be checked to the end: ")) << outcome.out;
+  EXPECT_TRUE(has(outcome.out, "vmbsave check: " VMBSAVE_WRONG_VSP ": could not be checked to the end: "))
+      << outcome.out;
 }
 
 // ---- what cannot be checked --------------------------------------------------------------------------------------
