@@ -1,13 +1,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "harness/option_checks.hpp"
+#include "harness/terminal.hpp"
 #include "report/compare.hpp"
 #include "report/compare_output.hpp"
 #include "report/run_age.hpp"
@@ -15,16 +16,17 @@
 namespace vmbsave::cli {
 namespace {
 
-constexpr const char* kCompareDescription =
-    "Compares two runs row by row: differences as ratios of B by A with 95 % intervals, judged by what was measured "
-    "beside each sample in the same run. What it finds is no failure: exit code 0 compared, 2 not comparable.";
-
-constexpr const char* kCompareExamples =
-    "Examples:\n"
+const Help kCompareHelp = {
+    kJudge,
+    "compare",
+    "compares two runs row by row, each difference with its interval",
+    "Differences are ratios of B by A with 95 % intervals, judged by what was measured beside each sample in the same "
+    "run. What it finds is no failure.",
     "  vmbsave compare results/RUN build/bench/UTC      folders of runs\n"
     "  vmbsave compare before.json after.json           of vmbsave bench --out, or of vmbsave replay --json\n"
     "  vmbsave compare A B --only 'engine/fused.*threads:2'\n"
-    "  vmbsave compare A B --across-machines --json     ratios alone; compare.schema.json";
+    "  vmbsave compare A B --across-machines --json     ratios alone; compare.schema.json\n",
+    {{kOk, "compared, whatever was found"}, {kBadInput, "the runs can't be compared"}}};
 
 struct CompareArguments {
   std::string a;
@@ -33,11 +35,6 @@ struct CompareArguments {
   std::string source = ".";
   bool json = false;
 };
-
-bool wants_colour() {
-  const char* const no_colour = std::getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) == 1 && (no_colour == nullptr || *no_colour == 0);
-}
 
 int run_compare(const CompareArguments& arguments) {
   const report::RunResults a = report::read_run(arguments.a);
@@ -50,7 +47,7 @@ int run_compare(const CompareArguments& arguments) {
     // A file's name may be of any bytes.
     fmt::print("{}\n", report::compare_json(comparison).dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
-    fmt::print("{}", report::compare_table(comparison, wants_colour()));
+    fmt::print("{}", report::compare_table(comparison, bench::wants_colour(STDOUT_FILENO)));
   }
   return kOk;
 }
@@ -58,8 +55,7 @@ int run_compare(const CompareArguments& arguments) {
 }  // namespace
 
 void add_compare(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("compare", kCompareDescription);
-  command->footer(kCompareExamples);
+  CLI::App* const command = add_command(app, kCompareHelp);
   const auto arguments = std::make_shared<CompareArguments>();
   command->add_option("A", arguments->a, "folder of a run, or one JSON file of it, also compressed (.json.xz)")
       ->required()

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
@@ -22,16 +23,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kRecordDescription =
-    "Keeps a run: a new folder UTC-MACHINE-COMMIT with each JSON compressed and the tables made of them, and the "
-    "README's part that is made from the newest run of each machine, and the list of the runs in RESULTS/README.md, if "
-    "there is one.";
-
-constexpr const char* kRecordExamples =
-    "Examples:\n"
+const Help kRecordHelp = {
+    kKeep,
+    "record",
+    "keeps a run in a folder of its own, and shows it in the README",
+    "The folder is called UTC-MACHINE-COMMIT and has each JSON compressed and the tables made of them; the README's "
+    "part between <!-- results --> and <!-- end of results --> is made from the newest run of each machine, and the "
+    "list in RESULTS/README.md, if there is one, from all of them.",
     "  vmbsave record --results results --readme README.md bench.json replay-1.json replay-2.json\n"
     "  vmbsave record --results results --readme README.md           only makes the READMEs' parts again\n"
-    "  vmbsave record --results results --readme README.md --check   exit code 1 if that would change it";
+    "  vmbsave record --results results --readme README.md --check   exit code 1 if that would change it\n",
+    {{kOk, "kept, or nothing to change"},
+     {kFailed, "--check: the README is not what the runs make"},
+     {kBadInput, "nothing was recorded"}}};
 
 struct RecordArguments {
   std::string results;
@@ -164,11 +168,14 @@ int run_record(const RecordArguments& arguments) {
 }  // namespace
 
 void add_record(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("record", kRecordDescription);
-  command->footer(kRecordExamples);
+  CLI::App* const command = add_command(app, kRecordHelp);
   const auto arguments = std::make_shared<RecordArguments>();
-  command->add_option("--results", arguments->results, "folder of the runs")->required()->check(given());
+  command->add_option("--results", arguments->results, "folder of the runs")
+      ->type_name("FOLDER")
+      ->required()
+      ->check(given());
   command->add_option("--readme", arguments->readme, "file with the lines <!-- results --> and <!-- end of results -->")
+      ->type_name("FILE")
       ->check(given());
   command->add_flag("--check", arguments->check, "changes nothing; exit code 1 if a README's part is another");
   command->add_flag("--allow-changes", arguments->allow_changes,

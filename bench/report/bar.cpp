@@ -350,6 +350,25 @@ bool BarLine::holds() const noexcept {
 
 std::vector<BarLine> bar_lines(const Json& run) { return Bar(run).lines(); }
 
+Json bar_json(const std::vector<BarLine>& lines) {
+  const auto or_null = [](const std::optional<double>& value) { return value ? Json(*value) : Json(); };
+  Json rows = Json::array();
+  bool holds = true;
+  for (const BarLine& line : lines) {
+    rows.push_back({{"name", line.name},
+                    {"value", or_null(line.value.p50)},
+                    {"low", or_null(line.value.low)},
+                    {"high", or_null(line.value.high)},
+                    {"at_least", or_null(line.least)},
+                    {"at_most", or_null(line.most)},
+                    {"missing", line.missing.empty() ? Json() : Json(line.missing)},
+                    {"shown_only", line.is_shown_only},
+                    {"holds", line.holds()}});
+    holds = holds && line.holds();
+  }
+  return {{"schema", "vmbsave-bar-1"}, {"holds", holds}, {"lines", rows}};
+}
+
 std::string bar_table(const std::vector<BarLine>& lines) {
   constexpr const char* kLine = "{:<76}{:>8}  {:<18}{:<14}{}\n";
   std::string table = fmt::format(kLine, "the bar", "median", "95 %", "asked", "verdict");

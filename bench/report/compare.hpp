@@ -80,8 +80,9 @@ struct Comparison {
 };
 
 struct CompareOptions {
-  bool across_machines = false;  // compares ratios alone
-  std::string only = {};         // a regular expression that finds the names of the rows; empty: all
+  bool across_machines = false;    // compares ratios alone
+  std::string only = {};           // a regular expression that finds the names of the rows; empty: all
+  bool may_share_nothing = false;  // runs without a row in common are none that can't be compared
 };
 
 // Throws std::runtime_error, in one line: damaged, of several machines or commits, of machines or builds that can't be

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "harness/one_line.hpp"
+#include "report/compare_cells.hpp"
 #include "report/compare_output.hpp"
 #include "report/result_text.hpp"
 
@@ -16,22 +16,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kLabelColumns = 46;
 constexpr const char* kColumns = "{:<46}{:>10}{:>10}{:>22}{:>22}  {}\n";
 
-std::string time_cell(const Median& time) { return time.p50 ? duration_text(*time.p50) : "-"; }
-
-std::string number_cell(double value) {
-  return value < 9.9995 ? fmt::format("{:.3f}", value) : fmt::format("{:.1f}", value);
-}
-
-std::string ratio_cell(const Median& ratio) {
-  if (!ratio.p50) return "-";
-  if (!ratio.low || !ratio.high) return number_cell(*ratio.p50) + " [not known]";
-  return fmt::format("{} [{}, {}]", number_cell(*ratio.p50), number_cell(*ratio.low), number_cell(*ratio.high));
-}
-
 std::string word_cell(const ComparedRow& row, bool colour) {
-  if (row.a.is_yardstick) return "plain copy";
-  std::string word = difference_word(row.difference);
-  if (row.is_by_time && row.difference != Difference::kNotKnown) word += " *";
+  const std::string word = word_cell(row);
   if (!colour) return word;
   if (row.difference == Difference::kSlower) return "\033[31m" + word + "\033[0m";
   if (row.difference == Difference::kFaster) return "\033[32m" + word + "\033[0m";
@@ -108,25 +94,6 @@ std::string context_lines(const Comparison& comparison) {
   return text;
 }
 
-std::string summary(const std::vector<ComparedRow>& rows) {
-  std::array<std::size_t, 4> counts{};
-  std::size_t copies = 0;
-  for (const ComparedRow& row : rows) {
-    if (row.a.is_yardstick) {
-      ++copies;
-    } else {
-      ++counts[static_cast<unsigned>(row.difference)];
-    }
-  }
-  std::string text = fmt::format("\n{} rows in both, and {} of plain copies:", rows.size() - copies, copies);
-  for (const Difference difference :
-       {Difference::kFaster, Difference::kSlower, Difference::kNoneSeen, Difference::kNotKnown}) {
-    text += fmt::format("{} {} {}", difference == Difference::kFaster ? "" : ",",
-                        counts[static_cast<unsigned>(difference)], difference_word(difference));
-  }
-  return text + "\n";
-}
-
 std::string reasons(const std::vector<ComparedRow>& rows) {
   std::map<std::string, std::size_t> counts;
   for (const ComparedRow& row : rows) {
@@ -175,8 +142,8 @@ std::string legend(const Comparison& comparison) {
 
 std::string compare_table(const Comparison& comparison, bool colour) {
   return side_lines("A", comparison.a) + side_lines("B", comparison.b) + age_line("A", comparison.a) +
-         age_line("B", comparison.b) + context_lines(comparison) + group_tables(comparison.rows, colour) +
-         summary(comparison.rows) + reasons(comparison.rows) + left_lines(comparison) + legend(comparison);
+         age_line("B", comparison.b) + context_lines(comparison) + group_tables(comparison.rows, colour) + "\n" +
+         summary_of(comparison) + "\n" + reasons(comparison.rows) + left_lines(comparison) + legend(comparison);
 }
 
 }  // namespace vmbsave::report

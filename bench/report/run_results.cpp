@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 bool is_result_name(const fs::path& file) {
   const std::string name = file.filename().string();
-  return name.ends_with(".json") || name.ends_with(".json.xz");
+  return !name.starts_with('.') && (name.ends_with(".json") || name.ends_with(".json.xz"));
 }
 
 std::vector<fs::path> result_files(const fs::path& path) {
@@ -36,6 +36,7 @@ std::vector<fs::path> result_files(const fs::path& path) {
 }  // namespace
 
 RunResults read_run(const fs::path& path) {
+  if (!fs::exists(path)) throw std::runtime_error(fmt::format("{}: there is no such file or folder", path.string()));
   RunResults run{path.string(), {}};
   for (const fs::path& file : result_files(path)) {
     nlohmann::ordered_json json = read_json(file);

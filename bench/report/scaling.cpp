@@ -24,6 +24,10 @@ struct Family {
   std::vector<Row> rows;  // in order of threads, the first with one
 };
 
+Row row_of(const Json& row) {
+  return {row.at("threads").get<unsigned>(), median(row.at("samples_ns").get<std::vector<double>>())};
+}
+
 // "save/engine/fused/...", without "/threads:2".
 std::string name_without_threads(const Json& row) {
   std::string name = row.at("name").get<std::string>();
@@ -45,8 +49,7 @@ std::vector<Family> families(const Json& rows) {
     const std::string name = name_without_threads(row);
     auto family = std::find_if(families.begin(), families.end(), [&](const Family& f) { return f.name == name; });
     if (family == families.end()) family = families.insert(families.end(), {name, {}});
-    family->rows.push_back(
-        {row.at("threads").get<unsigned>(), median(row.at("samples_ns").get<std::vector<double>>())});
+    family->rows.push_back(row_of(row));
   }
   for (Family& family : families) {
     std::sort(family.rows.begin(), family.rows.end(), [](const Row& a, const Row& b) { return a.threads < b.threads; });
@@ -65,15 +68,19 @@ double karp_flatt(double speed_up, unsigned threads) {
   return (1 / speed_up - share) / (1 - share);
 }
 
+// Both medians are known.
+SpeedUp speed_up(const Row& one, const Row& many) {
+  SpeedUp result{many.threads, *one.ns.p50 / *many.ns.p50, {}, {}};
+  if (one.ns.low && many.ns.high) result.low = *one.ns.low / *many.ns.high;
+  if (one.ns.high && many.ns.low) result.high = *one.ns.high / *many.ns.low;
+  return result;
+}
+
 std::string line(const Row& one, const Row& many) {
   if (!many.ns.p50) return "";
-  const double speed_up = *one.ns.p50 / *many.ns.p50;
-  std::optional<double> low;
-  std::optional<double> high;
-  if (one.ns.low && many.ns.high) low = *one.ns.low / *many.ns.high;
-  if (one.ns.high && many.ns.low) high = *one.ns.high / *many.ns.low;
-  return fmt::format("  {:>7}{:>10} [{}, {}]{:>12.2f}{:>12.3f}\n", many.threads, fixed(speed_up), fixed(low),
-                     fixed(high), speed_up / many.threads, karp_flatt(speed_up, many.threads));
+  const SpeedUp of = speed_up(one, many);
+  return fmt::format("  {:>7}{:>10} [{}, {}]{:>12.2f}{:>12.3f}\n", of.threads, fixed(of.times), fixed(of.low),
+                     fixed(of.high), of.times / of.threads, karp_flatt(of.times, of.threads));
 }
 
 std::string law(const Family& family) {
@@ -106,6 +113,26 @@ ScalabilityLaw fit_scalability(const std::vector<std::pair<unsigned, double>>& s
   }
   const double determinant = aa * bb - ab * ab;
   return {(ay * bb - by * ab) / determinant, (by * aa - ay * ab) / determinant};
+}
+
+std::vector<SpeedUp> speed_ups(const std::vector<const Json*>& rows) {
+  std::optional<Row> one;
+  std::vector<Row> more;
+  for (const Json* const row : rows) {
+    if (!is_of_its_threads(*row)) continue;
+    const Row of = row_of(*row);
+    if (!of.ns.p50) continue;
+    if (of.threads == 1) {
+      one = of;
+    } else {
+      more.push_back(of);
+    }
+  }
+  std::vector<SpeedUp> result;
+  if (!one) return result;
+  for (const Row& many : more) result.push_back(speed_up(*one, many));
+  std::sort(result.begin(), result.end(), [](const SpeedUp& a, const SpeedUp& b) { return a.threads < b.threads; });
+  return result;
 }
 
 std::string scaling_table(const Json& rows) {

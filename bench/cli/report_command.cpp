@@ -1,0 +1,113 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+
+#include "cli/commands.hpp"
+#include "cli/help.hpp"
+#include "harness/one_line.hpp"
+#include "harness/option_checks.hpp"
+#include "harness/whole_file.hpp"
+#include "report/json_file.hpp"
+#include "report/page/gnuplot.hpp"
+#include "report/page/page.hpp"
+
+namespace vmbsave::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Help kReportHelp = {
+    kLook,
+    "report",
+    "makes one page of HTML of results, with figures",
+    "Each figure has its data, what it shows, and the command that makes it again. The page needs no network and runs "
+    "no "
+    "scripts. Figures are drawn by gnuplot; without it the page has the tables.",
+    "  vmbsave report build/bench/20260131T120000Z -o report.html\n"
+    "  vmbsave report results/20260131T120000Z-amd-epyc-2cpu-0123456 -o report.html --figures figures\n"
+    "  vmbsave report bench.json -o - >report.html    one file; to standard output\n"
+    "  vmbsave report OLD NEW -o report.html          two runs, and how they differ\n",
+    {{kOk, "written"}, {kBadInput, "a result or the output is of no use"}}};
+
+struct ReportArguments {
+  std::vector<std::string> results;
+  std::string out;
+  std::string figures;
+  std::string source = ".";
+  bool across_machines = false;
+};
+
+bool is_standard_output(const ReportArguments& arguments) { return arguments.out == "-"; }
+
+void expect_no_input(const ReportArguments& arguments, const std::vector<page::Run>& runs) {
+  std::error_code none;
+  for (const page::Run& run : runs) {
+    for (const report::NamedResult& result : run.read.results) {
+      if (!fs::equivalent(result.file, arguments.out, none)) continue;
+      throw std::runtime_error(fmt::format("{} is one of the results; give --out another name", arguments.out));
+    }
+  }
+}
+
+void expect_usable_output(const ReportArguments& arguments) {
+  if (is_standard_output(arguments)) return;
+  if (fs::is_directory(arguments.out)) {
+    throw std::runtime_error(fmt::format("{} is a folder; give --out the name of a file", arguments.out));
+  }
+  bench::expect_writable(arguments.out);
+}
+
+void write_figures(const std::string& folder, const std::vector<page::NamedSvg>& figures) {
+  fs::create_directories(folder);
+  for (const page::NamedSvg& figure : figures) report::write_text(fs::path(folder) / figure.name, figure.text);
+}
+
+void say_left_out(const page::Page& page) {
+  if (page.left_out.empty()) return;
+  fmt::print(stderr, "vmbsave report: {} figures are left out: gnuplot is not installed (package gnuplot-nox)\n",
+             page.left_out.size());
+}
+
+int run_report(const ReportArguments& arguments) {
+  std::vector<page::Run> runs;
+  for (const std::string& result : arguments.results) runs.push_back(page::read_page_run(result));
+  expect_no_input(arguments, runs);
+  expect_usable_output(arguments);
+  const page::Page page = page::make_page(runs, {page::has_gnuplot(), arguments.across_machines, arguments.source});
+  if (!arguments.figures.empty()) write_figures(arguments.figures, page.figures);
+  if (is_standard_output(arguments)) {
+    fmt::print("{}", page.html);
+  } else {
+    report::write_text(arguments.out, page.html);
+  }
+  say_left_out(page);
+  return kOk;
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Command& chosen) {
+  CLI::App* const command = add_command(app, kReportHelp);
+  const auto arguments = std::make_shared<ReportArguments>();
+  command
+      ->add_option("RESULT", arguments->results,
+                   "a run's folder, or one JSON file of bench, replay, doctor or gate, also compressed (.json.xz)")
+      ->required()
+      ->check(given());
+  command->add_option("-o,--out", arguments->out, "the page; - is standard output")->required()->check(given());
+  command->add_option("--figures", arguments->figures, "also each figure as an SVG file of its own in this folder")
+      ->check(given());
+  command->add_flag("--across-machines", arguments->across_machines,
+                    "compares runs of different machines too, by ratios to what was measured beside");
+  command
+      ->add_option("--source", arguments->source,
+                   "a checkout of vmbsave: says how many commits have changed the engine since each run")
+      ->check(given())
+      ->capture_default_str();
+  command->callback([arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });
+}
+
+}  // namespace vmbsave::cli

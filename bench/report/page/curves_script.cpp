@@ -1,0 +1,172 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/page/axis.hpp"
+#include "report/page/script.hpp"
+
+namespace vmbsave::page {
+namespace {
+
+constexpr unsigned kAxesHigh = 350;  // pixels
+constexpr unsigned kAboveAxes = 34;
+constexpr unsigned kBelowAxes = 64;
+constexpr unsigned kKeyLine = 19;
+constexpr double kNamesFrom = 34;  // right of the axes
+constexpr double kNameHigh = 16;
+
+struct Ranges {
+  Range x;
+  Range y;
+};
+
+Ranges ranges_of(const Curves& curves) {
+  std::vector<double> x;
+  std::vector<double> y;
+  for (const Curve& curve : curves.curves) {
+    for (const Point& point : curve.points) {
+      x.push_back(point.x);
+      y.insert(y.end(), {point.y, point.low.value_or(point.y), point.high.value_or(point.y)});
+    }
+  }
+  return {range_of(curves.x, x), range_of(curves.y, y)};
+}
+
+std::string axis_lines(const char* name, const Axis& axis, const Range& range, double gap) {
+  return fmt::format("{}set {}range [{}:{}]\nset {}tics {}\n", axis.log ? fmt::format("set logscale {}\n", name) : "",
+                     name, range.from, range.to, name, tics_of(axis, range, gap));
+}
+
+// What the y axis shows stands above it, where it is read without turning one's head.
+std::string titles(const Curves& curves, unsigned high) {
+  return fmt::format("set xlabel {} {}\nset label {} at screen 0.008, screen {:.4f} left {}\n", quoted(curves.x.label),
+                     text_color(Ink::kAxis), quoted(curves.y.label), 1 - 12.0 / high, text_color(Ink::kAxis));
+}
+
+// From the lowest to the highest, each at least a line above the one before; then down again if the last ones are too
+// high.
+std::vector<double> spread(std::vector<double> places) {
+  constexpr double kGap = kNameHigh / kAxesHigh;
+  for (std::size_t i = 1; i < places.size(); ++i) places[i] = std::max(places[i], places[i - 1] + kGap);
+  double most = 1.02;
+  for (std::size_t i = places.size(); i-- > 0; most = places[i] - kGap) places[i] = std::min(places[i], most);
+  return places;
+}
+
+// Where the axes end, as a share of the width.
+double names_from(const Curves& curves) {
+  std::size_t longest = 0;
+  for (const Curve& curve : curves.curves) longest = std::max(longest, curve.name.size());
+  return 1 - (kNamesFrom + static_cast<double>(longest) * kCharacterWide) / pixels_wide(Width::kWide);
+}
+
+// The name of each curve on the right, at the height at which it ends or as near as there is room.
+std::string names(const Curves& curves, const Ranges& ranges) {
+  std::vector<const Curve*> order;
+  for (const Curve& curve : curves.curves) {
+    if (!curve.points.empty()) order.push_back(&curve);
+  }
+  const auto end_of = [&](const Curve* curve) { return place_in(curves.y, ranges.y, curve->points.back().y); };
+  std::sort(order.begin(), order.end(), [&](const Curve* a, const Curve* b) { return end_of(a) < end_of(b); });
+  std::vector<double> places;
+  for (const Curve* const curve : order) places.push_back(end_of(curve));
+  places = spread(places);
+  std::string text;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Point& last = order[i]->points.back();
+    text += fmt::format("set label {} at graph 1.045, graph {:.4f} left {}\n", quoted(order[i]->name), places[i],
+                        text_color(order[i]->ink));
+    text += fmt::format("set arrow from first {}, first {} to graph 1.04, graph {:.4f} back nohead lw 1 dt 3 {}\n",
+                        last.x, last.y, places[i], color(Ink::kGrid));
+  }
+  return text;
+}
+
+std::string bands(const std::vector<Band>& bands) {
+  std::string text;
+  for (const Band& band : bands) {
+    text += fmt::format(
+        "set object rectangle from first {}, graph 0 to first {}, graph 1 behind fillcolor rgb '{}' "
+        "fillstyle solid noborder\n",
+        band.from, band.to, ink_rgb(Ink::kBand));
+  }
+  return text;
+}
+
+// An implementation's is everywhere the same, as its ink is; peers take turns.
+int mark_of(const Curve& curve, std::size_t number) {
+  constexpr int kMarks[] = {7, 5, 9, 13, 11};  // engine, exact, c_face, floor, documented
+  constexpr int kPeerMarks[] = {6, 4, 8, 12, 10, 14, 1, 2, 3};
+  const auto ink = static_cast<std::size_t>(curve.ink);
+  return ink < std::size(kMarks) ? kMarks[ink] : kPeerMarks[number % std::size(kPeerMarks)];
+}
+
+double mark_size(const Curve& curve) {
+  if (curve.stroke == Curve::Stroke::kNone) return 1;
+  return curve.ink == Ink::kPeer ? 0.5 : 0.65;
+}
+
+std::string data(const Curve& curve, std::size_t number) {
+  std::string text = fmt::format("$c{} << EOD\n", number);
+  for (const Point& point : curve.points) {
+    text += fmt::format("{} {} {} {} {}\n", point.x, point.y, point.low.value_or(point.y), point.high.value_or(point.y),
+                        quoted_in_data(point.hover));
+  }
+  return text + "EOD\n";
+}
+
+std::string style_of(const Curve& curve) {
+  return fmt::format("lw {} {}{}",
+                     curve.is_emphasised       ? 3.5
+                     : curve.ink == Ink::kPeer ? 1.2
+                                               : 2,
+                     color(curve.ink), curve.stroke == Curve::Stroke::kDashed ? " dt (8,5)" : "");
+}
+
+// The line, the intervals, the points, each of which says on hover what it is, and the line of the key.
+void add_plots(const Curve& curve, std::size_t number, bool has_key, std::vector<std::string>& plots, Script& script) {
+  const std::string from = fmt::format("$c{} using ", number);
+  const auto add = [&](const std::string& plot) {
+    plots.push_back(plot);
+    script.hovers.push_back(curve.name);
+  };
+  const std::string marks = fmt::format("pt {} ps {}", mark_of(curve, number), mark_size(curve));
+  const bool has_line = curve.stroke != Curve::Stroke::kNone;
+  if (has_line) add(fmt::format("{}1:2 with lines {} notitle", from, style_of(curve)));
+  const bool has_interval =
+      std::any_of(curve.points.begin(), curve.points.end(), [](const Point& point) { return point.low.has_value(); });
+  if (has_interval) add(fmt::format("{}1:2:3:4 with yerrorbars pt 0 ps 0 lw 1.5 {} notitle", from, color(curve.ink)));
+  add(fmt::format("{}1:2:5 with labels hypertext point {} {} notitle", from, marks, color(curve.ink)));
+  if (!has_key) return;
+  const std::string key = has_line ? "linespoints " + style_of(curve) : "points " + color(curve.ink);
+  add(fmt::format("1/0 with {} {} title {}", key, marks, quoted(curve.name)));
+}
+
+}  // namespace
+
+Script curves_script(const Curves& curves, Width width) {
+  const Ranges ranges = ranges_of(curves);
+  const bool is_wide = width == Width::kWide;
+  const unsigned key_high = is_wide ? 0 : static_cast<unsigned>(curves.curves.size()) * kKeyLine + 10;
+  const unsigned high = kAxesHigh + kAboveAxes + kBelowAxes + key_high;
+  Script script;
+  script.text = terminal(width, high);
+  script.text += axis_lines("x", curves.x, ranges.x, is_wide ? 0.09 : 0.24);
+  script.text += axis_lines("y", curves.y, ranges.y, 0.05);
+  script.text += margins(high, kAboveAxes, kBelowAxes + key_high) + titles(curves, high) + bands(curves.bands);
+  if (is_wide) {
+    script.text += fmt::format("set rmargin at screen {:.4f}\n", names_from(curves)) + names(curves, ranges);
+  } else {
+    script.text += fmt::format("set key at screen 0, screen {:.4f} left top Left reverse maxcols 1 samplen 3 {}\n",
+                               static_cast<double>(key_high) / high, text_color(Ink::kAxis));
+  }
+  std::vector<std::string> plots;
+  for (std::size_t i = 0; i < curves.curves.size(); ++i) {
+    script.text += data(curves.curves[i], i);
+    add_plots(curves.curves[i], i, !is_wide, plots, script);
+  }
+  script.text += fmt::format("plot {}\n", fmt::join(plots, ", \\\n     "));
+  return script;
+}
+
+}  // namespace vmbsave::page
