@@ -19,6 +19,12 @@ vmbsave_add_compile_test(kmcl_c11_msvc clang ${msvc_target} -std=c11)
 vmbsave_add_compile_test(kmcl_cpp20_msvc clang++ ${msvc_target} -std=c++20 -x c++)
 add_test(NAME embed.surface_is_whole COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/embed/surface_is_whole)
 add_test(NAME embed.coverage_is_whole COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/embed/coverage_is_whole)
+foreach(compiler gcc clang)
+  add_test(NAME embed.porting_${compiler}
+    COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/embed/page_compiles ${PROJECT_SOURCE_DIR}/engine/PORTING.md ${compiler} -std=c11
+      -I${PROJECT_SOURCE_DIR}/engine/include)
+  set_tests_properties(embed.porting_${compiler} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 60)
+endforeach()
 add_subdirectory(embed embedding)  # beside the program of that name
 
 # Every public symbol has its documentation, and a check that would not notice is noticed.

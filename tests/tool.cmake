@@ -8,11 +8,18 @@ vmbsave_add_test(e2e_inspect SOURCES e2e/inspect_test.cpp LINK vmbsave::engine)
 target_compile_definitions(e2e_inspect PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
   VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden")
 add_dependencies(e2e_inspect vmbsave)
-vmbsave_add_test(e2e_tool SOURCES e2e/doctor_test.cpp e2e/profile_test.cpp e2e/tool_test.cpp LINK nlohmann_json::nlohmann_json)
+vmbsave_add_test(e2e_tool SOURCES e2e/compare_test.cpp e2e/doctor_test.cpp e2e/profile_test.cpp e2e/tool_test.cpp LINK nlohmann_json::nlohmann_json)
 target_compile_definitions(e2e_tool PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
   VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_PROFILES="${PROJECT_SOURCE_DIR}/bench/trace"
-  VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden")
+  VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden" VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
 add_dependencies(e2e_tool vmbsave)
+# The words: --help, and what the documentation says of the programs.
+if(TARGET vmbsave-bench)
+  vmbsave_add_test(e2e_words SOURCES e2e/flags.cpp e2e/help_test.cpp e2e/readme_test.cpp)
+  target_include_directories(e2e_words PRIVATE ${PROJECT_SOURCE_DIR}/bench)
+  target_compile_definitions(e2e_words PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>" VMBSAVE_ROOT="${PROJECT_SOURCE_DIR}")
+  add_dependencies(e2e_words vmbsave vmbsave-bench)
+endif()
 # The README shows what the committed runs make.
 add_test(NAME docs.readme_results COMMAND vmbsave record --check --results results --readme README.md
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
@@ -20,8 +27,8 @@ set_tests_properties(docs.readme_results PROPERTIES TIMEOUT 60)
 
 # The bench. With a sanitizer there are no wrappers around the allocator, and nothing counts.
 vmbsave_add_test(unit_report
-  SOURCES unit/bar_test.cpp unit/bench_report_test.cpp unit/commit_test.cpp unit/doctor_test.cpp unit/intervals_test.cpp
-          unit/machine_test.cpp unit/results_test.cpp unit/scaling_test.cpp
+  SOURCES unit/bar_test.cpp unit/bench_report_test.cpp unit/commit_test.cpp unit/compare_test.cpp unit/doctor_test.cpp unit/intervals_test.cpp
+          unit/machine_test.cpp unit/results_test.cpp unit/run_age_test.cpp unit/scaling_test.cpp
   LINK vmbsave_report nlohmann_json::nlohmann_json)
 target_compile_definitions(unit_report PRIVATE VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_COMMIT_SCRIPT="${schemas}"
   VMBSAVE_CMAKE="${CMAKE_COMMAND}")
@@ -102,4 +109,12 @@ if(TARGET vmbsave-bench)
 endif()
 
 include(embed/plugin.cmake)
-include(verify.cmake)
+# The same wrong VSP as a shared object, which says at run time what it does wrong.
+add_library(wrong_vsp MODULE e2e/wrong_vsp_object.cpp unit/wrong_vsp.cpp)
+set_target_properties(wrong_vsp PROPERTIES PREFIX "" CXX_VISIBILITY_PRESET hidden)
+target_include_directories(wrong_vsp PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/engine/include)
+target_link_libraries(wrong_vsp PRIVATE vmbsave_strict)
+vmbsave_add_test(e2e_check SOURCES e2e/check_test.cpp LINK nlohmann_json::nlohmann_json)
+target_compile_definitions(e2e_check PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
+  VMBSAVE_WRONG_VSP="$<TARGET_FILE:wrong_vsp>" VMBSAVE_TEMPLATE="$<TARGET_FILE:minivsp>" VMBSAVE_CHECK_SCHEMA="${PROJECT_SOURCE_DIR}/bench/check/check.schema.json")
+add_dependencies(e2e_check vmbsave wrong_vsp minivsp)

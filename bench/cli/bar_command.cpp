@@ -5,6 +5,8 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
+#include "cli/output.hpp"
 #include "harness/option_checks.hpp"
 #include "report/bar.hpp"
 #include "report/json_file.hpp"
@@ -12,7 +14,17 @@
 namespace vmbsave::cli {
 namespace {
 
-int run_bar(const std::string& file) {
+const Help kBarHelp = {
+    kJudge,
+    "bar",
+    "is a run of the suite bar as good as what the engine is held to?",
+    "Prints each line with its 95 % interval and its verdict. bench/run --bar measures such a run and judges it.",
+    "  vmbsave bench --suite=bar --out=bar.json && vmbsave bar bar.json\n"
+    "  vmbsave bar bar.json.xz --json\n",
+    {{kOk, "every line holds"}, {kFailed, "a line does not hold"}, {kBadInput, "no such run"}}};
+
+int run_bar(const std::string& file, const Output& output) {
+  expect_usable(output, {file});
   const nlohmann::ordered_json json = report::read_json(file);
   std::vector<report::BarLine> lines;
   try {
@@ -21,7 +33,7 @@ int run_bar(const std::string& file) {
   } catch (const std::exception&) {
     throw std::runtime_error(fmt::format("{}: expected the JSON of 'vmbsave bench --suite=bar --out=FILE'", file));
   }
-  fmt::print("{}", report::bar_table(lines));
+  give(output, report::bar_json(lines), report::bar_table(lines));
   for (const report::BarLine& line : lines) {
     if (!line.holds()) return kFailed;
   }
@@ -31,12 +43,12 @@ int run_bar(const std::string& file) {
 }  // namespace
 
 void add_bar(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand(
-      "bar",
-      "Judges a run of the suite bar: what the engine is held to, line by line. Exits 1 if a line does not hold.");
+  CLI::App* const command = add_command(app, kBarHelp);
   const auto file = std::make_shared<std::string>();
-  command->add_option("FILE", *file, "JSON of vmbsave-bench, also compressed (.json.xz)")->required()->check(given());
-  command->callback([file, &chosen] { chosen = [file] { return run_bar(*file); }; });
+  const auto output = std::make_shared<Output>();
+  command->add_option("FILE", *file, "JSON of vmbsave bench, also compressed (.json.xz)")->required()->check(given());
+  add_output_options(*command, *output);
+  command->callback([=, &chosen] { chosen = [=] { return run_bar(*file, *output); }; });
 }
 
 }  // namespace vmbsave::cli

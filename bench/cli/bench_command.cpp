@@ -8,6 +8,7 @@
 
 #include "cli/bench_program.hpp"
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 
 namespace vmbsave::cli {
 namespace {
@@ -28,8 +29,8 @@ int run_bench(std::vector<std::string> arguments) {
 }  // namespace
 
 void add_bench(CLI::App& app, Command& chosen) {
-  CLI::App* const command =
-      app.add_subcommand("bench", "Runs vmbsave-bench, with all that follows: vmbsave bench --help.");
+  CLI::App* const command = app.add_subcommand("bench", "how long saves take at scale, beside what others would do");
+  command->group(kMeasure);
   command->set_help_flag();
   command->prefix_command();
   command->callback([command, &chosen] { chosen = [command] { return run_bench(command->remaining()); }; });

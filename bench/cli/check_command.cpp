@@ -10,6 +10,8 @@
 #include "check/isolated.hpp"
 #include "check/outputs.hpp"
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
+#include "cli/output.hpp"
 #include "harness/duration.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
@@ -23,16 +25,19 @@
 namespace vmbsave::cli {
 namespace {
 
-constexpr const char* kCheckDescription =
-    "Examines the callbacks of a VSP: calls them with buffers that notice what must not happen, saves and restores "
-    "packets, and says what is wrong, where, and what to do. It does so in a process of its own, so that a VSP may "
-    "crash. Exits 0 if nothing was found, 1 if something was, 2 if it could not be checked.";
-constexpr const char* kCheckExamples =
-    "Examples:\n"
+const Help kCheckHelp = {
+    kJudge,
+    "check",
+    "do the callbacks of a VSP honour the contract?",
+    "Calls them with buffers that notice what must not happen, saves and restores packets, and says what is wrong, "
+    "where, and what to do. In a process of its own, so that a VSP may crash.",
     "  vmbsave check ./libmyvsp.so\n"
-    "  vmbsave check ./libmyvsp.so --packets 4096 --callback-budget 50us --profile\n"
+    "  vmbsave check ./libmyvsp.so --packets 4096 --callback-budget 50us --times\n"
     "  vmbsave check ./libmyvsp.so --only V18,V24 --json\n"
-    "What each number means: engine/verify/README.md.";
+    "What each number means: engine/verify/README.md.\n",
+    {{kOk, "nothing was found"},
+     {kFailed, "something was"},
+     {kBadInput, "it could not be checked, or not to the end"}}};
 
 struct CheckArguments {
   std::string vsp;
@@ -40,8 +45,8 @@ struct CheckArguments {
   std::string budget;
   std::string limit = "10s";
   std::string only;
-  bool profile = false;
-  bool json = false;
+  bool times = false;
+  Output output;
   std::string junit;
 };
 
@@ -94,7 +99,7 @@ int exit_code(const check::Checked& checked) {
   if (report.left_out.empty()) return kOk;
   const std::string why =
       fmt::format("{}: could not be checked to the end: {}", checked.given, report.left_out.front());
-  std::fputs(("vmbsave: " + bench::one_line(why) + "\n").c_str(), stderr);
+  std::fputs(("vmbsave check: " + bench::one_line(why) + "\n").c_str(), stderr);
   return kBadInput;
 }
 
@@ -106,17 +111,13 @@ int run_check(CheckArguments& arguments) {
   const auto only =
       arguments.only.empty() ? std::vector<verify::Check>() : check::parse_checks("--only", arguments.only);
   if (!arguments.junit.empty()) bench::expect_writable(arguments.junit);
+  expect_usable(arguments.output, {arguments.vsp});
   arguments.options.channels = std::min(arguments.options.channels, arguments.options.packets);
   check::Checked checked = examine(arguments);
   checked.given = arguments.vsp;
   checked.only = only;
   check::keep_what_counts(checked);
-  if (arguments.json) {
-    fmt::print("{}\n", check::check_json(checked, arguments.profile)
-                           .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-  } else {
-    fmt::print("{}", check::check_text(checked, arguments.profile));
-  }
+  give(arguments.output, check::check_json(checked, arguments.times), check::check_text(checked, arguments.times));
   if (!arguments.junit.empty()) report::write_text(arguments.junit, check::check_junit(checked));
   return exit_code(checked);
 }
@@ -124,31 +125,40 @@ int run_check(CheckArguments& arguments) {
 }  // namespace
 
 void add_check(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("check", kCheckDescription);
-  command->footer(kCheckExamples);
+  CLI::App* const command = add_command(app, kCheckHelp);
   const auto arguments = std::make_shared<CheckArguments>();
   verify::Options& options = arguments->options;
   command->add_option("VSP", arguments->vsp, "a shared object (vmbsave/vsp.h), or storvsp, netvsp, blob")
       ->required()
       ->check(given());
   command->add_option("--packets", options.packets, "in use at once, over two channels")
+      ->type_name("N")
       ->transform(whole_number(1, 1u << 20))
       ->capture_default_str();
   command->add_option("--seed", options.seed, "of the requests; the same seed, the same requests")
+      ->type_name("N")
       ->transform(whole_number(0, UINT64_MAX))
       ->capture_default_str();
-  command->add_option("--threads", options.threads, "that save at once; default: the processors, 2 to 8")
+  command
+      ->add_option("--threads", options.threads, "that save at once; without: as many as there are processors, 2 to 8")
+      ->type_name("N")
       ->transform(whole_number(1, verify::kMaxThreads));
   command
       ->add_option("--callback-budget", arguments->budget, "longest that a callback may take for a packet, e.g. 50us")
+      ->type_name("TIME")
       ->check(given());
-  command->add_option("--timeout", arguments->limit, "for how long nothing may go on")
+  command->add_option("--timeout", arguments->limit, "for how long nothing may go on, e.g. 2min")
+      ->type_name("TIME")
       ->check(given())
       ->capture_default_str();
-  command->add_option("--only", arguments->only, "findings that count, e.g. V03,V12")->check(given());
-  command->add_flag("--profile", arguments->profile, "also what packets cost, by size of state, and the slowest ones");
-  command->add_flag("--json", arguments->json, "JSON instead of text");
-  command->add_option("--junit", arguments->junit, "file for JUnit's XML, a test case a check")->check(given());
+  command->add_option("--only", arguments->only, "findings that count, e.g. V03,V12")
+      ->type_name("V..,V..")
+      ->check(given());
+  command->add_flag("--times", arguments->times, "also what packets cost, by size of state, and the slowest ones");
+  add_output_options(*command, arguments->output);
+  command->add_option("--junit", arguments->junit, "write JUnit's XML to FILE, a test case for each check")
+      ->type_name("FILE")
+      ->check(given());
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_check(*arguments); }; });
 }
 

@@ -4,12 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
+#include "harness/exit_codes.hpp"
+
 namespace vmbsave::cli {
 
-// Exit codes of every subcommand.
-inline constexpr int kOk = 0;
-inline constexpr int kFailed = 1;  // it ran, and something it checks does not hold
-inline constexpr int kBadInput = 2;
+using bench::kBadInput;
+using bench::kFailed;
+using bench::kOk;
 
 // What a subcommand does once the command line has been read; gives the exit code.
 using Command = std::function<int()>;
@@ -17,6 +18,7 @@ using Command = std::function<int()>;
 void add_replay(CLI::App& app, Command& chosen);
 void add_profile(CLI::App& app, Command& chosen);
 void add_bar(CLI::App& app, Command& chosen);
+void add_compare(CLI::App& app, Command& chosen);
 void add_table(CLI::App& app, Command& chosen);
 void add_record(CLI::App& app, Command& chosen);
 void add_report(CLI::App& app, Command& chosen);

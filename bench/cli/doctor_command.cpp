@@ -5,30 +5,39 @@
 
 #include "cli/bench_program.hpp"
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
+#include "cli/output.hpp"
 #include "report/build_info.hpp"
 #include "report/doctor.hpp"
 
 namespace vmbsave::cli {
 namespace {
 
-int run_doctor(bool as_json) {
+const Help kDoctorHelp = {
+    kMeasure,
+    "doctor",
+    "do this machine and this build give numbers that can be trusted?",
+    "What it looks at, what that does to numbers, and what to do about it.",
+    "  vmbsave doctor\n"
+    "  vmbsave doctor --json > machine.json     with machine, build and libraries\n",
+    {{kOk, "nothing fails; warnings may remain"}, {kFailed, "something fails"}, {kBadInput, "wrong command line"}}};
+
+int run_doctor(const Output& output) {
+  expect_usable(output, {});
   nlohmann::ordered_json json = {{"schema", "vmbsave-doctor-1"}};
   report::add_context(json, google_benchmark_build());
   const nlohmann::ordered_json& doctor = json.at("doctor");
-  fmt::print("{}", as_json ? json.dump(2) + "\n" : report::doctor_table(doctor));
+  give(output, json, report::doctor_table(doctor));
   return doctor.at("failures") == 0 ? kOk : kFailed;
 }
 
 }  // namespace
 
 void add_doctor(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand(
-      "doctor",
-      "Tells whether this machine and this build give numbers that can be trusted: what it looks at, what that does to "
-      "numbers, and what to do about it. Exits 1 if something fails.");
-  const auto as_json = std::make_shared<bool>(false);
-  command->add_flag("--json", *as_json, "JSON instead of lines, with machine, build and libraries");
-  command->callback([as_json, &chosen] { chosen = [as_json] { return run_doctor(*as_json); }; });
+  CLI::App* const command = add_command(app, kDoctorHelp);
+  const auto output = std::make_shared<Output>();
+  add_output_options(*command, *output);
+  command->callback([output, &chosen] { chosen = [output] { return run_doctor(*output); }; });
 }
 
 }  // namespace vmbsave::cli

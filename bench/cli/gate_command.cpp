@@ -7,7 +7,8 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
-#include "cli/progress.hpp"
+#include "cli/help.hpp"
+#include "cli/output.hpp"
 #include "gate/child.hpp"
 #include "gate/gate.hpp"
 #include "gate/outputs.hpp"
@@ -16,21 +17,24 @@
 #include "harness/duration.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
+#include "harness/progress.hpp"
 #include "harness/whole_file.hpp"
 #include "report/build_info.hpp"
 #include "report/json_file.hpp"
+#include "scenarios/vm/check_failed.hpp"
 
 namespace vmbsave::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kGateDescription =
-    "Is head slower than base? Builds both as shared objects, checks that they give the same packets, counts their "
-    "instructions, and measures them in turns within fresh processes until it knows.";
-
-constexpr const char* kGateExamples =
-    "Examples:\n"
+const Help kGateHelp = {
+    kJudge,
+    "gate",
+    "is this commit slower than its base?",
+    "Builds both as shared objects, checks that they give the same packets, counts their instructions, and measures "
+    "them "
+    "in turns within fresh processes until it knows.",
     "  vmbsave gate                                  the work tree against the commit that it left main at\n"
     "  vmbsave gate --base v1.2 --head HEAD --only 'save/c_face'\n"
     "  vmbsave gate --signals instructions           a minute, and nothing depends on the machine's load\n"
@@ -40,8 +44,31 @@ constexpr const char* kGateExamples =
     "gate's entry, else the anchor; never HEAD.\n"
     "A commit's message accepts a slowdown by a line 'Gate-Accepts: PATTERN METRIC +PERCENT%: reason'; METRIC is "
     "time,\n"
-    "instructions, or a counter's name; or by 'Gate-Accepts: PATTERN gone: reason' for a case that there is no more.\n"
-    "Exit codes: 0 pass, 1 regression, 2 could not measure, 3 inconclusive, 4 self-test failed.";
+    "instructions, or a counter's name; or by 'Gate-Accepts: PATTERN gone: reason' for a case that there is no more.\n",
+    {{kOk, "pass"},
+     {kFailed, "regression"},
+     {kBadInput, "could not measure"},
+     {bench::kInconclusive, "inconclusive"},
+     {bench::kSelftestFailed, "self-test failed"}}};
+
+const Help kSelftestHelp = {"Subcommands",
+                            "selftest",
+                            "tries the gate on what is known",
+                            "The same commit, one that is slower, one that is laid out otherwise.",
+                            "  vmbsave gate selftest\n"
+                            "  vmbsave gate selftest --long --record results     about an hour\n",
+                            {{kOk, "the gate judged all of it rightly"},
+                             {kBadInput, "could not measure"},
+                             {bench::kInconclusive, "too often it did not know"},
+                             {bench::kSelftestFailed, "it judged wrongly"}}};
+
+const Help kRulesHelp = {"Subcommands",
+                         "rules",
+                         "what others' rules say of the processes that a self-test recorded",
+                         "Those of Google Benchmark's compare.py and of DuckDB's runner, beside this gate's.",
+                         "  vmbsave gate rules results/gate-selftest.json.xz\n"
+                         "  vmbsave gate selftest --out trials.json && vmbsave gate rules trials.json\n",
+                         {{kOk, "printed"}, {kBadInput, "no such file, or another"}}};
 
 struct GateArguments {
   gate::GateOptions options;
@@ -50,7 +77,8 @@ struct GateArguments {
   std::string budget = "10min";
   std::string inconclusive = "fail";
   std::string signals = "both";
-  std::string out;
+  std::string report;  // folder
+  Output output;
   std::vector<fs::path> base_json;
   std::vector<fs::path> head_json;
   std::string anchor = "instructions";
@@ -89,7 +117,7 @@ void complete(GateArguments& arguments) {
   arguments.options.budget = std::chrono::seconds(parse_duration("--budget", arguments.budget) / 1'000'000'000);
   if (arguments.options.budget.count() == 0) throw CLI::ValidationError("--budget", "at least 1s");
   try {
-    (void)gate::Pattern(comparison.only);
+    (void)bench::Pattern(comparison.only);
   } catch (const std::invalid_argument& error) {
     throw CLI::ValidationError("--only", error.what());
   }
@@ -110,7 +138,7 @@ void write_outputs(const fs::path& folder, const gate::Reported& reported, const
 }
 
 // Recorded runs need no checkout.
-fs::path default_out(const GateArguments& arguments) {
+fs::path default_report(const GateArguments& arguments) {
   const bool is_recorded = !arguments.base_json.empty();
   return (is_recorded ? fs::path() : gate::Git(arguments.options.source).top()) / "build" / "gate" / "report";
 }
@@ -127,7 +155,7 @@ gate::GateRun measured_run(GateArguments& arguments) {
   if (!arguments.base_json.empty()) {
     return gate::judge_files(arguments.base_json, arguments.head_json, arguments.options.comparison);
   }
-  Progress progress;
+  bench::Progress progress(arguments.output.quiet);
   arguments.options.comparison.watch = [&](const char* step, std::uint64_t done, std::uint64_t total) {
     progress.show(step, done, total);
   };
@@ -136,9 +164,10 @@ gate::GateRun measured_run(GateArguments& arguments) {
 
 int run_gate(GateArguments& arguments) {
   complete(arguments);
-  const fs::path folder = arguments.out.empty() ? default_out(arguments) : fs::path(arguments.out);
+  const fs::path folder = arguments.report.empty() ? default_report(arguments) : fs::path(arguments.report);
   fs::create_directories(folder);
   bench::expect_writable((folder / "gate.json").string());  // before minutes of work
+  expect_usable(arguments.output, {});
   nlohmann::ordered_json context;
   report::add_context(context);  // the load of before, not the gate's own
   gate::GateRun run;
@@ -150,37 +179,29 @@ int run_gate(GateArguments& arguments) {
     throw;
   }
   const gate::Reported reported{run, arguments.options.comparison, arguments.inconclusive == "fail"};
-  fmt::print("{}", gate::gate_table(reported));
   write_outputs(folder, reported, context);
-  fmt::print("JSON, JUnit, Markdown: {}\n", bench::one_line(folder.string()));
+  give(arguments.output, gate::gate_json(reported, context),
+       fmt::format("{}JSON, JUnit, Markdown: {}\n", gate::gate_table(reported), bench::one_line(folder.string())));
   return reported.exit_code();
 }
 
-// The gate's own codes: 1 is for regressions alone.
-int guarded(const Command& run) {
+// Here 1 is for regressions alone.
+int guarded(const Command& run) try {
   gate::watch_for_interrupts();
-  try {
-    return run();
-  } catch (const CLI::Error&) {
-    throw;
-  } catch (const gate::Interrupted& error) {
-    fmt::print(stderr, "vmbsave gate: {}; what was built of commits is kept\n", error.what());
-    return 128 + error.number;
-  } catch (const gate::NoBase& error) {  // told apart by its first words, for who takes that for a skip
-    fmt::print(stderr, "vmbsave gate: no usable base: {}\n", bench::one_line(error.what()));
-  } catch (const fs::filesystem_error& error) {  // what() has the library's own words
-    const std::string what = fmt::format("{}: {}", error.path1().string(), error.code().message());
-    fmt::print(stderr, "vmbsave gate: {}\n", bench::one_line(what));
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "vmbsave gate: {}\n", bench::one_line(error.what()));
-  }
-  return gate::kExitUnmeasured;
+  return run();
+} catch (const gate::Interrupted& error) {
+  fmt::print(stderr, "vmbsave gate: {}; what was built of commits is kept\n", error.what());
+  return bench::kSignalled + error.number;
+} catch (const gate::NoBase& error) {  // told apart by its first words, for who takes that for a skip
+  throw std::runtime_error(fmt::format("no usable base: {}", error.what()));
+} catch (const bench::CheckFailed& error) {
+  throw std::runtime_error(error.what());
 }
 
 struct SelftestArguments {
   gate::SelftestOptions options;
   bool fast = false;
-  std::string out;
+  Output output;
   std::string record;
 };
 
@@ -200,37 +221,39 @@ void record_selftest(const fs::path& folder, const std::string& table, const nlo
 int run_selftest(SelftestArguments& arguments) {
   arguments.options.program = fs::read_symlink("/proc/self/exe");
   arguments.options.seed = std::random_device{}();
-  if (!arguments.out.empty()) bench::expect_writable(arguments.out);
+  expect_usable(arguments.output, {});
   nlohmann::ordered_json context;
   report::add_context(context);
   gate::Selftest selftest;
   {
-    Progress progress;
+    bench::Progress progress(arguments.output.quiet);
     arguments.options.watch = [&](const char* step, std::uint64_t done, std::uint64_t total) {
       progress.show(step, done, total);
     };
     selftest = gate::run_selftest(arguments.options);
   }
   const std::string table = gate::selftest_table(selftest);
-  fmt::print("{}", table);
   const nlohmann::ordered_json json = gate::selftest_json(selftest, context);
-  if (!arguments.out.empty()) report::write_text(arguments.out, json.dump() + "\n");
+  give(arguments.output, json.dump() + "\n", table);
   if (!arguments.record.empty()) record_selftest(arguments.record, table, json);
   return gate::exit_code(selftest);
 }
 
 void add_selftest(CLI::App& gate_command, Command& chosen) {
-  CLI::App* const command = gate_command.add_subcommand(
-      "selftest",
-      "Tries the gate on what is known: the same commit, one that is slower, one that is laid out otherwise.");
+  CLI::App* const command = add_command(gate_command, kSelftestHelp);
   const auto arguments = std::make_shared<SelftestArguments>();
   CLI::Option* const fast = command->add_flag("--fast", arguments->fast, "12 trials of each of two kinds; the default");
   command->add_flag("--long", arguments->options.is_long, "523 trials of five kinds; about an hour")->excludes(fast);
-  command->add_option("--source", arguments->options.source, "the checkout")->check(CLI::ExistingDirectory);
-  command->add_option("--cache", arguments->options.cache, "where shared objects are built; build/gate");
-  command->add_option("--out", arguments->out, "JSON with every trial")->check(given());
-  command->add_option("--record", arguments->record, "folder for gate.md and gate-selftest.json.xz")
-      ->check(CLI::ExistingDirectory);
+  command->add_option("--checkout", arguments->options.source, "folder of it; without: the one it is run in")
+      ->type_name("FOLDER")
+      ->check(existing_folder());
+  command->add_option("--cache", arguments->options.cache, "where shared objects are built; without: build/gate")
+      ->type_name("FOLDER")
+      ->check(given());
+  add_output_options(*command, arguments->output);
+  command->add_option("--record", arguments->record, "write gate.md and gate-selftest.json.xz into FOLDER")
+      ->type_name("FOLDER")
+      ->check(existing_folder());
   command->callback(
       [arguments, &chosen] { chosen = [arguments] { return guarded([&] { return run_selftest(*arguments); }); }; });
 }
@@ -247,8 +270,7 @@ int run_rules(const std::string& file) {
 }
 
 void add_rules(CLI::App& gate_command, Command& chosen) {
-  CLI::App* const command = gate_command.add_subcommand(
-      "rules", "What compare.py, DuckDB's runner and this gate say of the processes that a self-test recorded.");
+  CLI::App* const command = add_command(gate_command, kRulesHelp);
   const auto file = std::make_shared<std::string>();
   command->add_option("FILE", *file, "JSON of a self-test, also compressed (.json.xz)")->required()->check(given());
   command->callback([file, &chosen] { chosen = [file] { return guarded([&] { return run_rules(*file); }); }; });
@@ -257,22 +279,30 @@ void add_rules(CLI::App& gate_command, Command& chosen) {
 }  // namespace
 
 void add_gate(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("gate", kGateDescription);
-  command->footer(kGateExamples);
+  CLI::App* const command = add_command(app, kGateHelp);
   const auto arguments = std::make_shared<GateArguments>();
   gate::GateOptions& options = arguments->options;
-  command->add_option("--base", options.base, "commit that head is held against")->check(given());
+  command->add_option("--base", options.base, "commit that head is held against")->type_name("COMMIT")->check(given());
   command->add_option("--head", options.head, "commit, or 'worktree': the files as they are")
+      ->type_name("COMMIT")
       ->check(given())
       ->capture_default_str();
   command->add_option("--suite", options.comparison.suite, "cases of this suite")
+      ->type_name("NAME")
       ->check(given())
       ->capture_default_str();
-  command->add_option("--only", options.comparison.only, "cases that this regular expression finds")->check(given());
-  command->add_option("--margin", arguments->margin, "a slowdown up to it is nobody's concern")->capture_default_str();
-  command->add_option("--target", arguments->target, "a pass would have found a slowdown of so much")
+  command->add_option("--only", options.comparison.only, "cases that this regular expression finds")
+      ->type_name("REGEX")
+      ->check(given());
+  command->add_option("--margin", arguments->margin, "a slowdown up to it is nobody's concern")
+      ->type_name("PERCENT")
       ->capture_default_str();
-  command->add_option("--budget", arguments->budget, "for measuring; builds come on top")->capture_default_str();
+  command->add_option("--target", arguments->target, "a pass would have found a slowdown of so much")
+      ->type_name("PERCENT")
+      ->capture_default_str();
+  command->add_option("--budget", arguments->budget, "time for measuring; builds come on top")
+      ->type_name("TIME")
+      ->capture_default_str();
   command->add_option("--inconclusive", arguments->inconclusive, "exit code 3, or a warning and 0")
       ->check(CLI::IsMember({"fail", "warn"}))
       ->capture_default_str();
@@ -280,14 +310,25 @@ void add_gate(CLI::App& app, Command& chosen) {
       ->check(CLI::IsMember({"both", "time", "instructions"}))
       ->capture_default_str();
   command->add_option("--build", options.build.command, "shell command that writes $VMBS_GATE_OUT, for other projects")
+      ->type_name("COMMAND")
       ->check(given());
-  command->add_option("--source", options.source, "the checkout")->check(CLI::ExistingDirectory);
-  command->add_option("--cache", options.build.cache, "where shared objects of commits are kept; build/gate")
+  command->add_option("--checkout", options.source, "folder of it; without: the one it is run in")
+      ->type_name("FOLDER")
+      ->check(existing_folder());
+  command->add_option("--cache", options.build.cache, "where shared objects of commits are kept; without: build/gate")
+      ->type_name("FOLDER")
       ->check(given());
-  command->add_option("--out", arguments->out, "folder of gate.json, gate.xml and gate.md; build/gate/report");
+  command
+      ->add_option("--report", arguments->report,
+                   "write gate.json, gate.xml and gate.md into FOLDER; without: build/gate/report")
+      ->type_name("FOLDER")
+      ->check(given());
+  add_output_options(*command, arguments->output);
   CLI::Option* const base_json =
-      command->add_option("--base-json", arguments->base_json, "recorded runs of vmbsave-bench, instead of commits");
-  CLI::Option* const head_json = command->add_option("--head-json", arguments->head_json, "as many, of head");
+      command->add_option("--base-json", arguments->base_json, "recorded runs of vmbsave bench, instead of commits")
+          ->type_name("FILE");
+  CLI::Option* const head_json =
+      command->add_option("--head-json", arguments->head_json, "as many, of head")->type_name("FILE");
   base_json->needs(head_json);
   head_json->needs(base_json);
   command

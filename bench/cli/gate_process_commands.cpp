@@ -5,14 +5,15 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "gate/counts.hpp"
 #include "gate/slices.hpp"
 
 namespace vmbsave::cli {
 
 void add_gate_slices(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("gate-slices", "One process of a gate: slices of both sides in turns.");
-  command->group("");  // not in --help
+  CLI::App* const command =
+      add_hidden_command(app, "gate-slices", "One process of a gate: slices of both sides in turns.");
   const auto options = std::make_shared<gate::SliceOptions>();
   const auto loaded = std::make_shared<bool>(false);
   command->add_option("--base", options->base)->required();
@@ -33,8 +34,8 @@ void add_gate_slices(CLI::App& app, Command& chosen) {
 }
 
 void add_gate_cases(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("gate-cases", "One process of a gate: what a suite of a side holds.");
-  command->group("");
+  CLI::App* const command =
+      add_hidden_command(app, "gate-cases", "One process of a gate: what a suite of a side holds.");
   struct Options {
     std::string side;
     std::string suite;
@@ -46,8 +47,8 @@ void add_gate_cases(CLI::App& app, Command& chosen) {
 }
 
 void add_gate_counts(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("gate-counts", "One process of a gate: exact counters of one side.");
-  command->group("");
+  CLI::App* const command =
+      add_hidden_command(app, "gate-counts", "One process of a gate: exact counters of one side.");
   struct Options {
     std::string side;
     std::string name;

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "cli/image_file.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
@@ -16,6 +17,15 @@ namespace {
 
 using image::Chunk;
 using image::ChunkKind;
+
+const Help kInspectHelp = {
+    kLook,
+    "inspect",
+    "what an image holds: header, channels, packets, sizes",
+    "And whether it is sound; of a damaged one, what lies before the damage.",
+    "  vmbsave replay --profile cloudphysics --image peak.img && vmbsave inspect peak.img\n"
+    "  vmbsave inspect peak.img --each-packet\n",
+    {{kOk, "a good image"}, {kFailed, "it could not be restored"}, {kBadInput, "there is none to look at"}}};
 
 struct Inspect {
   std::string file;
@@ -206,14 +216,12 @@ int run_inspect(const Inspect& inspect) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand(
-      "inspect",
-      "Prints what an image holds: its header, channels, packets, sizes, and whether it is sound; of a damaged one, "
-      "what lies before the damage. Exits 1 if it could not be restored.");
+  CLI::App* const command = add_command(app, kInspectHelp);
   const auto inspect = std::make_shared<Inspect>();
   command->add_option("IMAGE", inspect->file, "the file")->required()->check(given());
-  command->add_flag("--packets", inspect->packets, "a line for each packet");
-  command->add_option("--max-bytes", inspect->max_bytes, "refuse larger files")
+  command->add_flag("--each-packet", inspect->packets, "a line for each packet");
+  command->add_option("--max-bytes", inspect->max_bytes, "bytes; a larger file is refused")
+      ->type_name("N")
       ->transform(whole_number(0, UINT64_MAX))
       ->capture_default_str();
   command->callback([inspect, &chosen] { chosen = [inspect] { return run_inspect(*inspect); }; });

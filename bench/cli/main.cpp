@@ -1,7 +1,6 @@
 // vmbsave: the tool. `vmbsave --help` lists its subcommands.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -12,6 +11,8 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
+#include "cli/unknown_words.hpp"
 #include "harness/one_line.hpp"
 #include "harness/standard_streams.hpp"
 #include "scenarios/vm/check_failed.hpp"
@@ -20,35 +21,60 @@ namespace {
 
 constexpr const char* kToolDescription =
     "Saves and restores the in-use packets of VMBus channels, and measures it.\n"
-    "Exit codes: 0 all is well, 1 something checked does not hold, 2 the input or the command line is not usable.";
+    "'vmbsave COMMAND --help' has the options, examples and exit codes of each.";
+
+// "vmbsave gate selftest", as far as the command line was understood.
+std::string path_of(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  return commands.empty() ? app.get_name() : app.get_name() + " " + path_of(*commands.front());
+}
 
 // fputs, because fmt::print would throw where standard error is gone too.
-int fail(int code, const std::string& what) {
-  std::fputs(("vmbsave: " + vmbsave::bench::one_line(what) + "\n").c_str(), stderr);
+int fail(int code, const CLI::App& app, const std::string& what) {
+  std::fputs((path_of(app) + ": " + vmbsave::bench::one_line(what) + "\n").c_str(), stderr);
   return code;
 }
 
+// Every line says what to do; where it does not by itself, the help does.
+int refuse(const CLI::App& app, const std::string& what) {
+  const bool has_advice = what.find("; ") != std::string::npos;
+  return fail(vmbsave::cli::kBadInput, app, has_advice ? what : fmt::format("{}; see {} --help", what, path_of(app)));
+}
+
 // Output that did not reach its reader is a failure, not a success.
-int flushed(int code) {
+int flushed(const CLI::App& app, int code) {
   using vmbsave::cli::kOk;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   const int error = errno;
-  return fail(code == kOk ? vmbsave::cli::kBadInput : code,
-              fmt::format("cannot write to standard output: {}", std::strerror(error)));
+  return fail(code == kOk ? vmbsave::cli::kBadInput : code, app,
+              fmt::format("cannot write to standard output: {}; make room, or keep its reader", std::strerror(error)));
 }
 
-// CLI11 itself would only say that a subcommand is missing.
-bool is_unknown(const CLI::App& app, const std::string& word) {
-  if (word.starts_with('-')) return app.get_option_no_throw(word) == nullptr;
-  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
-  return std::none_of(commands.begin(), commands.end(),
-                      [&](const CLI::App* command) { return command->get_name() == word; });
+// In the order in which they are listed.
+void add_commands(CLI::App& app, vmbsave::cli::Command& chosen) {
+  using namespace vmbsave::cli;
+  add_bench(app, chosen);
+  add_replay(app, chosen);
+  add_profile(app, chosen);
+  add_doctor(app, chosen);
+  add_inspect(app, chosen);
+  add_table(app, chosen);
+  add_report(app, chosen);
+  add_verify(app, chosen);
+  add_check(app, chosen);
+  add_gate(app, chosen);
+  add_bar(app, chosen);
+  add_compare(app, chosen);
+  add_record(app, chosen);
+  add_gate_cases(app, chosen);
+  add_gate_slices(app, chosen);
+  add_gate_counts(app, chosen);
 }
 
-// "table ", or "" before one is known.
-std::string chosen_name(const CLI::App& app) {
-  const auto commands = app.get_subcommands();
-  return commands.empty() ? "" : commands.front()->get_name() + " ";
+// What CLI11 says of an option that is none depends on what else is missing.
+int refuse_parsing(const CLI::App& app, int argc, char** argv, const CLI::ParseError& error) {
+  const std::string unknown = vmbsave::cli::unknown_word(app, {argv + 1, argv + argc});
+  return refuse(app, unknown.empty() ? fmt::format("{}; see {} --help", error.what(), path_of(app)) : unknown);
 }
 
 }  // namespace
@@ -58,42 +84,27 @@ int main(int argc, char** argv) {
   vmbsave::bench::occupy_standard_streams();
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
   CLI::App app(kToolDescription, "vmbsave");
+  app.formatter(help_formatter());
   app.require_subcommand(1);
-  app.set_version_flag("--version", "vmbsave " VMBSAVE_VERSION);
+  app.get_help_ptr()->description("print this");
+  app.set_version_flag("--version", "vmbsave " VMBSAVE_VERSION, "print the version");
+  app.footer(all_exit_codes());
   Command chosen;
-  add_replay(app, chosen);
-  add_profile(app, chosen);
-  add_table(app, chosen);
-  add_bar(app, chosen);
-  add_record(app, chosen);
-  add_report(app, chosen);
-  add_bench(app, chosen);
-  add_inspect(app, chosen);
-  add_verify(app, chosen);
-  add_check(app, chosen);
-  add_doctor(app, chosen);
-  add_gate(app, chosen);
-  add_gate_cases(app, chosen);
-  add_gate_slices(app, chosen);
-  add_gate_counts(app, chosen);
+  add_commands(app, chosen);
   try {
-    if (argc > 1 && is_unknown(app, argv[1])) {
-      const char* const kind = argv[1][0] == '-' ? "option" : "command";
-      return fail(kBadInput, fmt::format("no {} '{}'; see vmbsave --help", kind, argv[1]));
-    }
     app.parse(argc, argv);
-    return flushed(chosen());
+    return flushed(app, chosen());
   } catch (const CLI::Success& help_or_version) {
-    return flushed(app.exit(help_or_version));
+    return flushed(app, app.exit(help_or_version));
   } catch (const CLI::ParseError& error) {
-    return fail(kBadInput, fmt::format("{}; see vmbsave {}--help", error.what(), chosen_name(app)));
+    return refuse_parsing(app, argc, argv, error);
   } catch (const vmbsave::bench::CheckFailed& error) {
-    return fail(kFailed, error.what());
+    return fail(kFailed, app, error.what());
   } catch (const std::bad_alloc&) {
-    return fail(kBadInput, "not enough memory");
+    return refuse(app, "not enough memory; give it less to do, or free some");
   } catch (const std::filesystem::filesystem_error& error) {  // what() has the library's own words
-    return fail(kBadInput, fmt::format("{}: {}", error.path1().string(), error.code().message()));
+    return refuse(app, fmt::format("{}: {}", error.path1().string(), error.code().message()));
   } catch (const std::exception& error) {
-    return fail(kBadInput, error.what());
+    return refuse(app, error.what());
   }
 }

@@ -1,32 +1,41 @@
 #include <fmt/format.h>
 
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
+#include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
 #include "report/json_file.hpp"
 #include "report/readme_results.hpp"
 #include "report/results_folder.hpp"
+#include "report/results_index.hpp"
 #include "report/results_lock.hpp"
+#include "report/run_age.hpp"
 
 namespace vmbsave::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kRecordDescription =
-    "Keeps a run: a new folder UTC-MACHINE-COMMIT with each JSON compressed and the tables made of them, and the "
-    "README's part that is made from the newest run of each machine.";
-
-constexpr const char* kRecordExamples =
-    "Examples:\n"
+const Help kRecordHelp = {
+    kKeep,
+    "record",
+    "keeps a run in a folder of its own, and shows it in the README",
+    "The folder is called UTC-MACHINE-COMMIT and has each JSON compressed and the tables made of them; the README's "
+    "part between <!-- results --> and <!-- end of results --> is made from the newest run of each machine, and the "
+    "list in RESULTS/README.md, if there is one, from all of them.",
     "  vmbsave record --results results --readme README.md bench.json replay-1.json replay-2.json\n"
-    "  vmbsave record --results results --readme README.md           only makes the README's part again\n"
-    "  vmbsave record --results results --readme README.md --check   exit code 1 if that would change it";
+    "  vmbsave record --results results --readme README.md           only makes the READMEs' parts again\n"
+    "  vmbsave record --results results --readme README.md --check   exit code 1 if that would change it\n",
+    {{kOk, "kept, or nothing to change"},
+     {kFailed, "--check: the README is not what the runs make"},
+     {kBadInput, "nothing was recorded"}}};
 
 struct RecordArguments {
   std::string results;
@@ -47,7 +56,7 @@ void expect_usable(const RecordArguments& arguments) {
 // bench.json and bench.json.xz: bench.
 std::string result_name(const fs::path& file) {
   fs::path name = file.filename();
-  for (const char* const ending : {".xz", ".json"}) {
+  for (const char* const ending : {".xz", ".json", ".svg"}) {
     if (name.extension() == ending) name = name.stem();
   }
   return name.string();
@@ -55,44 +64,103 @@ std::string result_name(const fs::path& file) {
 
 fs::path record(const RecordArguments& arguments) {
   std::vector<report::ResultFile> files;
-  for (const std::string& file : arguments.files) files.push_back({result_name(file), report::read_text(file)});
-  return report::record_results(arguments.results, files, arguments.allow_changes);
+  std::vector<report::ResultFile> pictures;
+  for (const std::string& file : arguments.files) {
+    auto& kind = file.ends_with(".svg") ? pictures : files;
+    kind.push_back({result_name(file), report::read_text(file)});
+  }
+  return report::record_results(arguments.results, files, arguments.allow_changes, pictures);
 }
 
-// Without its place in the README a run is not recorded: the next try would find it there already.
-void write_readme(const RecordArguments& arguments, const std::string& readme, const fs::path& folder) {
+// A file that is made in part from the runs.
+struct Page {
+  std::string path;
+  std::string (*made)(const fs::path& file, const std::string& text, const fs::path& results);
+  std::string text;  // as it is before
+};
+
+std::vector<Page> read_pages(const RecordArguments& arguments) {
+  std::vector<Page> pages;
+  const fs::path index = fs::path(arguments.results) / "README.md";
+  if (!arguments.readme.empty()) pages.push_back({arguments.readme, report::with_results, {}});
+  if (fs::exists(index)) pages.push_back({index.string(), report::with_index, {}});
+  for (Page& page : pages) page.text = report::read_text(page.path);
+  return pages;
+}
+
+// Before there is a new folder.
+void expect_pages(const std::vector<Page>& pages, const std::string& results) {
+  for (const Page& page : pages) {
+    (void)page.made(page.path, page.text, results);
+    bench::expect_writable(page.path);
+  }
+}
+
+// Without its place in them a run is not recorded: the next try would find it there already.
+void write_pages(const std::vector<Page>& pages, const std::string& results, const fs::path& folder) {
+  std::vector<const Page*> written;
   try {
-    report::write_text(arguments.readme, report::with_results(arguments.readme, readme, arguments.results));
+    for (const Page& page : pages) {
+      report::write_text(page.path, page.made(page.path, page.text, results));
+      written.push_back(&page);
+    }
   } catch (...) {
     std::error_code none;
     if (!folder.empty()) fs::remove_all(folder, none);
+    for (const Page* const page : written) report::write_text(page->path, page->text);
     throw;
   }
 }
 
-int check_readme(const RecordArguments& arguments) {
-  const std::string text = report::read_text(arguments.readme);
-  if (report::with_results(arguments.readme, text, arguments.results) == text) return kOk;
-  const std::string readme = bench::one_line(arguments.readme);
-  const std::string results = bench::one_line(arguments.results);
-  fmt::print(stderr, "vmbsave: {} is not what {} makes; run: vmbsave record --results {} --readme {}\n", readme,
-             results, results, readme);
-  return kFailed;
+// Not in the pages themselves, which would then be others after every commit.
+void say_ages(const std::string& results) {
+  for (const fs::path& folder : report::newest_results(results)) {
+    const std::string name = folder.filename().string();
+    const std::uint64_t commits = report::engine_commits_since(results, name.substr(name.rfind('-') + 1)).value_or(0);
+    if (commits == 0) continue;
+    fmt::print(stderr, "note: since the run {} {} commit{} changed the engine\n", bench::one_line(name), commits,
+               commits == 1 ? " has" : "s have");
+  }
 }
+
+int check_pages(const RecordArguments& arguments) {
+  const std::string results = bench::one_line(arguments.results);
+  for (const Page& page : read_pages(arguments)) {
+    if (page.made(page.path, page.text, arguments.results) == page.text) continue;
+    fmt::print(stderr, "vmbsave: {} is not what {} makes; run: vmbsave record --results {} --readme {}\n",
+               bench::one_line(page.path), results, results, bench::one_line(arguments.readme));
+    return kFailed;
+  }
+  say_ages(arguments.results);
+  return kOk;
+}
+
+// What ends the program has to wait: a run is recorded, and has its place in the READMEs, or it is not. A second.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int number : {SIGHUP, SIGINT, SIGTERM}) sigaddset(&held, number);
+    sigprocmask(SIG_BLOCK, &held, &before_);
+  }
+  ~HeldSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  HeldSignals(const HeldSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
 
 int run_record(const RecordArguments& arguments) {
   expect_usable(arguments);
-  if (arguments.check) return check_readme(arguments);
+  if (arguments.check) return check_pages(arguments);
   fs::create_directories(arguments.results);
   const report::ResultsLock lock(arguments.results);
-  std::string readme;
-  if (!arguments.readme.empty()) {
-    readme = report::read_text(arguments.readme);
-    (void)report::with_results(arguments.readme, readme, arguments.results);  // before there is a new folder
-    bench::expect_writable(arguments.readme);
-  }
+  const HeldSignals held;
+  const std::vector<Page> pages = read_pages(arguments);
+  expect_pages(pages, arguments.results);
   const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
-  if (!arguments.readme.empty()) write_readme(arguments, readme, folder);
+  write_pages(pages, arguments.results, folder);
   if (!folder.empty()) fmt::print("{}\n", folder.string());
   return kOk;
 }
@@ -100,16 +168,23 @@ int run_record(const RecordArguments& arguments) {
 }  // namespace
 
 void add_record(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("record", kRecordDescription);
-  command->footer(kRecordExamples);
+  CLI::App* const command = add_command(app, kRecordHelp);
   const auto arguments = std::make_shared<RecordArguments>();
-  command->add_option("--results", arguments->results, "folder of the runs")->required()->check(given());
-  command->add_option("--readme", arguments->readme, "file with the lines <!-- results --> and <!-- end of results -->")
+  command->add_option("--results", arguments->results, "folder of the runs")
+      ->type_name("FOLDER")
+      ->required()
       ->check(given());
-  command->add_flag("--check", arguments->check, "changes nothing; exit code 1 if the README's part is another");
+  command->add_option("--readme", arguments->readme, "file with the lines <!-- results --> and <!-- end of results -->")
+      ->type_name("FILE")
+      ->check(given());
+  command->add_flag("--check", arguments->check, "changes nothing; exit code 1 if a README's part is another");
   command->add_flag("--allow-changes", arguments->allow_changes,
                     "also what was built from files that are not committed");
-  command->add_option("FILE", arguments->files, "JSON of vmbsave-bench (one) and of replays")->check(given());
+  command
+      ->add_option("FILE", arguments->files,
+                   "JSON of vmbsave-bench (one), of replays, of the suites load, live and host, of the doctor and of "
+                   "the gate; pictures (.svg)")
+      ->check(given());
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_record(*arguments); }; });
 }
 

@@ -7,14 +7,16 @@
 #include <optional>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
+#include "cli/output.hpp"
 #include "cli/profile_source.hpp"
-#include "cli/progress.hpp"
 #include "cli/service_time.hpp"
 #include "cli/trace_kept.hpp"
 #include "cli/trace_source.hpp"
 #include "harness/duration.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
+#include "harness/progress.hpp"
 #include "packet/vm.hpp"
 #include "report/replay_report.hpp"
 #include "scenarios/replay/frames.hpp"
@@ -29,12 +31,12 @@
 namespace vmbsave::cli {
 namespace {
 
-constexpr const char* kReplayDescription =
-    "Replays a storage trace, or the frames of a capture, in virtual time, stops it, saves every packet in use, checks "
-    "each saved packet byte for byte against the trace, restores them into fresh channels and checks again.";
-
-constexpr const char* kReplayExamples =
-    "Examples:\n"
+const Help kReplayHelp = {
+    kMeasure,
+    "replay",
+    "replays a trace, saves at its peak, restores, and checks every byte",
+    "A storage trace, or the frames of a capture, runs in virtual time and is stopped; every packet in use is saved, "
+    "compared with the trace byte for byte, restored into fresh channels and compared again.",
     "  vmbsave replay --trace sample_trace.tar.xz\n"
     "  vmbsave replay --trace disk.vscsi --service-time 1ms --threads 2\n"
     "  vmbsave replay --trace disk.vscsi --replicate 64 --shift 0s --one-cut --channels 16 --json > replay.json\n"
@@ -44,7 +46,10 @@ constexpr const char* kReplayExamples =
     "Octf, blktrace, MSR and vSCSI version 2 traces hold measured completions. The others have none, so a request\n"
     "completes one service time after it was submitted (10ms unless given).\n"
     "A capture shows frames and no completions: each is in use for one service time (1ms unless given), and one that\n"
-    "the guest sent for one completion delay more (2ms unless given).";
+    "the guest sent for one completion delay more (2ms unless given).\n",
+    {{kOk, "verified and restored"},
+     {kFailed, "a difference was found"},
+     {kBadInput, "the trace cannot be read or replayed, or a file not be written"}}};
 
 struct ReplayArguments {
   TraceSource trace;
@@ -55,7 +60,7 @@ struct ReplayArguments {
   std::string shift = "1ms";
   std::string save_at = "peak";
   std::string plan = plan_name(SavePlan::kAuto);
-  bool json = false;
+  Output output;
   replay::Options options;
 };
 
@@ -65,7 +70,7 @@ constexpr const char* kLower = "more than this machine has memory or mappings fo
 // settled.
 constexpr std::uint64_t kFrameCompletionDelayNs = 2'000'000;
 
-trace::Trace load(const ReplayArguments& arguments, Progress& progress) {
+trace::Trace load(const ReplayArguments& arguments, bench::Progress& progress) {
   if (arguments.trace.path.empty()) return trace::generate(read_profile(arguments.profile));
   return read_trace(arguments.trace, progress);
 }
@@ -125,12 +130,16 @@ auto told_of(const std::string& name, Step&& step) try {
 
 int run_replay(ReplayArguments& arguments) {
   parse_times(arguments);
+  if (arguments.trace.path.empty() && arguments.profile.empty()) throw CLI::RequiredError("--trace or --profile");
   const std::string& name = arguments.trace.path.empty() ? arguments.profile : arguments.trace.path;
   const bool is_file = arguments.profile.empty() || is_profile_file(name);
+  const Output& output = arguments.output;
   if (is_file) expect_trace_kept("--image", name, replay::image_files(arguments.options));
+  if (is_file && !output.out.empty()) expect_trace_kept("--out", name, {output.out});
+  expect_usable(output, replay::image_files(arguments.options));
   std::optional<bench::Plugin> plugin;  // before minutes of reading
   if (!arguments.vsp.empty()) plugin.emplace(arguments.vsp);
-  Progress progress;
+  bench::Progress progress(output.quiet);
   const trace::Trace trace = load(arguments, progress);
   replay::Options& options = arguments.options;
   options.plan = to_plan(arguments.plan);
@@ -144,14 +153,9 @@ int run_replay(ReplayArguments& arguments) {
   const replay::Result result = told_of(name, [&] { return replay::run(trace, vsp, options, show); });
   const nlohmann::ordered_json json = report::replay_json(
       {name, trace.format, vsp.name, trace.measured_completions, vsp.concurrent_callbacks != 0}, options, result);
-  if (arguments.json) {
-    // A trace's name need not be UTF-8, as JSON is.
-    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-  } else {
-    fmt::print("{}", report::replay_text(json));
-  }
+  give(output, json, report::replay_text(json));
   if (!result.difference.empty()) {
-    std::fputs(fmt::format("vmbsave: {}\n", bench::one_line(name + ": " + result.difference)).c_str(), stderr);
+    std::fputs(fmt::format("vmbsave replay: {}\n", bench::one_line(name + ": " + result.difference)).c_str(), stderr);
   }
   return result.verified && result.restored ? kOk : kFailed;
 }
@@ -159,50 +163,59 @@ int run_replay(ReplayArguments& arguments) {
 }  // namespace
 
 void add_replay(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("replay", kReplayDescription);
-  command->footer(kReplayExamples);
+  CLI::App* const command = add_command(app, kReplayHelp);
   const auto arguments = std::make_shared<ReplayArguments>();
   replay::Options& options = arguments->options;
-  auto* const source = command->add_option_group("source");
-  source->require_option(1);
   auto* const trace =
-      source
+      command
           ->add_option("--trace", arguments->trace.path,
                        "Open-CAS octf (directory, .tar or .tar.xz), blktrace (file, directory, or NAME of "
-                       "NAME.blktrace.N), vSCSI, fio iolog, MSR CSV, MQSim ASCII, pcap or pcapng")
+                       "NAME.blktrace.N), vSCSI, fio iolog, MSR CSV, MQSim ASCII, pcap or pcapng; this or --profile")
+          ->type_name("FILE")
           ->check(given());
-  source
+  command
       ->add_option("--profile", arguments->profile,
                    "a profile's file, NAME.json, or a built-in one: " + trace::profile_names())
+      ->type_name("NAME")
+      ->excludes(trace)
       ->check(given());
   add_trace_options(*command, trace, arguments->trace);
   command
       ->add_option(
           "--vsp", arguments->vsp,
           "a VSP's shared object (vmbsave/vsp.h), which gets the requests or frames instead of storvsp or netvsp")
+      ->type_name("FILE")
       ->check(given());
   command
       ->add_option("--service-time", arguments->service_time,
                    "time from submission to completion, e.g. 10ms; replaces measured ones")
+      ->type_name("TIME")
       ->check(given());
   command
       ->add_option("--completion-delay", arguments->completion_delay,
                    "of frames: how long a transmit's completion is held back when it was carried out, e.g. 2ms")
+      ->type_name("TIME")
       ->check(given());
   command
       ->add_option("--channels", options.channels,
-                   "channels (per VM; in all with --one-cut); default: one for each submitting queue")
+                   "of each VM, or in all with --one-cut; without: one for each submitting queue")
+      ->type_name("N")
       ->transform(whole_number(1, packet::kMaxChannels));
   command->add_option("--replicate", options.replication.vms, "VMs that run the trace, an epoch each")
+      ->type_name("N")
       ->transform(whole_number(1, 4096))
       ->capture_default_str();
-  command->add_option("--shift", arguments->shift, "time between the starts of two VMs")->capture_default_str();
+  command->add_option("--shift", arguments->shift, "time between the starts of two VMs")
+      ->type_name("TIME")
+      ->capture_default_str();
   command->add_flag("--one-cut", options.one_cut, "one epoch and one image for all VMs");
   command
       ->add_option("--save-at", arguments->save_at,
                    "when to save: 'peak' (most packets in use) or a time from the trace's start")
+      ->type_name("TIME")
       ->capture_default_str();
   command->add_option("--threads", options.threads, "threads of a save")
+      ->type_name("N")
       ->transform(whole_number(1, 1024))
       ->capture_default_str();
   command->add_option("--plan", arguments->plan, "how a save goes over its packets")
@@ -210,12 +223,14 @@ void add_replay(CLI::App& app, Command& chosen) {
       ->check(CLI::IsMember({"exact", "fused", "auto"}))
       ->capture_default_str();
   command->add_option("--repeat", options.repeat, "timed saves, after a first one that is not counted")
+      ->type_name("N")
       ->transform(whole_number(1, 10'000'000))
       ->capture_default_str();
   command
       ->add_option("--image", options.image_file, "write the image to FILE (FILE.0, FILE.1, ... with several epochs)")
+      ->type_name("FILE")
       ->check(given());
-  command->add_flag("--json", arguments->json, "JSON on standard output, nothing else");
+  add_output_options(*command, arguments->output);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_replay(*arguments); }; });
 }
 

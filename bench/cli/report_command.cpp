@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
@@ -18,23 +19,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kReportDescription =
-    "Makes one page of HTML of results: figures, each with its data, what it shows and the command that makes it "
-    "again. "
-    "The page needs no network and runs no scripts. Figures are drawn by gnuplot; without it the page has the tables.";
-
-constexpr const char* kReportExamples =
-    "Examples:\n"
+const Help kReportHelp = {
+    kLook,
+    "report",
+    "makes one page of HTML of results, with figures",
+    "Each figure has its data, what it shows, and the command that makes it again. The page needs no network and runs "
+    "no "
+    "scripts. Figures are drawn by gnuplot; without it the page has the tables.",
     "  vmbsave report build/bench/20260131T120000Z -o report.html\n"
     "  vmbsave report results/20260131T120000Z-amd-epyc-2cpu-0123456 -o report.html --figures figures\n"
     "  vmbsave report bench.json -o - >report.html    one file; to standard output\n"
-    "  vmbsave report OLD NEW -o report.html          two runs in one page\n"
-    "Exit codes: 0 written, 2 a result or the output is not usable.";
+    "  vmbsave report OLD NEW -o report.html          two runs, and how they differ\n",
+    {{kOk, "written"}, {kBadInput, "a result or the output is of no use"}}};
 
 struct ReportArguments {
   std::vector<std::string> results;
   std::string out;
   std::string figures;
+  std::string source = ".";
+  bool across_machines = false;
 };
 
 bool is_standard_output(const ReportArguments& arguments) { return arguments.out == "-"; }
@@ -42,7 +45,7 @@ bool is_standard_output(const ReportArguments& arguments) { return arguments.out
 void expect_no_input(const ReportArguments& arguments, const std::vector<page::Run>& runs) {
   std::error_code none;
   for (const page::Run& run : runs) {
-    for (const page::Result& result : run.results) {
+    for (const report::NamedResult& result : run.read.results) {
       if (!fs::equivalent(result.file, arguments.out, none)) continue;
       throw std::runtime_error(fmt::format("{} is one of the results; give --out another name", arguments.out));
     }
@@ -70,10 +73,10 @@ void say_left_out(const page::Page& page) {
 
 int run_report(const ReportArguments& arguments) {
   std::vector<page::Run> runs;
-  for (const std::string& result : arguments.results) runs.push_back(page::read_run(result));
+  for (const std::string& result : arguments.results) runs.push_back(page::read_page_run(result));
   expect_no_input(arguments, runs);
   expect_usable_output(arguments);
-  const page::Page page = page::make_page(runs, page::has_gnuplot());
+  const page::Page page = page::make_page(runs, {page::has_gnuplot(), arguments.across_machines, arguments.source});
   if (!arguments.figures.empty()) write_figures(arguments.figures, page.figures);
   if (is_standard_output(arguments)) {
     fmt::print("{}", page.html);
@@ -87,8 +90,7 @@ int run_report(const ReportArguments& arguments) {
 }  // namespace
 
 void add_report(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand("report", kReportDescription);
-  command->footer(kReportExamples);
+  CLI::App* const command = add_command(app, kReportHelp);
   const auto arguments = std::make_shared<ReportArguments>();
   command
       ->add_option("RESULT", arguments->results,
@@ -98,6 +100,13 @@ void add_report(CLI::App& app, Command& chosen) {
   command->add_option("-o,--out", arguments->out, "the page; - is standard output")->required()->check(given());
   command->add_option("--figures", arguments->figures, "also each figure as an SVG file of its own in this folder")
       ->check(given());
+  command->add_flag("--across-machines", arguments->across_machines,
+                    "compares runs of different machines too, by ratios to what was measured beside");
+  command
+      ->add_option("--source", arguments->source,
+                   "a checkout of vmbsave: says how many commits have changed the engine since each run")
+      ->check(given())
+      ->capture_default_str();
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });
 }
 

@@ -6,6 +6,8 @@
 #include <stdexcept>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
+#include "cli/output.hpp"
 #include "harness/option_checks.hpp"
 #include "report/json_file.hpp"
 #include "report/results_table.hpp"
@@ -13,12 +15,25 @@
 namespace vmbsave::cli {
 namespace {
 
-int run_table(const std::vector<std::string>& files) {
+const Help kTableHelp = {
+    kLook,
+    "table",
+    "results of benchmarks and of replays as tables",
+    "A table for each run of 'vmbsave bench', and one for all replays.",
+    "  vmbsave table bench.json replay-1.json replay-2.json\n"
+    "  vmbsave table results/*/*.json.xz\n"
+    "  vmbsave table bench.json.xz --json               the runs themselves, unpacked, in one JSON\n",
+    {{kOk, "printed"}, {kBadInput, "a file is no result"}}};
+
+int run_table(const std::vector<std::string>& files, const Output& output) {
+  expect_usable(output, files);
   report::ResultsTable table;
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const std::string& file : files) {
     const nlohmann::ordered_json json = report::read_json(file);
     try {
       table.add(json);
+      results.push_back({{"file", file}, {"result", json}});
     } catch (const nlohmann::json::exception&) {
       throw std::runtime_error(
           fmt::format("{}: expected the JSON of 'vmbsave replay --json' or 'vmbsave bench --out=FILE'", file));
@@ -30,20 +45,21 @@ int run_table(const std::vector<std::string>& files) {
   // What a file says is not to steer the terminal.
   std::replace_if(
       text.begin(), text.end(), [](unsigned char c) { return c < ' ' && c != '\n'; }, '?');
-  fmt::print("{}", text);
+  give(output, {{"schema", "vmbsave-table-1"}, {"results", results}}, text);
   return kOk;
 }
 
 }  // namespace
 
 void add_table(CLI::App& app, Command& chosen) {
-  CLI::App* const command = app.add_subcommand(
-      "table", "Prints the results of benchmarks as a table each, and those of replays as one table.");
+  CLI::App* const command = add_command(app, kTableHelp);
+  const auto output = std::make_shared<Output>();
   const auto files = std::make_shared<std::vector<std::string>>();
-  command->add_option("FILE", *files, "JSON of vmbsave-bench or of a replay, also compressed (.json.xz)")
+  command->add_option("FILE", *files, "JSON of vmbsave bench or of a replay, also compressed (.json.xz)")
       ->required()
       ->check(given());
-  command->callback([files, &chosen] { chosen = [files] { return run_table(*files); }; });
+  add_output_options(*command, *output);
+  command->callback([=, &chosen] { chosen = [=] { return run_table(*files, *output); }; });
 }
 
 }  // namespace vmbsave::cli

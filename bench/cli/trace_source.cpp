@@ -19,14 +19,16 @@ CLI::Validator mac_address() {
 
 void add_trace_options(CLI::App& command, CLI::Option* trace, TraceSource& source) {
   command.add_option("--format", source.format, "what the trace is, whatever it looks like: " + trace::format_names())
+      ->type_name("NAME")
       ->needs(trace)
       ->check(given());
-  command.add_option("--guest", source.guest, "MAC address of the guest in a capture; default: the busiest source")
+  command.add_option("--guest", source.guest, "MAC address of the guest in a capture; without: the busiest source")
+      ->type_name("MAC")
       ->needs(trace)
       ->check(mac_address());
 }
 
-trace::Trace read_trace(const TraceSource& source, Progress& progress) {
+trace::Trace read_trace(const TraceSource& source, bench::Progress& progress) {
   const auto show = [&](std::uint64_t done, std::uint64_t total) { progress.show("read", done, total); };
   return trace::read(source.path, show, source.format, trace::parse_mac(source.guest));
 }

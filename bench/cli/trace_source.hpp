@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "cli/progress.hpp"
+#include "harness/progress.hpp"
 #include "trace/trace.hpp"
 
 namespace vmbsave::cli {
@@ -18,6 +18,6 @@ struct TraceSource {
 // --format and --guest, which need the option `trace`. `source` lives until the application has parsed.
 void add_trace_options(CLI::App& command, CLI::Option* trace, TraceSource& source);
 
-trace::Trace read_trace(const TraceSource& source, Progress& progress);
+trace::Trace read_trace(const TraceSource& source, bench::Progress& progress);
 
 }  // namespace vmbsave::cli

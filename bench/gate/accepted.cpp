@@ -59,7 +59,7 @@ std::optional<Accepted> parse(const std::string& commit, const std::string& line
   reader.spaces();
   if (!reader.has_more()) return std::nullopt;  // why?
   try {
-    return Accepted{commit, line, Pattern(pattern), metric, percent / 100};
+    return Accepted{commit, line, bench::Pattern(pattern), metric, percent / 100};
   } catch (const std::invalid_argument&) {
     return std::nullopt;
   }

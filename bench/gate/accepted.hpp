@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "gate/git.hpp"
-#include "gate/pattern.hpp"
+#include "harness/pattern.hpp"
 
 namespace vmbsave::gate {
 
 struct Accepted {
   std::string commit;
   std::string line;  // as it stands there, without "Gate-Accepts: "
-  Pattern pattern;
+  bench::Pattern pattern;
   std::string metric;
   double share = 0;  // 0.03: three percent more
 };

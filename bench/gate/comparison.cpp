@@ -23,7 +23,7 @@ class Selection {
         head_(cases_in(options.program, head.object, options.suite)),
         options_(options) {
     if (head_.empty()) throw std::invalid_argument(fmt::format("head has no suite '{}'", options.suite));
-    const Pattern only(options.only);
+    const bench::Pattern only(options.only);
     for (const CaseName& gate_case : head_) {
       if (only.finds(gate_case.name)) take(gate_case);
     }

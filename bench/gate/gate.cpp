@@ -76,10 +76,10 @@ Tally tally(const GateRun& run) {
 }
 
 int exit_code(const Tally& tally, bool inconclusive_fails) {
-  if (tally.failed != 0) return kExitRegression;
-  if (tally.unmeasured != 0) return kExitUnmeasured;
-  if (tally.inconclusive != 0) return inconclusive_fails ? kExitInconclusive : kExitPass;
-  return tally.passed != 0 ? kExitPass : kExitUnmeasured;
+  if (tally.failed != 0) return bench::kFailed;
+  if (tally.unmeasured != 0) return bench::kBadInput;
+  if (tally.inconclusive != 0) return inconclusive_fails ? bench::kInconclusive : bench::kOk;
+  return tally.passed != 0 ? bench::kOk : bench::kBadInput;
 }
 
 std::string choose_base(const Git& git, const std::string& head, bool needs_entry) {

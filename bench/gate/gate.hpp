@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gate/comparison.hpp"
+#include "harness/exit_codes.hpp"
 
 namespace vmbsave::gate {
 
@@ -38,13 +39,6 @@ struct GateRun {
 };
 
 std::string now_utc();  // "2026-01-02T03:04:05Z"
-
-// Exit codes of the gate.
-inline constexpr int kExitPass = 0;
-inline constexpr int kExitRegression = 1;
-inline constexpr int kExitUnmeasured = 2;
-inline constexpr int kExitInconclusive = 3;
-inline constexpr int kExitSelftest = 4;
 
 struct Tally {
   std::size_t passed = 0;  // with those that improved, warn or are accepted

@@ -35,7 +35,7 @@ std::optional<std::string> Git::ask(std::vector<std::string> arguments) const {
 
 Git::Git(const fs::path& folder) : top_(folder) {
   const std::optional<std::string> top = ask({"rev-parse", "--show-toplevel"});
-  if (!top) throw NoBase(fmt::format("{} is not in a git checkout: give --source", fs::absolute(folder).string()));
+  if (!top) throw NoBase(fmt::format("{} is not in a git checkout: give --checkout", fs::absolute(folder).string()));
   top_ = *top;
 }
 

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "report/json_file.hpp"
+#include "report/same_machine.hpp"
 #include "report/sign_test.hpp"
 
 namespace vmbsave::gate {
@@ -99,14 +100,14 @@ Timing timing_of(const CaseName& name, const std::vector<const Json*>& base, con
 }
 
 void expect_one_machine(const std::vector<Json>& base, const std::vector<Json>& head) {
+  const Json& first = base[0].at("machine");
   for (const std::vector<Json>* const runs : {&base, &head}) {
     for (const Json& run : *runs) {
-      for (const char* const key : {"cpu", "cpus_allowed", "hypervisor"}) {
-        if (run.at("machine").at(key) == base[0].at("machine").at(key)) continue;
-        throw std::invalid_argument(fmt::format("runs of different machines can't be compared: {} is {} and {}", key,
-                                                base[0].at("machine").at(key).dump(),
-                                                run.at("machine").at(key).dump()));
-      }
+      const Json& machine = run.at("machine");
+      const std::string key = report::machine_difference(first, machine);
+      if (key.empty()) continue;
+      throw std::invalid_argument(fmt::format("runs of different machines can't be compared: {} is {} and {}", key,
+                                              first.at(key).dump(), machine.at(key).dump()));
     }
   }
 }
@@ -121,7 +122,7 @@ Build side_of(const Files& files, const std::vector<Json>& runs) {
 
 std::vector<CaseName> common_rows(const std::vector<Json>& base, const std::vector<Json>& head,
                                   const std::string& only) {
-  const Pattern pattern(only);
+  const bench::Pattern pattern(only);
   std::vector<CaseName> names;
   for (const Json& row : head[0].at("rows")) {
     const CaseName name{row.at("name").get<std::string>(), row.at("threads").get<unsigned>()};

@@ -213,8 +213,8 @@ int exit_code(const Selftest& selftest) {
     // Under a load it is the right answer.
     if (kind.kind != Kind::kLoad && kind.inconclusive * 10 > kind.trials) is_noisy = true;
   }
-  if (!holds) return kExitSelftest;
-  return is_noisy ? kExitInconclusive : kExitPass;
+  if (!holds) return bench::kSelftestFailed;
+  return is_noisy ? bench::kInconclusive : bench::kOk;
 }
 
 }  // namespace vmbsave::gate

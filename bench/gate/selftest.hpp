@@ -72,7 +72,7 @@ Selftest run_selftest(const SelftestOptions& options);
 
 std::vector<KindTally> tally(const Selftest& selftest);
 
-// kExitPass, kExitSelftest, or kExitInconclusive: more than a tenth of one kind did not know.
+// bench::kOk, bench::kSelftestFailed, or bench::kInconclusive: more than a tenth of one kind did not know.
 int exit_code(const Selftest& selftest);
 
 std::string selftest_table(const Selftest& selftest);

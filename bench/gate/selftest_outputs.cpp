@@ -14,9 +14,9 @@ using Json = nlohmann::ordered_json;
 
 std::string verdict_text(const Selftest& selftest) {
   switch (exit_code(selftest)) {
-    case kExitPass:
+    case bench::kOk:
       return "the self-test holds";
-    case kExitInconclusive:
+    case bench::kInconclusive:
       return "machine too noisy: more than a tenth of one kind did not know";
     default:
       return "the self-test FAILED";

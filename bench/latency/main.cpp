@@ -15,9 +15,11 @@
 #include <vector>
 
 #include "harness/executors.hpp"
+#include "harness/exit_codes.hpp"
 #include "harness/one_line.hpp"
 #include "harness/standard_streams.hpp"
 #include "harness/whole_file.hpp"
+#include "latency/display.hpp"
 #include "latency/file_reporter.hpp"
 #include "latency/host_suite.hpp"
 #include "latency/library_build.hpp"
@@ -34,6 +36,7 @@
 #include "report/bench_report.hpp"
 #include "report/build_info.hpp"
 #include "report/machine.hpp"
+#include "scenarios/live/live_vsp.hpp"
 #include "scenarios/save_under_load/ticks.hpp"
 #include "vsp/plugin.hpp"
 
@@ -42,8 +45,8 @@ namespace {
 using namespace vmbsave;
 using Json = nlohmann::ordered_json;
 
-constexpr int kFailed = 1;
-constexpr int kBadInput = 2;
+using bench::kBadInput;
+using bench::kFailed;
 
 int fail(int code, const std::string& what) {
   std::fputs(fmt::format("vmbsave-bench: {}\n", bench::one_line(what)).c_str(), stderr);
@@ -98,12 +101,19 @@ void write(const std::string& path, const std::string& text) {
 
 struct Run {
   int code;
-  Json json;  // null: no row
+  Json json;               // null: no row
+  std::string table = {};  // of what Google Benchmark has no place for
+};
+
+// To whom Google Benchmark tells what it measures; nullptr: to whom it would by itself.
+struct Reporters {
+  benchmark::BenchmarkReporter* display;
+  benchmark::BenchmarkReporter* file;
 };
 
 // vsp: that the command line brings; nullptr: none.
 using Runner = Run (*)(const bench::Options& options, const VMBS_VSP* vsp, const std::string& started,
-                       const Json& where, benchmark::BenchmarkReporter* file);
+                       const Json& where, const Reporters& to);
 
 // Which rows there are, and what they are left out for.
 bench::VspRows rows_of(const bench::Options& options, const bench::Point& point) {
@@ -117,7 +127,7 @@ bench::VspRows rows_of(const bench::Options& options, const bench::Point& point)
 }
 
 Run run_saves(const bench::Options& options, const VMBS_VSP* vsp, const std::string& started, const Json& where,
-              benchmark::BenchmarkReporter* file) {
+              const Reporters& to) {
   const bench::Point point = vsp == nullptr ? bench::Point{} : bench::vsp_point(*vsp);
   bench::Stage stage;
   bench::RowLog log(options.repetitions);
@@ -135,7 +145,7 @@ Run run_saves(const bench::Options& options, const VMBS_VSP* vsp, const std::str
     std::fputs(fmt::format("vmbsave-bench: left out: {}: {}\n", row.name, row.reason).c_str(), stderr);
   }
   bench::register_rows(rows, options.fixed_saves, make, log);
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(to.display, to.file);
   const std::vector<report::RooflineRow> roofline = bench::measured(copies);
   std::vector<bench::Outcome> outcomes = bench::outcomes(log);
   for (const report::RooflineRow& row : roofline) outcomes.push_back({row.name, row.error});
@@ -149,13 +159,13 @@ Run run_saves(const bench::Options& options, const VMBS_VSP* vsp, const std::str
           report::bench_json(options.suite, started, where, log.rows(), roofline, operations, left_out, transfers)};
 }
 
-// Its table is printed at once: Google Benchmark shows a group as one line.
+// Google Benchmark shows a group as one line.
 Run run_load(const bench::Options& options, const VMBS_VSP*, const std::string& started, const Json& where,
-             benchmark::BenchmarkReporter* file) {
+             const Reporters& to) {
   bench::Executors executors;
   bench::LoadLog log;
   bench::register_load(bench::load_groups(), executors, log);
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(to.display, to.file);
   const std::vector<report::LoadRow> rows = log.rows();
   std::vector<bench::Outcome> outcomes;
   for (const report::LoadRow& row : rows) outcomes.push_back({row.name, row.error});
@@ -163,13 +173,12 @@ Run run_load(const bench::Options& options, const VMBS_VSP*, const std::string& 
   if (rows.empty()) return {code, Json()};
   const bench::Ticks& clock = bench::Ticks::clock();
   const Json json = report::load_json(started, where, {clock.name(), clock.cost_ns()}, rows);
-  fmt::print("\n{}", report::load_table(json));
-  return {code, json};
+  return {code, json, report::load_table(json)};
 }
 
-// Its table is printed too: Google Benchmark has no place for a distribution.
+// Google Benchmark has no place for a distribution.
 Run run_host(const bench::Options& options, const VMBS_VSP* vsp, const std::string& started, const Json& where,
-             benchmark::BenchmarkReporter* file) {
+             const Reporters& to) {
   bench::Executors executors;
   const bench::Workload workload = vsp == nullptr ? bench::host_workload() : bench::workload_of(*vsp);
   std::vector<report::HostRow> rows = bench::host_rows(options.host, available_cpus());
@@ -177,33 +186,38 @@ Run run_host(const bench::Options& options, const VMBS_VSP* vsp, const std::stri
     for (report::HostRow& row : rows) row.spec.vsp = vsp->name;
   }
   bench::register_host(rows, workload, executors);
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(to.display, to.file);
   std::erase_if(rows, [](const report::HostRow& row) { return row.cold.total_ns.empty() && row.error.empty(); });
   std::vector<bench::Outcome> outcomes;
   for (const report::HostRow& row : rows) outcomes.push_back({host_name(row.spec), bench::host_failure(row)});
   const int code = bench::exit_code(options.list_only, matched, outcomes);
   if (rows.empty()) return {code, Json()};
   const Json json = report::host_json(started, where, rows);
-  fmt::print("\n{}", report::host_table(json));
-  return {code, json};
+  return {code, json, report::host_table(json)};
 }
 
 // The disk is made first: a folder that cannot have it is a bad command line, not a row that failed.
-Run run_live(const bench::Options& options, const VMBS_VSP*, const std::string& started, const Json& where,
-             benchmark::BenchmarkReporter* file) {
+Run run_live(const bench::Options& options, const VMBS_VSP* vsp, const std::string& started, const Json& where,
+             const Reporters& to) {
+  bench::LiveSpec spec = options.live.spec;
+  spec.vsp = vsp;
+  if (vsp != nullptr) {
+    const std::string why = bench::live_vsp_fault(*vsp);
+    if (!why.empty())
+      throw std::runtime_error(fmt::format("{}: {}; --suite=live reads and writes a disk", vsp->name, why));
+  }
   std::optional<bench::LiveDisk> disk;
   if (!options.list_only) disk.emplace(options.live.disk());
-  report::LiveRow row = bench::live_row(options.live.spec);
+  report::LiveRow row = bench::live_row(spec);
   bool has_run = false;
   bench::register_live(row, disk ? &*disk : nullptr, has_run);
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(nullptr, file);
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(to.display, to.file);
   if (!has_run) return {bench::exit_code(options.list_only, matched, {}), Json()};
   const std::string why = row.skipped.empty() ? row.error : "skipped: " + row.skipped;
   const int code = bench::exit_code(false, matched, {{row.name, why}});
   const bench::Ticks& clock = bench::Ticks::clock();
   const Json json = report::live_json(started, where, {clock.name(), clock.cost_ns()}, {row});
-  fmt::print("\n{}", report::live_table(json));
-  return {code, json};
+  return {code, json, report::live_table(json)};
 }
 
 Runner runner_of(const std::string& suite) {
@@ -231,9 +245,17 @@ int run(const bench::Options& options) {
   std::optional<bench::FileReporter> file;
   if (!options.google_out.empty()) file.emplace(options.google_out_format);
   const VMBS_VSP* const vsp = plugin ? &plugin->vsp() : nullptr;
-  const auto [code, json] = runner_of(options.suite)(options, vsp, started, where, file ? file->get() : nullptr);
+  const auto display = bench::make_display(options);
+  const Reporters to{display.get(), file ? file->get() : nullptr};
+  const auto [code, json, table] = runner_of(options.suite)(options, vsp, started, where, to);
+  const std::string text = json.is_null() ? "" : json.dump(1) + "\n";
+  if (options.json) {
+    std::fputs(text.c_str(), stdout);
+  } else if (!options.quiet && !table.empty()) {
+    fmt::print("\n{}", table);
+  }
   try {
-    if (!options.out.empty() && !json.is_null()) write(options.out, json.dump(1) + "\n");
+    if (!options.out.empty()) write(options.out, text);
     if (file) write(options.google_out, file->text());
   } catch (const std::exception& error) {
     return fail(kFailed, error.what());  // after all that was measured

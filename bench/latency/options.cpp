@@ -3,6 +3,8 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -15,7 +17,11 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/exit_codes.hpp"
 #include "harness/one_line.hpp"
+#include "harness/option_checks.hpp"
+#include "harness/suggestion.hpp"
+#include "harness/terminal.hpp"
 #include "latency/host_suite.hpp"
 #include "latency/live_suite.hpp"
 #include "latency/load_suite.hpp"
@@ -24,56 +30,71 @@
 namespace vmbsave::bench {
 namespace {
 
-constexpr int kBadInput = 2;
-
 [[noreturn]] void fail(const std::string& what) {
-  std::fputs(fmt::format("vmbsave-bench: {}; see vmbsave-bench --help\n", one_line(what)).c_str(), stderr);
+  const char* const advice = what.find("; ") == std::string::npos ? "; see vmbsave-bench --help" : "";
+  std::fputs(fmt::format("vmbsave-bench: {}{}\n", one_line(what), advice).c_str(), stderr);
   std::exit(kBadInput);
 }
 
 constexpr const char* kHelp =
-    "Measures the save latency at scale: how long a VM with many packets in use is saved, by the engine through C++\n"
-    "and through C, beside the documented protocol, a plain copy of the same bytes, and what people would use\n"
-    "instead. What was saved is compared with the packets before it is timed.\n\n"
-    "vmbsave-bench [--suite=smoke|quick|bar|image|full|long|load|live|host]   which rows; default: quick\n"
-    "              [--out=FILE]                          every save of every row as JSON; see 'vmbsave table FILE'\n"
-    "              [--vsp=FILE]                          the packets are those of your VSP: its shared object\n"
-    "              [--context]                           nothing but machine, build, libraries and doctor as JSON\n"
-    "              [flags of Google Benchmark]\n\n"
+    "how long saves take at scale, beside what others would do\n"
+    "How long a VM with many packets in use is saved, by the engine through C++ and through C, beside the documented\n"
+    "protocol, a plain copy of the same bytes, and what people would use instead. What was saved is compared with the\n"
+    "packets before it is timed.\n\n"
+    "Usage: vmbsave bench [OPTIONS]\n\n"
+    "Options:\n"
+    "  -h, --help            print this\n"
+    "  --suite NAME          which rows: smoke, quick, bar, image, full, long, load, live, host (default: quick)\n"
+    "  --vsp FILE            the packets are those of your VSP: its shared object\n"
+    "  --context             nothing but machine, build, libraries and doctor as JSON\n"
+    "  --json                JSON on standard output instead of text, nothing else\n"
+    "  -o, --out FILE        write the JSON, with every save of every row, to FILE too, whole or not at all\n"
+    "  -q, --quiet           no text: errors and the exit code alone\n"
+    "  and flags of Google Benchmark, below\n\n"
+    "Of --suite=live:\n"
+    "  --folder FOLDER       where the file goes, which never has a name (default: $TMPDIR)\n"
+    "  --disk MIB            its size in MiB (default: 1024, or less where there is no room)\n"
+    "  --channels N          (1 to 1024; default: 4)\n"
+    "  --depth N             requests under way on each channel (1 to 4096; default: 64)\n"
+    "  --reads PERCENT       of the requests; the others write (0 to 100; default: 70)\n"
+    "  --every TIME          a save so often (default: 50ms)\n"
+    "  --phase TIME          each of before, during and after (default: 2s)\n"
+    "  --rounds N            (1 to 1000; default: 7)\n"
+    "  --seed N              of the requests (default: 1)\n\n"
+    "Of --suite=host:\n"
+    "  --vms N               (1 to 4096; without: 2, 16, 128 and 1024, one after the other)\n"
+    "  --packets N           in use, of each VM (1 to 65536; default: 64)\n"
+    "  --deadline TIME       a longer blackout fails the row (default: 300ms)\n"
+    "  --memory-budget SIZE  more memory fails the row, e.g. 1GiB\n\n"
     "smoke: 64 packets and 20 saves a row, to see that it works. quick: 65536 packets on 16 channels, 1000 saves a\n"
     "row. full: quick, and one factor at a time around it. long: the largest saves that there can be, 20 a row.\n"
     "image: images into memory, a file and a socket, and back.\n"
     "bar: what the engine is held to, for 'vmbsave bar'; bench/run --bar repeats and mixes its rows.\n"
-    "load: a VSP at work while saves run: what its calls take, what the guest sees, how long the blackout is, beside "
-    "a\n"
-    "lock around a list, and beside waiting until nothing is in flight; a minute and a half.\n"
-    "live: guests read and write a file through storvsp and io_uring, as fast as it goes: what they see before,\n"
-    "during and after saves of their VM; three quarters of a minute. Its flags:\n"
-    "              [--folder=DIR]   where the file goes, which never has a name; default: $TMPDIR\n"
-    "              [--disk=MIB]     its size; default: 1024, or less where there is no room\n"
-    "              [--channels=4] [--depth=64] [--reads=70]   requests under way on each channel; percent of reads\n"
-    "              [--every=50ms] [--phase=2s] [--rounds=7] [--seed=1]   a save so often; each of the three so long\n"
-    "host: many VMs, saved all at once and one after another, every image compared with its packets. Its flags:\n"
-    "              [--vms=N] [--packets=64]   so many, with so many packets in use each; default: 2, 16, 128 and 1024\n"
-    "              [--deadline=300ms] [--memory-budget=SIZE]   a longer blackout, or more memory, fails the row\n"
-    "--vsp: a VSP of your own (vmbsave/vsp.h): smoke to full, long and host run on it; what of them depends on sizes "
-    "of\n"
-    "states or on callbacks that only the suite's own VSP has is left out by name. Not load and live, which bring\n"
-    "packets and a disk of their own.\n"
-    "With --benchmark_min_time the time decides how many saves a row has.\n"
-    "Exit codes: 0 all rows were measured, 1 a row failed or nothing was measured, 2 the command line is not "
-    "usable.\n\n"
+    "load: a VSP at work while saves run: what its calls take, what the guest sees, how long the blackout is, beside\n"
+    "a lock around a list, and beside waiting until nothing is in flight; a minute and a half.\n"
+    "live: guests read and write a file through a storage VSP and io_uring, as fast as it goes: what they see before,\n"
+    "during and after saves of their VM; three quarters of a minute.\n"
+    "host: many VMs, saved all at once and one after another, every image compared with its packets.\n"
+    "A VSP of your own (vmbsave/vsp.h): every suite but load runs on it; what of them depends on sizes of states or\n"
+    "on callbacks that only the suite's own VSP has is left out by name. load has no callbacks.\n"
+    "With --benchmark_min_time the time decides how many saves a row has.\n\n"
+    "Examples:\n"
+    "  vmbsave bench --suite=smoke                      seconds, to see that it works\n"
+    "  vmbsave bench --out=bench.json && vmbsave table bench.json\n"
+    "  vmbsave bench --suite=host --vms=1024 --memory-budget=1GiB\n"
+    "  vmbsave bench --vsp=./libmyvsp.so --benchmark_filter=fused\n\n"
+    "Exit codes: 0: all rows were measured; 1: a row failed, or nothing was measured; 2: the command line is of no\n"
+    "use; 128+N: ended by signal N.\n\n"
     "Flags of Google Benchmark:\n";
 
-bool help_wanted = false;
-
-// Google Benchmark calls this for --help, and for values of its flags that it does not know.
-void print_help() {
-  if (!help_wanted) fail("a --benchmark flag has a value that Google Benchmark does not know");
+[[noreturn]] void print_help() {
   std::fputs(kHelp, stdout);
   benchmark::PrintDefaultHelp();
-  if (std::fflush(stdout) != 0) std::exit(1);
+  std::exit(std::fflush(stdout) == 0 ? kOk : kBadInput);
 }
+
+// Google Benchmark calls this for values of its flags that it does not know.
+void refuse_value() { fail("a --benchmark flag has a value that Google Benchmark does not know"); }
 
 // What a flag was given, on the command line or in the environment, as Google Benchmark reads it: "" for a bare flag,
 // nullptr if it was not given.
@@ -103,11 +124,10 @@ std::optional<double> number_flag(int argc, char** argv, std::string_view name, 
   return value;
 }
 
-// A suite that has no place for another VSP.
+// A suite that has no place for another VSP: what it measures is a packet's way through the table.
 std::string vsp_option_fault(const std::string& suite, const std::string& vsp) {
-  if (vsp.empty() || (suite != kLoadSuite && suite != kLiveSuite)) return {};
-  const char* const own = suite == kLoadSuite ? "packets of its own" : "a disk of its own, through storvsp";
-  return fmt::format("--vsp: --suite={} has {}; take another suite", suite, own);
+  if (vsp.empty() || suite != kLoadSuite) return {};
+  return fmt::format("--vsp: --suite={} has packets of its own and no callbacks; take --suite=live", suite);
 }
 
 // Under whatever names.
@@ -127,12 +147,28 @@ void expect_two_files(const std::string& out, const std::string& google_out) {
 void initialize_google(int& argc, char**& argv, bool has_out) {
   static std::vector<char*> words;
   static char elsewhere[] = "--benchmark_out=/dev/null";
+  static char plain[] = "--benchmark_color=false";
   words.assign(argv, argv + argc);
+  // What the command line says comes later, and holds.
+  if (!wants_colour(STDOUT_FILENO)) words.insert(words.begin() + 1, plain);
   if (has_out) words.push_back(elsewhere);
   argc = static_cast<int>(words.size());
   words.push_back(nullptr);
   argv = words.data();
-  benchmark::Initialize(&argc, argv, print_help);
+  benchmark::Initialize(&argc, argv, refuse_value);
+}
+
+// The first flag that there is none of, with the nearest that there is; "": all are known.
+std::string unknown_flag(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> known;
+  for (const CLI::Option* const option : app.get_options()) known.push_back(option->get_name());
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = std::string(argv[i]).substr(0, std::string_view(argv[i]).find('='));
+    if (!flag.starts_with('-') || app.get_option_no_throw(flag) != nullptr) continue;
+    const std::string meant = nearest(flag, known);
+    return fmt::format("no option '{}'{}", flag, meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
+  }
+  return "";
 }
 
 // As Google Benchmark has it: true unless it says no.
@@ -148,6 +184,9 @@ bool is_true(const char* value) {
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
+  if (std::any_of(argv, argv + argc, [](const std::string_view word) { return word == "-h" || word == "--help"; })) {
+    print_help();
+  }
   Options options;
   options.fixed_saves = google_flag(argc, argv, "benchmark_min_time", "BENCHMARK_MIN_TIME") == nullptr;
   options.list_only = is_true(google_flag(argc, argv, "benchmark_list_tests", "BENCHMARK_LIST_TESTS"));
@@ -160,7 +199,6 @@ Options parse_options(int argc, char** argv) {
   if (const char* const format = google_flag(argc, argv, "benchmark_out_format", "BENCHMARK_OUT_FORMAT")) {
     options.google_out_format = format;
   }
-  help_wanted = google_flag(argc, argv, "help", "") != nullptr;
   benchmark::SetDefaultTimeUnit(benchmark::kMillisecond);  // --benchmark_time_unit says otherwise
   initialize_google(argc, argv, !options.google_out.empty());
 
@@ -170,18 +208,17 @@ Options parse_options(int argc, char** argv) {
   suites.insert(suites.end(), {kLoadSuite, kLiveSuite, kHostSuite});
   app.add_flag("--context", options.context_only);
   app.add_option("--suite", options.suite)->check(CLI::IsMember(suites));
-  app.add_option("--out", options.out)->check([](const std::string& file) {
-    return file.empty() ? "expected a file" : "";
-  });
-  app.add_option("--vsp", options.vsp)->check([](const std::string& file) {
-    return file.empty() ? "expected a file" : "";
-  });
+  app.add_option("-o,--out", options.out)->type_name("FILE")->check(cli::given());
+  app.add_option("--vsp", options.vsp)->type_name("FILE")->check(cli::given());
+  CLI::Option* const json = app.add_flag("--json", options.json);
+  app.add_flag("-q,--quiet", options.quiet)->excludes(json);
   add_live_options(app, options.live);
   add_host_options(app, options.host);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    fail(error.what());
+    const std::string unknown = unknown_flag(app, argc, argv);
+    fail(unknown.empty() ? error.what() : unknown);
   }
   for (const std::string& fault :
        {live_options_fault(app, options.suite, options.live), host_options_fault(app, options.suite),

@@ -10,7 +10,9 @@ namespace vmbsave::bench {
 
 struct Options {
   std::string suite = "quick";
-  std::string out;         // empty: no JSON of ours
+  std::string out;    // empty: no JSON of ours
+  bool json = false;  // on standard output, and nothing else
+  bool quiet = false;
   std::string vsp;         // a shared object; empty: the VSPs of the suite's own
   HostOptions host;        // of the suite `host`
   std::string google_out;  // --benchmark_out

@@ -184,7 +184,7 @@ class Bar {
     if (!found) lines_.push_back({.name = "peers: times engine", .least = 1, .missing = "no row of a peer"});
   }
 
-  // One row's ratio to the floor beside it by another's. The ends are those of both intervals at their worst.
+  // One row's ratio to the floor beside it by another's.
   BarLine quotient(std::string name, const std::string& above, const std::string& below) const {
     BarLine line{.name = std::move(name)};
     const Json* const first = row(above);
@@ -192,11 +192,7 @@ class Bar {
     if (first == nullptr || second == nullptr) {
       line.missing = "no row " + (first == nullptr ? above : below);
     } else {
-      const Median a = median_of(first->at("ratio_to_floor"));
-      const Median b = median_of(second->at("ratio_to_floor"));
-      if (a.p50 && b.p50) line.value.p50 = *a.p50 / *b.p50;
-      if (a.low && b.high) line.value.low = *a.low / *b.high;
-      if (a.high && b.low) line.value.high = *a.high / *b.low;
+      line.value = report::quotient(median_of(first->at("ratio_to_floor")), median_of(second->at("ratio_to_floor")));
     }
     return line;
   }
@@ -353,6 +349,25 @@ bool BarLine::holds() const noexcept {
 }
 
 std::vector<BarLine> bar_lines(const Json& run) { return Bar(run).lines(); }
+
+Json bar_json(const std::vector<BarLine>& lines) {
+  const auto or_null = [](const std::optional<double>& value) { return value ? Json(*value) : Json(); };
+  Json rows = Json::array();
+  bool holds = true;
+  for (const BarLine& line : lines) {
+    rows.push_back({{"name", line.name},
+                    {"value", or_null(line.value.p50)},
+                    {"low", or_null(line.value.low)},
+                    {"high", or_null(line.value.high)},
+                    {"at_least", or_null(line.least)},
+                    {"at_most", or_null(line.most)},
+                    {"missing", line.missing.empty() ? Json() : Json(line.missing)},
+                    {"shown_only", line.is_shown_only},
+                    {"holds", line.holds()}});
+    holds = holds && line.holds();
+  }
+  return {{"schema", "vmbsave-bar-1"}, {"holds", holds}, {"lines", rows}};
+}
 
 std::string bar_table(const std::vector<BarLine>& lines) {
   constexpr const char* kLine = "{:<76}{:>8}  {:<18}{:<14}{}\n";

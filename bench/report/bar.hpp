@@ -26,6 +26,9 @@ struct BarLine {
 std::vector<BarLine> bar_lines(const nlohmann::ordered_json& run);
 
 // A line each, with its verdict, and how many hold.
+// vmbsave-bar-1.
+nlohmann::ordered_json bar_json(const std::vector<BarLine>& lines);
+
 std::string bar_table(const std::vector<BarLine>& lines);
 
 }  // namespace vmbsave::report

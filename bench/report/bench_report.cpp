@@ -86,7 +86,7 @@ Json row_json(const BenchRow& row) {
   json["memory_mapped"] = or_null(samples.memory_mapped);
   json["huge_page_bytes"] = or_null(samples.huge_page_bytes);
   json["first_save_ns"] = samples.first_save_ns;
-  json["save_ns"] = percentiles_json(samples.save_ns);
+  json["save_ns"] = percentiles_json(samples.save_ns, samples.repetitions);
   json["hiccup_windows"] = samples.hiccup_ns.size();
   json["hiccup_ns"] = percentiles_json(samples.hiccup_ns);
   json["ns_per_packet"] = ns_per_packet(row);

@@ -6,6 +6,14 @@
 #include "report/sign_test.hpp"
 
 namespace vmbsave::report {
+namespace {
+
+std::optional<double> divided(const std::optional<double>& a, const std::optional<double>& b) {
+  if (!a || !b || *b <= 0) return std::nullopt;
+  return *a / *b;
+}
+
+}  // namespace
 
 std::optional<Ranks> median_ranks(std::size_t samples) {
   constexpr double kEachTail = 0.025;
@@ -44,6 +52,10 @@ Median median(const std::vector<double>& samples, std::size_t repetitions) {
   std::sort(medians.begin(), medians.end());
   return {(medians[(repetitions - 1) / 2] + medians[repetitions / 2]) / 2, medians[ranks->low - 1],
           medians[ranks->high - 1]};
+}
+
+Median quotient(const Median& above, const Median& below) {
+  return {divided(above.p50, below.p50), divided(above.low, below.high), divided(above.high, below.low)};
 }
 
 }  // namespace vmbsave::report

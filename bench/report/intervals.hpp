@@ -33,4 +33,9 @@ std::vector<double> medians_of_repetitions(const std::vector<double>& samples, s
 // repetitions for an interval, or of other sizes: as above.
 Median median(const std::vector<double>& samples, std::size_t repetitions);
 
+// One by another that was measured apart from it. The ends are those of both intervals at their worst: of two of 95 %
+// each they enclose the quotient with 90 % or more whatever the distributions, and with some 99 % where both are about
+// as well known. Absent where either is, or where the divisor is not above 0.
+Median quotient(const Median& above, const Median& below);
+
 }  // namespace vmbsave::report

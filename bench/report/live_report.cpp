@@ -96,6 +96,7 @@ Json live_row_json(const LiveRow& row) {
   json["name"] = row.name;
   json["skipped"] = text(row.skipped);
   json["error"] = text(row.error);
+  json["vsp"] = row.spec.vsp == nullptr ? "storvsp" : row.spec.vsp->name;
   json["channels"] = row.spec.channels;
   json["depth"] = row.spec.depth;
   json["block_bytes"] = bench::kLiveBlockBytes;

@@ -18,9 +18,9 @@ std::string live_number(const Json& value) { return value.is_null() ? "-" : valu
 
 std::string live_heading(const Json& row) {
   return fmt::format(
-      "{}: {} channels of storvsp, {} requests of {} bytes under way on each, {} % reads; a save every {:g} ms\n",
-      row.at("name").get<std::string>(), row.at("channels").get<unsigned>(), row.at("depth").get<unsigned>(),
-      row.at("block_bytes").get<unsigned>(), row.at("read_percent").get<unsigned>(),
+      "{}: {} channels of {}, {} requests of {} bytes under way on each, {} % reads; a save every {:g} ms\n",
+      row.at("name").get<std::string>(), row.at("channels").get<unsigned>(), row.value("vsp", "storvsp"),
+      row.at("depth").get<unsigned>(), row.at("block_bytes").get<unsigned>(), row.at("read_percent").get<unsigned>(),
       row.at("every_ns").get<double>() / 1e6);
 }
 

@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "report/bench_table.hpp"
-#include "report/json_file.hpp"
+#include "report/marked_part.hpp"
 #include "report/replay_report.hpp"
 #include "report/results_folder.hpp"
+#include "report/run_results.hpp"
 #include "scenarios/save_latency/point.hpp"
 
 namespace vmbsave::report {
@@ -20,10 +21,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
-
-constexpr std::string_view kBegin = "\n<!-- results -->\n";
-constexpr std::string_view kEnd = "\n<!-- end of results -->\n";
-constexpr const char* kNoResults = "No run has been recorded yet.\n";
 
 struct Run {
   Json bench;
@@ -37,16 +34,12 @@ auto replay_order(const Json& replay) {
                     replay.at("threads").get<std::uint64_t>());
 }
 
-Run read_run(const fs::path& folder) {
+Run tables_of(const fs::path& folder) {
   Run run;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".xz") continue;
-    Json json = read_json(entry.path());
-    if (json.at("schema") == "vmbsave-bench-1") {
-      run.bench = std::move(json);
-    } else {
-      run.replays.push_back(std::move(json));
-    }
+  for (NamedResult& result : read_run(folder).results) {
+    const std::string schema = result.json.at("schema").get<std::string>();
+    if (schema == "vmbsave-bench-1") run.bench = std::move(result.json);
+    if (schema == "vmbsave-replay-1") run.replays.push_back(std::move(result.json));
   }
   if (run.bench.is_null()) throw std::runtime_error("expected the JSON of vmbsave-bench in it");
   std::sort(run.replays.begin(), run.replays.end(),
@@ -77,16 +70,27 @@ std::string facts(const Json& bench, const std::string& link) {
       build.at("clean") == true ? "" : " with changes", link, link);
 }
 
+std::string pictures(const fs::path& folder, const std::string& link) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".svg") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  std::string text;
+  for (const std::string& name : names) text += fmt::format("\n![{}]({}/{}.svg)\n", name, link, name);
+  return text;
+}
+
 std::string section(const fs::path& folder, const std::string& link) {
   try {
-    const Run run = read_run(folder);
+    const Run run = tables_of(folder);
     // What every factor of the scenario is varied around, and skew.
     const std::string bench =
         bench_groups(run.bench, {bench::point_name({}), bench::point_name({.skew_percent = 90}),
                                  bench::point_name({.skew_percent = 90, .concurrent_callbacks = false})});
     const std::string replays = run.replays.empty() ? "" : replay_table(run.replays);
     const std::string between = bench.empty() || replays.empty() ? "" : "\n";
-    return fmt::format("```\n{}{}{}```\n{}", bench, between, replays, facts(run.bench, link));
+    return fmt::format("```\n{}{}{}```\n{}{}", bench, between, replays, facts(run.bench, link), pictures(folder, link));
   } catch (const Json::exception&) {
     throw std::runtime_error(fmt::format("{}: no result of vmbsave, or damaged", folder.string()));
   } catch (const std::exception& error) {
@@ -101,29 +105,13 @@ std::string sections(const fs::path& readme, const fs::path& results) {
     if (!text.empty()) text += "\n";
     text += section(folder, fs::relative(folder, from).generic_string());
   }
-  return text.empty() ? kNoResults : text;
-}
-
-// Where the one `line` is.
-std::size_t place_of(std::string_view text, std::string_view line) {
-  const std::size_t at = text.find(line);
-  return at == text.rfind(line) ? at : std::string_view::npos;
+  return text.empty() ? kNoRecordedRun : text;
 }
 
 }  // namespace
 
 std::string with_results(const fs::path& readme, const std::string& text, const fs::path& results) {
-  const std::size_t begin = place_of(text, kBegin);
-  const std::size_t end = place_of(text, kEnd);
-  constexpr std::size_t kNone = std::string_view::npos;
-  // The two lines may share the line feed between them.
-  if (begin == kNone || end == kNone || end < begin + kBegin.size() - 1) {
-    throw std::runtime_error(
-        fmt::format("{}: expected the lines '<!-- results -->' and '<!-- end of results -->', once each and in this "
-                    "order",
-                    readme.string()));
-  }
-  return text.substr(0, begin + kBegin.size()) + sections(readme, results) + text.substr(end + 1);
+  return with_marked_part(readme, text, "results", sections(readme, results));
 }
 
 }  // namespace vmbsave::report

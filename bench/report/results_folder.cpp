@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -83,29 +84,53 @@ std::string compact_utc(std::string utc) {
   return utc;
 }
 
+bool all_rows_have(const Json& json, const char* key, const Json& wanted) {
+  const Json& rows = json.at("rows");
+  return !rows.empty() && std::all_of(rows.begin(), rows.end(), [&](const Json& row) { return row.at(key) == wanted; });
+}
+
+bool is_verified_bench(const Json& json) { return all_rows_have(json, "verified", true); }
+bool is_verified_replay(const Json& json) { return json.at("verified") == true && json.at("restored") == true; }
+bool is_verified_suite(const Json& json) { return all_rows_have(json, "error", nullptr); }
+// Whatever they found is worth keeping.
+bool is_finding(const Json& json) { return json.at("machine").is_object(); }
+
+struct RecordedKind {
+  const char* schema;
+  bool (*is_verified)(const Json& json);
+  bool has_table;
+};
+constexpr const char* kBench = "vmbsave-bench-1";
+constexpr RecordedKind kRecordedKinds[] = {
+    {kBench, is_verified_bench, true},           {"vmbsave-replay-1", is_verified_replay, true},
+    {"vmbsave-load-1", is_verified_suite, true}, {"vmbsave-live-1", is_verified_suite, true},
+    {"vmbsave-host-1", is_verified_suite, true}, {"vmbsave-doctor-1", is_finding, false},
+    {"vmbsave-gate-1", is_finding, false}};
+
+// nullptr: nothing that is recorded.
+const RecordedKind* kind_of(const Json& json) {
+  for (const RecordedKind& kind : kRecordedKinds) {
+    if (json.at("schema") == kind.schema) return &kind;
+  }
+  return nullptr;
+}
+
 // The run's own words for its kind.
 Json parse(const ResultFile& file) {
   try {
     Json json = parse_json(file.text);
-    const std::string schema = json.at("schema");
-    if (schema == "vmbsave-bench-1" || schema == "vmbsave-replay-1") return json;
+    if (kind_of(json) != nullptr) return json;
   } catch (const std::exception&) {
     // The same words for what is no JSON and for what is another.
   }
-  refuse(fmt::format("{}: expected JSON of the schema vmbsave-bench-1 or vmbsave-replay-1", file.name));
+  refuse(fmt::format("{}: expected JSON of the schema vmbsave-bench-1, or of a replay, a suite, the doctor or the gate",
+                     file.name));
 }
 
 // Whatever is recorded was measured, and was right.
 void expect_verified(const ResultFile& file, const Json& json) {
-  bool verified = true;
-  if (json.at("schema") == "vmbsave-bench-1") {
-    const Json& rows = json.at("rows");
-    verified =
-        !rows.empty() && std::all_of(rows.begin(), rows.end(), [](const Json& r) { return r.at("verified") == true; });
-  } else {
-    verified = json.at("verified") == true && json.at("restored") == true;
-  }
-  if (!verified) refuse(fmt::format("{}: expected a run in which every row was measured and verified", file.name));
+  if (kind_of(json)->is_verified(json)) return;
+  refuse(fmt::format("{}: expected a run in which every row was measured and verified", file.name));
 }
 
 void expect_clean(const ResultFile& file, const Json& json) {
@@ -118,7 +143,9 @@ void expect_clean(const ResultFile& file, const Json& json) {
 
 std::string table_of(const std::vector<Json>& jsons) {
   ResultsTable table;
-  for (const Json& json : jsons) table.add(json);
+  for (const Json& json : jsons) {
+    if (kind_of(json)->has_table) table.add(json);
+  }
   return table.text();
 }
 
@@ -128,7 +155,7 @@ void expect_usable(const ResultFile& file, const Json& json, bool allow_changes)
     if (!allow_changes) expect_clean(file, json);
     expect_verified(file, json);
     (void)json.at("build").at("commit").get<std::string>();
-    if (json.at("schema") == "vmbsave-bench-1") (void)results_folder_name(json);
+    if (json.at("schema") == kBench) (void)results_folder_name(json);
     (void)table_of({json});
   } catch (const Json::exception&) {
     refuse(fmt::format("{}: no result of vmbsave, or damaged", file.name));
@@ -138,7 +165,7 @@ void expect_usable(const ResultFile& file, const Json& json, bool allow_changes)
 // Gives the one of vmbsave-bench.
 Json expect_one_run(const std::vector<ResultFile>& files, const std::vector<Json>& jsons, bool allow_changes) {
   for (std::size_t i = 0; i < files.size(); ++i) expect_usable(files[i], jsons[i], allow_changes);
-  const auto is_bench = [](const Json& json) { return json.at("schema") == "vmbsave-bench-1"; };
+  const auto is_bench = [](const Json& json) { return json.at("schema") == kBench; };
   const auto benches = std::count_if(jsons.begin(), jsons.end(), is_bench);
   if (benches != 1) refuse(fmt::format("expected one JSON of vmbsave-bench, found {}", benches));
   const Json bench = *std::find_if(jsons.begin(), jsons.end(), is_bench);
@@ -159,10 +186,19 @@ void expect_small(const fs::path& folder) {
   if (bytes > kMostBytes) refuse(fmt::format("{} bytes compressed, more than 1 MiB; record fewer files", bytes));
 }
 
-void fill(const fs::path& folder, const std::vector<ResultFile>& files, const std::string& table) {
+void expect_pictures(const std::vector<ResultFile>& pictures) {
+  for (const ResultFile& picture : pictures) {
+    if (picture.text.find("<svg") != std::string::npos) continue;
+    refuse(fmt::format("{}.svg: expected a picture in SVG", picture.name));
+  }
+}
+
+void fill(const fs::path& folder, const std::vector<ResultFile>& files, const std::vector<ResultFile>& pictures,
+          const std::string& table) {
   fs::remove_all(folder);  // of a run that was killed
   fs::create_directories(folder);
   for (const ResultFile& file : files) write_xz(folder / (file.name + ".json.xz"), file.text);
+  for (const ResultFile& picture : pictures) write_text(folder / (picture.name + ".svg"), picture.text);
   write_text(folder / "table.txt", table);
   expect_small(folder);
 }
@@ -175,17 +211,19 @@ std::string results_folder_name(const Json& bench) {
   return fmt::format("{}-{}-{}", compact_utc(bench.at("started_utc")), machine_slug(bench.at("machine")), commit);
 }
 
-fs::path record_results(const fs::path& results, const std::vector<ResultFile>& files, bool allow_changes) {
+fs::path record_results(const fs::path& results, const std::vector<ResultFile>& files, bool allow_changes,
+                        const std::vector<ResultFile>& pictures) {
   std::vector<Json> jsons;
   for (const ResultFile& file : files) jsons.push_back(parse(file));
   const Json bench = expect_one_run(files, jsons, allow_changes);
+  expect_pictures(pictures);
   const std::string table = table_of(jsons);
   const std::string name = results_folder_name(bench);
   const fs::path folder = results / name;
   if (fs::exists(folder)) refuse(fmt::format("{} is there already", folder.string()));
   const fs::path partial = results / ("." + name + ".part");
   try {
-    fill(partial, files, table);
+    fill(partial, files, pictures, table);
     fs::rename(partial, folder);
   } catch (...) {
     std::error_code none;
@@ -195,17 +233,22 @@ fs::path record_results(const fs::path& results, const std::vector<ResultFile>& 
   return folder;
 }
 
-std::vector<fs::path> newest_results(const fs::path& results) {
-  std::map<std::string, std::string> newest;  // the folder's name, by machine; names begin with the time
+std::vector<fs::path> recorded_runs(const fs::path& results) {
+  std::vector<fs::path> folders;
   for (const fs::directory_entry& entry : fs::directory_iterator(results)) {
-    const std::string name = entry.path().filename().string();
-    const std::optional<std::string> machine = machine_of(name);
-    if (!entry.is_directory() || !machine) continue;
-    std::string& of_machine = newest[*machine];
-    of_machine = std::max(of_machine, name);
+    if (entry.is_directory() && machine_of(entry.path().filename().string())) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end(), std::greater<>());  // names begin with the time
+  return folders;
+}
+
+std::vector<fs::path> newest_results(const fs::path& results) {
+  std::map<std::string, fs::path> newest;  // by machine
+  for (const fs::path& folder : recorded_runs(results)) {
+    newest.emplace(*machine_of(folder.filename().string()), folder);  // the first one stays
   }
   std::vector<fs::path> folders;
-  for (const auto& [machine, name] : newest) folders.push_back(results / name);
+  for (const auto& [machine, folder] : newest) folders.push_back(folder);
   return folders;
 }
 

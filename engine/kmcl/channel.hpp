@@ -29,6 +29,7 @@ struct VMBCHANNEL__ {
     vmbsave::base::Atomic<std::uint64_t> quota_stops;
     vmbsave::base::Atomic<std::uint64_t> room_stops;
     vmbsave::base::Atomic<std::uint64_t> misuses;
+    vmbsave::base::Atomic<std::uint64_t> sends_inside;  // refused: made by a SavePacket or a RestorePacket
   };
 
   std::uint32_t magic = kLive;
@@ -146,6 +147,9 @@ bool called_by_vm_callback(VMBCHANNEL__& channel) noexcept;
 // unless they are going to be dropped.
 void become_active(VMBCHANNEL__& channel) noexcept;
 void leave_active(VMBCHANNEL__& channel, bool drain) noexcept;
+
+// VmbChannelSaveBegin. alone: as Vm::join_save.
+NTSTATUS begin_save(VMBCHANNEL channel, std::optional<SavePlan> alone = {}) noexcept;
 
 // Gives back the room for so many completions.
 void release_completions(VMBCHANNEL__& channel, std::uint32_t count) noexcept;

@@ -27,17 +27,17 @@ NTSTATUS hand_out(VMBCHANNEL__& channel, PVOID buffer, ULONG size, ULONG& filled
 
 }  // namespace
 
-NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel) {
-  if (!vmbsave::kmcl::is_live(Channel)) return STATUS_INVALID_PARAMETER_1;
-  if (vmbsave::kmcl::called_by_vm_callback(*Channel)) return STATUS_INVALID_DEVICE_STATE;
-  if (!vmbsave::kmcl::is_enabled(Channel) || Channel->saving || Channel->restore->underway()) {
-    return STATUS_INVALID_DEVICE_STATE;
-  }
-  Channel->saved = false;
-  Channel->number = 0;
-  Channel->next_chunk = 0;
-  return to_ntstatus(Channel->vm->join_save(*Channel));
+NTSTATUS vmbsave::kmcl::begin_save(VMBCHANNEL channel, std::optional<SavePlan> alone) noexcept {
+  if (!is_live(channel)) return STATUS_INVALID_PARAMETER_1;
+  if (called_by_vm_callback(*channel)) return STATUS_INVALID_DEVICE_STATE;
+  if (!is_enabled(channel) || channel->saving || channel->restore->underway()) return STATUS_INVALID_DEVICE_STATE;
+  channel->saved = false;
+  channel->number = 0;
+  channel->next_chunk = 0;
+  return to_ntstatus(channel->vm->join_save(*channel, alone));
 }
+
+NTSTATUS VmbChannelSaveBegin(VMBCHANNEL Channel) { return vmbsave::kmcl::begin_save(Channel); }
 
 NTSTATUS VmbChannelSaveContinue(VMBCHANNEL Channel, PVOID SaveBuffer, ULONG SaveBufferSize, PULONG BytesFilled,
                                 PULONG BytesRequired) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kmcl/channel.hpp"
+#include "save/inside_callbacks.hpp"
 
 namespace vmbsave::kmcl {
 
@@ -56,15 +57,25 @@ bool SendQueue::is_sendable(const Packet& packet) const noexcept {
          (packet.origin == packet::Origin::kCaller && packet.completion_routine != nullptr);
 }
 
+// What is refused because of the very callback that sends is counted.
+Status SendQueue::busy() noexcept {
+  const bool is_restoring =
+      packet::restoring_channel != nullptr && packet::restoring_channel->config().handle == &channel_;
+  if (is_restoring || save::InsideCallbacks::of(&channel_.vm->session())) {
+    channel_.counters.sends_inside.fetch_add_relaxed(1);
+  }
+  return Status::kDeviceBusy;
+}
+
 Status SendQueue::send(Packet& packet, std::span<const std::byte> payload, bool completion_requested) noexcept {
   bool done = false;
   {
     const std::lock_guard lock(channel_.life);
     if (!is_sendable(packet)) return Status::kInvalidDeviceState;
-    if (restoring_) return Status::kDeviceBusy;
+    if (restoring_) return busy();
     packet::Channel& channel = *channel_.channel;
     const ClaimStatus claimed = channel.claim_send(packet);
-    if (claimed == ClaimStatus::kPaused) return Status::kDeviceBusy;
+    if (claimed == ClaimStatus::kPaused) return busy();
     if (claimed == ClaimStatus::kFull) return Status::kInsufficientResources;
     if (!payload.empty()) {
       std::memcpy(packet.payload(channel_.config.context_bytes), payload.data(), payload.size());

@@ -62,6 +62,7 @@ class SendQueue {
   packet::Packet* flush_one(bool& more) noexcept;
   packet::Packet* cancel_in(std::uint32_t slot, bool all) noexcept;
   bool is_sendable(const packet::Packet& packet) const noexcept;
+  Status busy() noexcept;
   void finish(packet::Packet& packet, NTSTATUS status, void* buffer, std::uint32_t bytes) noexcept;
 
   VMBCHANNEL__& channel_;  // whose `life` is the lock

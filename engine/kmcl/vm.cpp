@@ -124,11 +124,12 @@ void Vm::destroy(VMBCHANNEL__* channel) noexcept {
   destroy_now(channel);
 }
 
-Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
+Status Vm::join_save(VMBCHANNEL__& channel, std::optional<SavePlan> alone) noexcept {
   if (called_from_inside()) return Status::kInvalidDeviceState;
   std::unique_lock lock(mutex_);
   settle(lock);
   if (channel.saving || channel.disable_pending) return Status::kInvalidDeviceState;
+  if (alone && phase_ != Phase::kIdle) return Status::kDeviceBusy;
   if (phase_ == Phase::kIdle) {
     if (changing_ != 0) return Status::kDeviceBusy;
     if (!may_begin()) return Status::kInvalidDeviceState;
@@ -138,7 +139,7 @@ Status Vm::join_save(VMBCHANNEL__& channel) noexcept {
     Status status;
     {
       const CallScope inside(this, nullptr);
-      status = session_.begin(options_);
+      status = alone ? session_.begin(options_alone(*alone)) : session_.begin(options_);
     }
     if (status != Status::kSuccess) go_on();
     lock.lock();
@@ -166,6 +167,14 @@ bool Vm::may_begin() const noexcept {
     if (channel->config().handle->active.load_relaxed()) return false;
   }
   return true;
+}
+
+SaveOptions Vm::options_alone(SavePlan plan) const noexcept {
+  SaveOptions options = options_;
+  options.executor = nullptr;
+  options.deadline_ns = 0;
+  options.plan = plan;
+  return options;
 }
 
 // A room that could hold the channel's packets if they had no state: one for a chunk at a time could not.

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 
 #include "packet/vm.hpp"
@@ -33,8 +34,9 @@ class Vm {
   void destroy(VMBCHANNEL__* channel) noexcept;
 
   // The first channel's begin is the cut for all; the others join it. kDeviceBusy while a channel of the VM is being
-  // restored, opened or closed.
-  Status join_save(VMBCHANNEL__& channel) noexcept;
+  // restored, opened or closed. alone: a new save by this plan, on one thread, for however long; kDeviceBusy while one
+  // runs.
+  Status join_save(VMBCHANNEL__& channel, std::optional<SavePlan> alone) noexcept;
   // Saves the channel, if it is not saved yet: by itself, right into `room`, if that keeps all threads of the save busy
   // and the room looks large enough; else all channels at once, for all callers. A second caller waits for the first.
   // `direct`: bytes of the channel's whole stream in `room`; 0: the session's image has it.
@@ -59,6 +61,7 @@ class Vm {
   bool called_from_inside() const noexcept;
   void settle(std::unique_lock<std::mutex>& lock) noexcept;
   bool may_begin() const noexcept;
+  SaveOptions options_alone(SavePlan plan) const noexcept;
   bool goes_one_by_one(const VMBCHANNEL__& channel, std::span<std::byte> room) const noexcept;
   template <class Visit>
   void for_each_leaving(Visit&& visit);

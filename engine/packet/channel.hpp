@@ -303,6 +303,8 @@ class BasicChannel {
   PacketTable<Atom>& table() noexcept { return table_; }
   const PacketTable<Atom>& table() const noexcept { return table_; }
   const ChannelConfig& config() const noexcept { return config_; }
+  // What a save calls instead from now on. While no save makes its passes.
+  void set_save_packet(SavePacketFn save_packet) noexcept { config_.save_packet = save_packet; }
   std::uint64_t next_sequence() const noexcept { return next_sequence_; }
   std::uint64_t next_send() const noexcept { return next_send_; }  // transaction ids of sends: from here on unused
 
@@ -405,7 +407,7 @@ class BasicChannel {
   }
 
   const Control& control_;
-  const ChannelConfig config_;
+  ChannelConfig config_;
   PacketTable<Atom> table_;
   PacketPool pool_;
   PacketStore store_;

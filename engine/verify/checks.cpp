@@ -72,17 +72,20 @@ constexpr std::array<CheckInfo, kChecks> kTable = {{
      "size of the state.",
      "Test SaveBufSize for being too small only, and set BytesNeeded to the size of the state."},
     {Check::kNotThreadSafe, "V18", "Another result while other packets are saved",
-     "The channel allows concurrent callbacks, and SavePacket uses something that its other calls use too: a static "
-     "buffer, a counter, a cache. Run the tests of the VSP under ThreadSanitizer (-fsanitize=thread) to see where.",
-     "Keep what SavePacket needs in the packet's context or on the stack, or do not allow concurrent callbacks."},
-    {Check::kCompletesInside, "V19", "SavePacket completes a packet",
-     "The packet is being saved as in use: here its guest gets an answer, at the destination it gets another one.",
-     "Only look at packets in SavePacket; complete them where their work is done."},
-    {Check::kSendsInside, "V20", "SavePacket sends a packet",
-     "What is sent during a save is not part of it: VmbPacketSend fails with STATUS_DEVICE_BUSY, and the packet is "
-     "lost "
-     "if nobody sends it again.",
-     "Send from outside of callbacks, and after a save."},
+     "SavePackets run at once: of different channels always, of one channel where the VSP allows it. This one uses "
+     "something that other calls use too: a static buffer, a counter, a cache. ThreadSanitizer (-fsanitize=thread) "
+     "shows where.",
+     "Keep what SavePacket needs in the packet's context or on the stack. What belongs to a channel may stay if "
+     "concurrent callbacks are not allowed; what channels share needs a lock."},
+    {Check::kCompletesInside, "V19", "A callback completes a packet",
+     "The packet is being saved as in use: here its guest gets an answer, at the destination it gets another one. "
+     "RestorePacket's guest has an answer although the restore may still fail.",
+     "Only look at packets in SavePacket, only remember them in RestorePacket; complete them where their work is "
+     "done."},
+    {Check::kSendsInside, "V20", "A callback sends a packet",
+     "While a save or a restore runs VmbPacketSend fails with STATUS_DEVICE_BUSY, and the packet is lost if nobody "
+     "sends it again.",
+     "Send from outside of callbacks, after the save or the restore."},
     {Check::kCallsInside, "V21", "A callback calls what it must not call from inside",
      "Saving, pausing, disabling, opening or processing from inside a callback would wait for its own caller: the "
      "library refuses it, and what the VSP wanted does not happen.",
@@ -143,6 +146,11 @@ constexpr std::array<CheckInfo, kChecks> kTable = {{
     {Check::kHangs, "V36", "A callback does not return",
      "An endless loop, or a wait for something that cannot happen while the library waits for the callback.",
      "Wait for nothing in callbacks: above all not for a lock whose holder calls the library."},
+    {Check::kForgetsTooEarly, "V37", "A packet cannot be saved once it is completed during a save",
+     "The packet was in use at the cut, so that SavePacket may still be called for it: what it needs then was freed, "
+     "cleared or used again, and the save fails or loses the state.",
+     "Keep the state in the packet's client context. What that points to may be used again for a new packet, as none "
+     "comes before SaveEnd, and be freed in release."},
 }};
 
 constexpr bool is_in_order() {

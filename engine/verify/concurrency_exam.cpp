@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "kmcl/channel.hpp"
 #include "verify/text.hpp"
 #include "vmbsave/executor.hpp"
@@ -16,11 +17,12 @@ namespace vmbsave::verify {
 namespace {
 
 constexpr unsigned kParallelRounds = 8;
+constexpr std::uint64_t kParallelNs = 60'000'000;  // at least: a few packets are done before another thread is awake
 constexpr std::byte kScratch{0xC3};
 
 // What one thread found first.
 struct Unlike {
-  std::size_t packet;
+  const Examined* packet;
   Call call;
   Difference difference;
   std::string text;
@@ -33,9 +35,11 @@ class Part {
       : lane_(lane), packets_(packets), first_(first), count_(count), room_(largest_state(packets)) {}
 
   void run() noexcept {
-    for (unsigned round = 0; round < kParallelRounds && !unlike_; ++round) {
+    const std::uint64_t end = base::now_ns() + kParallelNs;
+    for (unsigned round = 0; !unlike_ && (round < kParallelRounds || base::now_ns() < end); ++round) {
+      is_counted_ = round < kParallelRounds;
       for (std::size_t i = first_; i < packets_.size() && !unlike_; i += count_) {
-        if (packets_[i].is_sound) compare(i);
+        if (packets_[i].is_sound) compare(packets_[i]);
       }
     }
   }
@@ -44,21 +48,20 @@ class Part {
   std::uint64_t calls() const noexcept { return calls_; }
 
  private:
-  void compare(std::size_t i) noexcept {
-    const Examined& packet = packets_[i];
+  void compare(const Examined& packet) noexcept {
     const Answer sized = ask(packet, room_.in_the_midst(0));
-    if (!is_as_before(sized, packet, packet.bytes == 0)) return note(i, Call::kSizing, sized, {});
+    if (!is_as_before(sized, packet, packet.bytes == 0)) return note(packet, Call::kSizing, sized, {});
     if (packet.bytes == 0) return;
     const std::span<std::byte> buffer = room_.in_the_midst(packet.bytes);
     std::fill(buffer.begin(), buffer.end(), kScratch);
     const Answer saved = ask(packet, buffer);
     if (!is_as_before(saved, packet, true) || first_difference(buffer, packet.state)) {
-      note(i, Call::kSaving, saved, buffer);
+      note(packet, Call::kSaving, saved, buffer);
     }
   }
 
   Answer ask(const Examined& packet, std::span<std::byte> buffer) noexcept {
-    ++calls_;
+    if (is_counted_) ++calls_;
     return call_save(lane_, packet.target, 0, room_, buffer);
   }
 
@@ -67,12 +70,13 @@ class Part {
            (answer.needed == packet.bytes || answer.needed == kUnset);
   }
 
-  void note(std::size_t i, Call call, const Answer& answer, std::span<const std::byte> found) {
-    const std::optional<Difference> difference = first_difference(found, packets_[i].state);
+  void note(const Examined& packet, Call call, const Answer& answer, std::span<const std::byte> found) {
+    const std::optional<Difference> difference = first_difference(found, packet.state);
     if (call == Call::kSaving && difference) {
-      unlike_ = Unlike{i, call, *difference, difference_text(found, packets_[i].state)};
+      unlike_ = Unlike{&packet, call, *difference, difference_text(found, packet.state)};
     } else {
-      unlike_ = Unlike{i, call, {0, 0}, status_text(answer.status) + ", BytesNeeded " + std::to_string(answer.needed)};
+      unlike_ =
+          Unlike{&packet, call, {0, 0}, status_text(answer.status) + ", BytesNeeded " + std::to_string(answer.needed)};
     }
   }
 
@@ -82,18 +86,21 @@ class Part {
   const std::size_t count_;
   Room room_;
   std::uint64_t calls_ = 0;
+  bool is_counted_ = true;  // what comes later is a matter of time
   std::optional<Unlike> unlike_;
 };
 
-void report(Course& course, std::span<const Examined> packets, const Unlike& unlike) {
-  const Place where = place_of(unlike.call, 0, packets[unlike.packet].target.name);
+void report(Course& course, const Unlike& unlike) {
+  const Place where = place_of(unlike.call, 0, unlike.packet->target.name);
   course.findings.add(Check::kNotThreadSafe,
                       at_bytes(where, static_cast<std::int64_t>(unlike.difference.first_byte), unlike.difference.bytes),
                       unlike.text);
 }
 
+using Parts = std::vector<std::unique_ptr<Part>>;
+
 // All at once, so that even few packets meet. With fewer threads than asked for where the system gives no more.
-void run_together(const std::vector<std::unique_ptr<Part>>& parts) {
+void run_together(const Parts& parts) {
   std::latch together(static_cast<std::ptrdiff_t>(parts.size()));
   std::vector<std::jthread> running;
   running.reserve(parts.size());
@@ -109,17 +116,27 @@ void run_together(const std::vector<std::unique_ptr<Part>>& parts) {
   }
 }
 
-void examine_channel(Course& course, std::span<const Examined> packets) {
+// Packets of all channels for each of so many threads, or each channel's packets for a thread of their own.
+Parts share_packets(Course& course, std::span<const Examined> packets) {
   const unsigned threads = threads_of(course.options);
-  std::vector<std::unique_ptr<Part>> parts;
+  Parts parts;
   for (unsigned i = 0; i < threads; ++i) {
     parts.push_back(std::make_unique<Part>(course.journals.lane(1 + i), packets, i, threads));
   }
-  run_together(parts);
-  for (const auto& part : parts) {
-    course.calls += part->calls();
-    if (part->unlike()) report(course, packets, *part->unlike());
+  return parts;
+}
+
+Parts share_channels(Course& course, std::span<const Examined> packets) {
+  Parts parts;
+  while (!packets.empty()) {
+    const std::uint32_t channel = packets.front().target.name.channel;
+    const auto end = std::find_if(packets.begin(), packets.end(),
+                                  [&](const Examined& packet) { return packet.target.name.channel != channel; });
+    const auto count = static_cast<std::size_t>(end - packets.begin());
+    parts.push_back(std::make_unique<Part>(course.journals.lane(1 + parts.size()), packets.first(count), 0, 1));
+    packets = packets.subspan(count);
   }
+  return parts;
 }
 
 }  // namespace
@@ -130,15 +147,13 @@ unsigned threads_of(const Options& options) noexcept {
 }
 
 void examine_concurrency(Course& course, std::span<const Examined> packets) {
-  while (!packets.empty()) {
-    const std::uint32_t channel = packets.front().target.name.channel;
-    const auto end = std::find_if(packets.begin(), packets.end(),
-                                  [&](const Examined& packet) { return packet.target.name.channel != channel; });
-    const auto count = static_cast<std::size_t>(end - packets.begin());
-    if (count > 1 && packets.front().target.channel->config.concurrent_callbacks) {
-      examine_channel(course, packets.first(count));
-    }
-    packets = packets.subspan(count);
+  const Parts parts =
+      course.vsp.concurrent_callbacks != 0 ? share_packets(course, packets) : share_channels(course, packets);
+  if (parts.size() < 2 || packets.size() < 2) return;
+  run_together(parts);
+  for (const auto& part : parts) {
+    course.calls += part->calls();
+    if (part->unlike()) report(course, *part->unlike());
   }
 }
 

@@ -1,4 +1,5 @@
-// concurrency_exam.hpp: SavePacket of several packets of a channel at once, where the channel allows it.
+// concurrency_exam.hpp: SavePacket of several packets at once: of one channel where the VSP allows it, of different
+// ones in any case.
 #pragma once
 
 #include <span>

@@ -59,7 +59,7 @@ class Destination {
     for (std::size_t i = 0; i < streams.size(); ++i) {
       if (!restore_channel(subject_.channels()[i], streams[i])) return false;
     }
-    return true;
+    return !course_.findings.has(Check::kCompletesInside);
   }
 
   // Before the packets go on: as a destination that is a source again.

@@ -21,7 +21,9 @@ struct RestoreWatch::Outcome {
   unsigned restored = 0;  // calls of VmbPacketRestore
   bool foreign = false;   // one of them with another LibBuf
   Status last = Status::kSuccess;
+  bool completed = false;  // the packet, from inside
   std::uint64_t misuses = 0;
+  std::uint64_t sends = 0;
 };
 
 namespace {
@@ -38,12 +40,17 @@ class Overheard final : public packet::RestoreTarget {
     ++calls;
     if (lib_buf.size() != own_.size() || std::memcmp(lib_buf.data(), own_.data(), own_.size()) != 0) foreign = true;
     last = library_->restore_packet(packet, lib_buf);
+    if (last == Status::kSuccess) restored = &packet;
     return last;
   }
+
+  // Nobody has the channel open: what is completed is held.
+  bool completed() const noexcept { return restored != nullptr && restored->held; }
 
   unsigned calls = 0;
   bool foreign = false;
   Status last = Status::kSuccess;
+  const packet::Packet* restored = nullptr;
 
  private:
   packet::Channel& channel_;
@@ -84,6 +91,7 @@ void RestoreWatch::run(VMBCHANNEL__& channel, Outcome& outcome, const Place& whe
   save_room_->note(outcome.save, inside.lane().save_buf);
   Overheard overheard(*channel.channel, outcome.given_lib);
   const std::uint64_t misuses = channel.counters.misuses.load_relaxed();
+  const std::uint64_t sends = channel.counters.sends_inside.load_relaxed();
   ++course_.calls;
   const std::uint64_t start = base::now_ns();
   try {
@@ -98,7 +106,9 @@ void RestoreWatch::run(VMBCHANNEL__& channel, Outcome& outcome, const Place& whe
   outcome.restored = overheard.calls;
   outcome.foreign = overheard.foreign;
   outcome.last = overheard.last;
+  outcome.completed = overheard.completed();
   outcome.misuses = channel.counters.misuses.load_relaxed() - misuses;
+  outcome.sends = channel.counters.sends_inside.load_relaxed() - sends;
 }
 
 void RestoreWatch::note_time(const Place& where, std::uint64_t ns) {
@@ -114,6 +124,10 @@ void RestoreWatch::judge(const Outcome& outcome, const Place& where) {
   judge_buffer(*save_room_, outcome.given_save, outcome.save, "SaveBuf", where);
   const auto status = static_cast<Status>(outcome.status);
   if (outcome.misuses != 0) findings.add(Check::kCallsInside, where, times_text(outcome.misuses));
+  if (outcome.completed) findings.add(Check::kCompletesInside, where, "the packet that it restored");
+  if (outcome.sends != 0) {
+    findings.add(Check::kSendsInside, where, "VmbPacketSend was called " + times_text(outcome.sends));
+  }
   if (outcome.threw) {
     findings.add(Check::kThrows, where, "it threw");
   } else if (outcome.foreign) {

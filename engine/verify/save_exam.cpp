@@ -17,11 +17,11 @@ constexpr std::byte kOtherFill{0x5A};
 struct Traces {
   explicit Traces(const VMBCHANNEL__& channel) noexcept
       : misuses(channel.counters.misuses.load_relaxed()),
-        sent(channel.counters.sent.load_relaxed()),
+        sends(channel.counters.sends_inside.load_relaxed()),
         uncompleted(channel.channel->table().count_uncompleted()) {}
 
   std::uint64_t misuses;
-  std::uint64_t sent;
+  std::uint64_t sends;
   std::uint32_t uncompleted;
 };
 
@@ -31,8 +31,8 @@ bool judge_traces(Findings& findings, const Traces& before, const Traces& after,
     findings.add(Check::kCompletesInside, where, "the packet is not in use any more");
     return false;
   }
-  if (after.sent != before.sent) {
-    findings.add(Check::kSendsInside, where, "VmbPacketSend was called " + times_text(after.sent - before.sent));
+  if (after.sends != before.sends) {
+    findings.add(Check::kSendsInside, where, "VmbPacketSend was called " + times_text(after.sends - before.sends));
     return false;
   }
   if (after.misuses != before.misuses) {
@@ -158,11 +158,17 @@ bool SaveExam::save_same(const Examined& packet, const Attempt& attempt, Check i
   const std::span<const std::byte> state = attempt.buffer.first(packet.bytes);
   const std::optional<Difference> difference = first_difference(state, packet.state);
   if (!difference) return true;
-  const Place where = place_of(Call::kSaving, attempt.number, packet.target.name);
-  course_.findings.add(if_different,
-                       at_bytes(where, static_cast<std::int64_t>(difference->first_byte), difference->bytes),
-                       difference_text(state, packet.state));
+  const Place where = at_bytes(place_of(Call::kSaving, attempt.number, packet.target.name),
+                               static_cast<std::int64_t>(difference->first_byte), difference->bytes);
+  const std::string detail = difference_text(state, packet.state);
+  course_.findings.add(gives_again(packet, attempt) ? if_different : Check::kUnlikeResults, where, detail);
   return false;
+}
+
+// Whether the attempt gives the same once more. If not, it is no matter of what the attempt differs in.
+bool SaveExam::gives_again(const Examined& packet, const Attempt& attempt) {
+  const std::vector<std::byte> before(attempt.buffer.begin(), attempt.buffer.end());
+  return call_second(packet, attempt) && std::equal(before.begin(), before.end(), attempt.buffer.begin());
 }
 
 // A byte that is what it was, whatever it was, was not written.
@@ -237,25 +243,53 @@ bool SaveExam::call(const Target& target, std::uint32_t attempt, std::span<std::
   return judge_return(course_.findings, answer, where) && is_quiet;
 }
 
-void SaveExam::look_for_sends(std::span<Examined> packets) {
+void SaveExam::look_at_completed(std::span<const Examined> packets) {
   for (const Examined& packet : packets) {
-    if (!packet.is_sound) continue;
-    Room& room = ready(room_, packet.bytes);
-    Answer answer;
-    if (!call(packet.target, 3, room.in_the_midst(0), answer)) return;
-    if (packet.bytes != 0 && !call(packet.target, 7, room.in_the_midst(packet.bytes), answer)) return;
+    const auto known = subject_.pending().find(packet.target.name);
+    const bool is_completed = known != subject_.pending().end() && known->second.is_completed;
+    if (packet.is_sound && is_completed) save_completed(packet);
   }
+}
+
+// Its state may be another one now, and shorter, but there must be one that fits where there was one.
+void SaveExam::save_completed(const Examined& packet) {
+  const auto report = [&](Call of, std::uint32_t attempt, const Answer& answer) {
+    course_.findings.add(Check::kForgetsTooEarly, place_of(of, attempt, packet.target.name),
+                         status_text(answer.status) + ", BytesNeeded " + std::to_string(answer.needed) + ", and " +
+                             std::to_string(packet.bytes) + " before");
+  };
+  Room& room = ready(room_, packet.bytes);
+  Answer answer;
+  if (!call(packet.target, 3, room.in_the_midst(0), answer) || packet.bytes == 0) return;
+  if (succeeded(answer.status) || answer.needed == 0) return report(Call::kSizing, 3, answer);
+  if (!call(packet.target, 7, room.in_the_midst(packet.bytes), answer)) return;
+  const bool fits = answer.needed == kUnset || answer.needed <= packet.bytes;
+  if (!succeeded(answer.status) || !fits) report(Call::kSaving, 7, answer);
 }
 
 void SaveExam::compare_with_reference(const Examined& packet) {
   const auto known = subject_.pending().find(packet.target.name);
   if (course_.vsp.reference_state == nullptr || known == subject_.pending().end() || !known->second.is_known) return;
-  std::vector<std::byte> expected(std::max(course_.vsp.max_state_bytes, 1u));
+  const std::size_t most = course_.vsp.max_state_bytes;
+  Room& room = ready(room_, most);
+  const std::span<std::byte> expected = room.in_the_midst(most);
+  UINT32 bytes = 0;
   {
-    const Inside inside(course_.journals.lane(0), place_of(Call::kReference, 0, packet.target.name));
-    const UINT32 bytes = course_.vsp.reference_state(&known->second.request, reinterpret_cast<UINT8*>(expected.data()));
-    expected.resize(std::min(bytes, course_.vsp.max_state_bytes));
+    Inside inside(course_.journals.lane(0), place_of(Call::kReference, 0, packet.target.name));
+    room.note(expected, inside.lane().save_buf);
+    bytes = course_.vsp.reference_state(&known->second.request, reinterpret_cast<UINT8*>(expected.data()));
   }
+  if (bytes > most || room.damage()) {
+    course_.findings.add(Check::kUnlikeReference, place_of(Call::kReference, 0, packet.target.name),
+                         "reference_state gives " + bytes_text(bytes) +
+                             (bytes > most ? "" : " and writes outside of them") + ", max_state_bytes is " +
+                             std::to_string(most));
+    return;
+  }
+  compare_with(packet, expected.first(bytes));
+}
+
+void SaveExam::compare_with(const Examined& packet, std::span<const std::byte> expected) {
   const std::optional<Difference> difference = first_difference(packet.state, expected);
   if (!difference) return;
   const Place where = place_of(packet.bytes == 0 ? Call::kSizing : Call::kSaving, 1, packet.target.name);

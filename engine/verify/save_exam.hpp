@@ -33,8 +33,8 @@ class SaveExam {
   // by what it does to them. Gives them by channel, in order of their slots.
   std::vector<Examined> run();
 
-  // Every sound packet once more, while no save runs: what SavePacket sends then is sent.
-  void look_for_sends(std::span<Examined> packets);
+  // Those that were completed since: they belong to the save all the same.
+  void look_at_completed(std::span<const Examined> packets);
 
  private:
   // A second call into a buffer of `room_` whose bytes are `fill`.
@@ -51,7 +51,10 @@ class SaveExam {
   bool save(Examined& packet);
   bool save_over_others(const Examined& packet);
   bool save_same(const Examined& packet, const Attempt& attempt, Check if_different);
+  void save_completed(const Examined& packet);
+  bool gives_again(const Examined& packet, const Attempt& attempt);
   void compare_with_reference(const Examined& packet);
+  void compare_with(const Examined& packet, std::span<const std::byte> expected);
 
   bool call(const Target& target, std::uint32_t attempt, std::span<std::byte> buffer, Answer& answer);
   bool call_second(const Examined& packet, const Attempt& attempt);

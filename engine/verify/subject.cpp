@@ -1,5 +1,6 @@
 #include "verify/subject.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "kmcl/channel.hpp"
 #include "verify/interpose.hpp"
 #include "verify/not_checked.hpp"
+#include "verify/packet_limits.hpp"
 #include "verify/text.hpp"
 
 namespace vmbsave::verify {
@@ -71,12 +73,28 @@ void Subject::configure(VMBCHANNEL channel) {
     const Inside call = inside(place_of(Call::kSetUp, endpoint.number()));
     require(course_.vsp.configure(channel, &backend_), "the VSP's configure");
   }
+  try {
+    adopt(channel, endpoint);
+  } catch (...) {
+    if (course_.vsp.release != nullptr) course_.vsp.release(channel);
+    throw;
+  }
+}
+
+// What whoever calls configure does afterwards.
+void Subject::adopt(VMBCHANNEL channel, Endpoint& endpoint) {
+  if (channel->config.result_bytes > VMBS_VSP_MAX_INLINE) {
+    throw NotChecked("configure left a maximum packet size of " + bytes_text(channel->config.result_bytes) +
+                     ", expected at most " + std::to_string(VMBS_VSP_MAX_INLINE) +
+                     ": see VmbChannelInitSetMaximumPacketSize");
+  }
+  require(VmbsChannelInitSetConcurrentCallbacks(channel, course_.vsp.concurrent_callbacks != 0 ? 1 : 0),
+          "VmbsChannelInitSetConcurrentCallbacks");
   if (course_.vsp.deliver != nullptr && channel->config.sends < course_.options.packets) {
     channel->config.sends = course_.options.packets;
   }
   interpose(channel, endpoint);
   if (endpoint.save_packet == nullptr || endpoint.restore_packet == nullptr) {
-    if (course_.vsp.release != nullptr) course_.vsp.release(channel);
     throw NotChecked("configure registers no SavePacket and RestorePacket: there are no callbacks to examine");
   }
 }
@@ -126,14 +144,19 @@ void Subject::finish() {
 bool Subject::begin_saves() {
   std::size_t begun = 0;
   while (begun < channels_.size() && NT_SUCCESS(VmbChannelSaveBegin(channels_[begun]))) ++begun;
-  if (begun == channels_.size()) return true;
+  saving_ = begun == channels_.size();
+  if (saving_) return true;
   for (std::size_t i = 0; i < begun; ++i) VmbChannelSaveEnd(channels_[i]);
   return false;
 }
 
 void Subject::end_saves() {
   for (const VMBCHANNEL channel : channels_) VmbChannelSaveEnd(channel);
+  saving_ = false;
   for (std::uint32_t number = 0; number < channels_.size(); ++number) receive(number);
+  for (const auto& [name, pending] : PendingPackets(pending_)) {
+    if (pending.is_completed) await_end(name);
+  }
 }
 
 // ---- packets come into use ---------------------------------------------------------------------------------------
@@ -159,6 +182,10 @@ bool Subject::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
   {
     const Inside call = inside(place_of(Call::kReference, 0, name));
     if (!NT_SUCCESS(course_.vsp.encode(device_, &request, &packet))) return false;
+  }
+  if (!is_within_limits(packet)) {
+    throw NotChecked("encode gave a packet of " + bytes_text(packet.length) + " and " +
+                     std::to_string(packet.range_count) + " ranges, which vsp.h does not allow");
   }
   {
     const std::lock_guard lock(mutex_);
@@ -226,8 +253,8 @@ void Subject::receive(std::uint32_t channel) {
 void Subject::take_completion(std::uint32_t channel, const Arrival& arrival) {
   const PacketName name{channel, false, arrival.transaction_id};
   const auto found = pending_.find(name);
-  const bool is_expected =
-      found != pending_.end() && (!found->second.with_backend || (completing_ != nullptr && *completing_ == name));
+  const bool is_expected = found != pending_.end() && (!found->second.with_backend || found->second.is_completed ||
+                                                       (completing_ != nullptr && *completing_ == name));
   if (!is_expected && !course_.findings.has(Check::kCompletesInside)) {
     course_.findings.add(Check::kCompletesTwice,
                          place_of(Call::kComplete, 0, completing_ != nullptr ? *completing_ : name),
@@ -270,7 +297,7 @@ void Subject::complete_all() {
     if (!pending_.contains(name)) continue;
     if (name.outgoing) {
       answer(name);
-    } else if (pending.with_backend) {
+    } else if (pending.with_backend && !pending.is_completed) {
       complete(name, pending.packet);
     }
   }
@@ -279,7 +306,7 @@ void Subject::complete_all() {
 void Subject::complete_half() {
   bool is_turn = false;
   for (const auto& [name, pending] : PendingPackets(pending_)) {
-    if (name.outgoing || !pending.with_backend || !pending_.contains(name)) continue;
+    if (name.outgoing || !pending.with_backend || pending.is_completed || !pending_.contains(name)) continue;
     if (is_turn) complete(name, pending.packet);
     is_turn = !is_turn;
   }
@@ -296,18 +323,26 @@ void Subject::complete(const PacketName& name, VMBPACKET packet) {
   const VMBCHANNEL channel = channels_[name.channel];
   const std::uint64_t misuses = misuses_of(channel);
   const Place where = place_of(Call::kComplete, 1, name);
+  {
+    const std::lock_guard lock(mutex_);
+    pending_[name].is_completed = saving_;
+  }
   completing_ = &name;
   {
     const Inside call = inside(where);
     course_.vsp.complete(packet, STATUS_SUCCESS);
   }
   receive(name.channel);
-  const bool is_gone = is_gone_soon(name);
+  if (!saving_) await_end(name);
   completing_ = nullptr;
-  if (!is_gone) course_.findings.add(Check::kNeverCompletes, where, "no completion came to the guest");
   if (misuses_of(channel) != misuses) {
     course_.findings.add(Check::kCompletesTwice, where, "the library refused a call for a packet that had ended");
   }
+}
+
+void Subject::await_end(const PacketName& name) {
+  if (is_gone_soon(name)) return;
+  course_.findings.add(Check::kNeverCompletes, place_of(Call::kComplete, 1, name), "no completion came to the guest");
 }
 
 // A VSP may complete on a thread of its own. One that does not is not waited for again.
@@ -324,7 +359,7 @@ bool Subject::is_gone_soon(const PacketName& name) {
 void Subject::answer(const PacketName& name) {
   if (course_.vsp.answer == nullptr) return;
   UINT8 bytes[VMBS_VSP_MAX_INLINE] = {};
-  const UINT32 length = course_.vsp.answer(bytes);
+  const UINT32 length = std::min<UINT32>(course_.vsp.answer(bytes), VMBS_VSP_MAX_INLINE);
   endpoints_[name.channel]->answer(name.transaction_id, std::span(bytes, length));
   end(name);
   signal(place_of(Call::kDeliver, 1, name));

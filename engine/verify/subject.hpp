@@ -22,6 +22,7 @@ struct Pending {
   bool with_backend = false;   // of a request: the VSP has handed it over,
   VMBPACKET packet = nullptr;  // as this packet
   std::uint32_t held = 0;      // of the device, until the completion has come
+  bool is_completed = false;   // during a save: its completion comes at the end
 };
 using PendingPackets = std::map<PacketName, Pending>;
 
@@ -48,7 +49,8 @@ class Subject {
   bool begin_saves();
   void end_saves();
 
-  // The backend is done with each request that it has, or with every second one; the guest answers likewise.
+  // The backend is done with each request that it has, or with every second one; the guest answers likewise. During a
+  // save every second one alone.
   void complete_all();
   void complete_half();
   // Whether the guest waits for a request still.
@@ -70,6 +72,7 @@ class Subject {
   void make_device();
   void add_channel(std::uint32_t number);
   void configure(VMBCHANNEL channel);
+  void adopt(VMBCHANNEL channel, Endpoint& endpoint);
   void tear_down() noexcept;
   bool put_in_use(std::uint32_t channel, const VMBS_VSP_REQUEST& request);
   bool submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request);
@@ -80,6 +83,7 @@ class Subject {
   void take_packet(std::uint32_t channel, const Arrival& arrival);
   void end(const PacketName& name);
   void complete(const PacketName& name, VMBPACKET packet);
+  void await_end(const PacketName& name);
   void answer(const PacketName& name);
   bool is_gone_soon(const PacketName& name);
   Inside inside(const Place& where) { return Inside(course_.journals.lane(0), where); }
@@ -93,6 +97,7 @@ class Subject {
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   std::vector<VMBCHANNEL> channels_;
   bool released_ = false;
+  bool saving_ = false;
   std::mutex mutex_;  // of pending_: a VSP may hand over a request on a thread of its own
   PendingPackets pending_;
   const VMBS_VSP_REQUEST* delivering_ = nullptr;

@@ -72,7 +72,7 @@ TEST_F(BenchFiles, WhatIsNoRegularFileIsRefusedAtOnce) {
   }
   const Outcome empty = bench("--out ''");
   EXPECT_EQ(empty.exit_code, 2);
-  EXPECT_EQ(empty.out, "vmbsave-bench: --out: expected a file; see vmbsave-bench --help\n");
+  EXPECT_EQ(empty.out, "vmbsave-bench: --out: expected a value; see vmbsave-bench --help\n");
 }
 
 TEST_F(BenchFiles, AnOldFileStaysWhereNothingIsMeasured) {
@@ -165,7 +165,8 @@ TEST_F(Record, WhatIsNoRunIsNamed) {
     std::ofstream(folder_ / "run.json") << text;
     const Outcome outcome = run(command(), "");
     EXPECT_EQ(outcome.exit_code, 2);
-    EXPECT_EQ(outcome.out, "vmbsave: not recorded: run: no result of vmbsave, or damaged\n");
+    EXPECT_EQ(outcome.out,
+              "vmbsave record: not recorded: run: no result of vmbsave, or damaged; see vmbsave record --help\n");
   }
 }
 

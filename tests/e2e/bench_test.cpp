@@ -256,7 +256,7 @@ TEST_F(Bench, WhatItDoesNotUnderstandIsOneLineAndExitCode2) {
 TEST_F(Bench, HelpShowsAllFlags) {
   const Outcome outcome = bench("--help");
   EXPECT_EQ(outcome.exit_code, 0);
-  for (const char* const flag : {"--suite=", "--out=", "--benchmark_filter", "--benchmark_repetitions"}) {
+  for (const char* const flag : {"--suite ", "--out ", "--benchmark_filter", "--benchmark_repetitions"}) {
     EXPECT_NE(outcome.out.find(flag), std::string::npos) << flag;
   }
 }
@@ -272,7 +272,7 @@ TEST_F(Bench, TheToolRunsItAndMakesTheTable) {
   EXPECT_NE(table.out.find("\nchannels:2/packets:64/state:32-272, cold\n"), std::string::npos);
   EXPECT_EQ(table.out.find("NO\n"), std::string::npos);
   const Outcome help = vmbsave::tests::run(VMBSAVE_TOOL, "bench --help");
-  EXPECT_NE(help.out.find("--suite="), std::string::npos) << help.out;
+  EXPECT_NE(help.out.find("--suite "), std::string::npos) << help.out;
   EXPECT_EQ(vmbsave::tests::run(VMBSAVE_TOOL, "bench --bogus").exit_code, 2);
 }
 
@@ -299,7 +299,7 @@ TEST_F(Bench, TheToolSaysWhenItIsNotThere) {
   const Outcome outcome = vmbsave::tests::run((folder / "vmbsave").string(), "bench");
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_EQ(lines(outcome.out), 1) << outcome.out;
-  EXPECT_NE(outcome.out.find("vmbsave: cannot run "), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("vmbsave bench: cannot run "), std::string::npos) << outcome.out;
   fs::remove_all(folder);
 }
 
@@ -330,6 +330,10 @@ TEST_F(Bench, ARunIsRecordedAndShownInTheReadme) {
   std::ofstream(readme) << "# Without the two lines\n";
   EXPECT_EQ(record("--allow-changes " + out).exit_code, 2);
   EXPECT_TRUE(fs::is_empty(folder / "results")) << "the README was looked at too late";
+  const fs::path index = folder / "results" / "README.md";
+  std::ofstream(index) << "# Without the two lines\n";
+  EXPECT_EQ(record("--check").exit_code, 2);
+  std::ofstream(index) << "# Runs\n<!-- runs -->\n<!-- end of runs -->\n";
   std::ofstream(readme) << "# Title\n<!-- results -->\n<!-- end of results -->\n";
   EXPECT_EQ(record("--check").exit_code, 1) << "it does not say that there is no run";
   EXPECT_EQ(record("").exit_code, 0);
@@ -339,6 +343,13 @@ TEST_F(Bench, ARunIsRecordedAndShownInTheReadme) {
   ASSERT_EQ(recorded.exit_code, 0) << recorded.out;
   const fs::path run = recorded.out.substr(0, recorded.out.find('\n'));
   EXPECT_EQ(run.parent_path(), folder / "results");
+  EXPECT_EQ(record("--check").exit_code, 0);
+  std::ostringstream list;
+  list << std::ifstream(index).rdbuf();
+  EXPECT_NE(list.str().find("[" + run.filename().string() + "]"), std::string::npos) << list.str();
+  std::ofstream(index) << "# Runs\n<!-- runs -->\nother\n<!-- end of runs -->\n";
+  EXPECT_EQ(record("--check").exit_code, 1);
+  EXPECT_EQ(record("").exit_code, 0);
   EXPECT_EQ(record("--check").exit_code, 0);
   std::ostringstream table;
   table << std::ifstream(run / "table.txt").rdbuf();

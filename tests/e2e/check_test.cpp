@@ -47,7 +47,7 @@ void expect_one_line(const Outcome& outcome, int exit_code, const std::string& w
 // ---- what is right -----------------------------------------------------------------------------------------------
 
 TEST(Check, FindsNothingOfWhatIsRight) {
-  for (const char* const vsp : {"storvsp", "netvsp", "blob", VMBSAVE_WRONG_VSP}) {
+  for (const char* const vsp : {"storvsp", "netvsp", "blob", VMBSAVE_TEMPLATE, VMBSAVE_WRONG_VSP}) {
     const Outcome outcome = check(vsp);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
     EXPECT_TRUE(outcome.out.starts_with(std::string(vsp) + ": no findings in 256 packets and ")) << outcome.out;
@@ -149,13 +149,13 @@ TEST(Check, ABudgetIsKeptOrFound) {
 }
 
 TEST(Check, AProfileHasTimes) {
-  const json result = check_json("takes_long", 0, "--profile");
+  const json result = check_json("takes_long", 0, "--times");
   EXPECT_EQ(result.at("slowest").front().at("transaction_id"), 6);
   EXPECT_GE(result.at("slowest").front().at("saving_ns"), 500'000);
   EXPECT_EQ(result.at("sizes").front().at("bytes"), 0);
   EXPECT_EQ(result.at("sizes").front().at("saving"), nullptr);
   EXPECT_FALSE(check_json("takes_long", 0).contains("sizes")) << "only if asked for";
-  const Outcome text = check("storvsp --profile");
+  const Outcome text = check("storvsp --times");
   EXPECT_TRUE(has(text.out, "first call, ns")) << text.out;
   EXPECT_TRUE(has(text.out, "\nslowest packets, each by its shortest calls\n  channel ")) << text.out;
 }
@@ -173,7 +173,7 @@ class CheckInAFolder : public vmbsave::tests::InAFolder {
 
 TEST_F(CheckInAFolder, JUnitHasATestCaseACheck) {
   const std::string clean = junit_of("");
-  EXPECT_TRUE(has(clean, "tests=\"36\" failures=\"0\" errors=\"0\" skipped=\"0\"")) << clean;
+  EXPECT_TRUE(has(clean, "tests=\"37\" failures=\"0\" errors=\"0\" skipped=\"0\"")) << clean;
   EXPECT_TRUE(has(clean, "<testcase classname=\"check\" name=\"V13 Bytes of the state are not written\"/>")) << clean;
   const std::string one = junit_of("leaves_bytes");
   EXPECT_TRUE(has(one, "failures=\"1\" errors=\"0\" skipped=\"0\"")) << one;
@@ -182,10 +182,10 @@ TEST_F(CheckInAFolder, JUnitHasATestCaseACheck) {
                   "call, attempt 3, channel 1, transaction 6, bytes 20 to 21: 2 bytes kept"))
       << one;
   const std::string other = junit_of("leaves_bytes", "--only V14");
-  EXPECT_TRUE(has(other, "failures=\"0\" errors=\"0\" skipped=\"35\"")) << other;
+  EXPECT_TRUE(has(other, "failures=\"0\" errors=\"0\" skipped=\"36\"")) << other;
   EXPECT_TRUE(has(other, "<skipped message=\"not asked for\"/>")) << other;
   const std::string crashed = junit_of("crashes");
-  EXPECT_TRUE(has(crashed, "failures=\"1\" errors=\"0\" skipped=\"35\"")) << crashed;
+  EXPECT_TRUE(has(crashed, "failures=\"1\" errors=\"0\" skipped=\"36\"")) << crashed;
   EXPECT_TRUE(has(crashed, "<skipped message=\"the VSP did not come back\"/>")) << crashed;
   EXPECT_TRUE(has(crashed, "<system-out>not examined: all that follows")) << crashed;
 }
@@ -195,7 +195,8 @@ TEST(Check, WhatIsAskedForAndNotExaminedIsNotWell) {
   EXPECT_EQ(result.at("findings").size(), 0u);
   EXPECT_EQ(result.at("left_out").size(), 2u);
   const Outcome outcome = check(VMBSAVE_WRONG_VSP " --packets 32 --only V24", "overruns");
-  EXPECT_TRUE(has(outcome.out, "vmbsave: " VMBSAVE_WRONG_VSP ": could not be checked to the end: ")) << outcome.out;
+  EXPECT_TRUE(has(outcome.out, "vmbsave check: " VMBSAVE_WRONG_VSP ": could not be checked to the end: "))
+      << outcome.out;
 }
 
 // ---- what cannot be checked --------------------------------------------------------------------------------------
@@ -222,9 +223,9 @@ TEST(Check, RefusesOddOptions) {
   expect_one_line(check("storvsp --callback-budget 0us"), 2, "--callback-budget: no callback takes no time");
   expect_one_line(check("storvsp --callback-budget 50"), 2, "--callback-budget");
   expect_one_line(check("storvsp --timeout 0s"), 2, "--timeout");
-  for (const char* const list : {"V00", "V37", "V3", "V03,", "V03;V04", "x"}) {
+  for (const char* const list : {"V00", "V38", "V3", "V03,", "V03;V04", "x"}) {
     expect_one_line(check(std::string("storvsp --only '") + list + "'"), 2,
-                    "--only: expected numbers from V01 to V36, separated by commas, found '");
+                    "--only: expected numbers from V01 to V37, separated by commas, found '");
   }
   expect_one_line(check("storvsp --only ''"), 2, "--only: expected a value");
   expect_one_line(check("storvsp extra"), 2, "extra");

@@ -48,7 +48,7 @@ TEST(Doctor, OddCommandLinesAreRefused) {
   for (const char* const arguments : {"--bogus", "word", "--json=perhaps"}) {
     const Outcome outcome = doctor(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
-    EXPECT_TRUE(outcome.out.starts_with("vmbsave: ")) << outcome.out;
+    EXPECT_TRUE(outcome.out.starts_with("vmbsave doctor: ")) << outcome.out;
     EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << outcome.out;
   }
   EXPECT_EQ(doctor("--help").exit_code, 0);

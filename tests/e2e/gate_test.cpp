@@ -346,7 +346,7 @@ TEST_F(Gate, ASignalEndsItAndWhatItStarted) {
 TEST_F(Gate, BadOptionsAreOneClearLine) {
   for (const char* const arguments :
        {"--margin 0%", "--margin x", "--margin 60%", "--target 1%", "--budget 0s", "--budget soon", "--signals none",
-        "--inconclusive maybe", "--only '('", "--base ''", "--source /nowhere", "--nothing", "selftest --fast --long",
+        "--inconclusive maybe", "--only '('", "--base ''", "--checkout /nowhere", "--nothing", "selftest --fast --long",
         "rules /nowhere", "rules side", "--anchor maybe", "--base-json side", "--cache ''"}) {
     const Outcome outcome = gate(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments << ": " << outcome.out;

@@ -70,7 +70,7 @@ TEST_F(Inspect, AGoodImageIsShownWhole) {
   EXPECT_TRUE(has(outcome, "checksums: all match; the image is good")) << outcome.out;
   EXPECT_EQ(count(outcome.out, "packet at byte"), 0u);
 
-  const Outcome packets = inspect(std::string("--packets ") + kGolden);
+  const Outcome packets = inspect(std::string("--each-packet ") + kGolden);
   EXPECT_EQ(packets.exit_code, 0);
   EXPECT_EQ(count(packets.out, "packet at byte"), 75u);
   EXPECT_TRUE(has(packets, "outgoing, awaits a completion, queued, 24 bytes of state, 13 of payload")) << packets.out;
@@ -107,7 +107,7 @@ TEST_F(Inspect, OfADamagedImageWhatLiesBefore) {
   std::string bytes = bytes_of(kGolden);
   bytes[9'344 + 256] = static_cast<char>(bytes[9'344 + 256] ^ 1);  // in the last channel
   const std::string path = file(bytes);
-  const Outcome outcome = inspect("--packets " + path);
+  const Outcome outcome = inspect("--each-packet " + path);
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_EQ(count(outcome.out, "packet at byte"), 70u) << outcome.out;
   EXPECT_TRUE(has(outcome, "not whole: 5 packets and 2432 bytes are missing")) << outcome.out;

@@ -167,13 +167,27 @@ TEST_F(PluginBench, AHostOfVmsOnTheTemplate) {
   }
 }
 
+// Every read, every image and the whole disk are checked by the scenario itself.
+TEST_F(PluginBench, ADiskAtWorkOnTheTemplate) {
+  const std::string brief = "--suite=live --disk=16 --channels=2 --depth=16 --rounds=1 --phase=100ms --every=20ms";
+  const Outcome outcome = bench(VMBSAVE_TEMPLATE, brief);
+  ASSERT_TRUE(outcome.exit_code == 0 || outcome.out.find("io_uring is refused") != std::string::npos) << outcome.out;
+  if (outcome.exit_code != 0) GTEST_SKIP() << "io_uring is refused here";
+  const json result = out();
+  vmbsave::tests::Schema(std::string(VMBSAVE_SCHEMAS) + "/live.schema.json").expect_matches(result);
+  const json& row = result.at("rows").at(0);
+  EXPECT_EQ(row.at("vsp"), "minivsp");
+  EXPECT_GT(row.at("images_checked"), 0);
+  EXPECT_GT(row.at("reads_checked"), 0);
+  EXPECT_NE(outcome.out.find("2 channels of minivsp"), std::string::npos) << outcome.out;
+}
+
 TEST_F(PluginBench, WhatCannotBeIsSaidInOneLineBeforeAnythingIsMeasured) {
   const std::string smoke = "--suite=smoke";
   expect_one_line(bench("/no/such.so", smoke), 2, "/no/such.so: there is no such file");
   expect_one_line(bench(side("engine_hidden"), smoke), 2, "a copy of vmbsave's engine");
   expect_one_line(bench(side("null"), smoke), 2, "NULL");
   expect_one_line(vmbsave::tests::run(VMBSAVE_BENCH_PROGRAM, "--vsp '' --suite=smoke"), 2, "--vsp: expected a file");
-  expect_one_line(bench(VMBSAVE_TEMPLATE, "--suite=live"), 2, "a disk of its own");
   expect_one_line(bench(VMBSAVE_TEMPLATE, "--suite=load"), 2, "packets of its own");
   expect_one_line(bench(side("long_packets"), smoke), 2, "maximum packet size of 4096");
   expect_one_line(bench(side("odd_packets"), smoke), 2, "a packet of 72 bytes");

@@ -4,6 +4,7 @@
 
 #include "e2e/in_a_folder.hpp"
 #include "e2e/program.hpp"
+#include "e2e/refused.hpp"
 #include "json_schema.hpp"
 
 namespace vmbsave::tests {
@@ -43,11 +44,7 @@ class ProfileCommand : public InAFolder {
   }
 
   static void expect_one_line(const std::string& arguments, const std::string& words) {
-    const Outcome outcome = tool(arguments);
-    EXPECT_EQ(outcome.exit_code, 2) << arguments << "\n" << outcome.out;
-    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << arguments << "\n" << outcome.out;
-    EXPECT_TRUE(outcome.out.starts_with("vmbsave: ")) << outcome.out;
-    EXPECT_NE(outcome.out.find(words), std::string::npos) << arguments << "\n" << outcome.out;
+    expect_one_refusal(tool(arguments), arguments, words);
   }
 };
 

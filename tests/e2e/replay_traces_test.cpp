@@ -9,6 +9,7 @@
 #include <string>
 
 #include "e2e/program.hpp"
+#include "e2e/refused.hpp"
 #include "json_schema.hpp"
 
 namespace {
@@ -90,17 +91,14 @@ TEST(Tool, BadInputIsOneLineAndExitCode2) {
         "replay --profile cloudphysics --save-at 999s",
         "replay --profile cloudphysics --repeat 1 --image /no/such/folder/image",
         "replay --profile open-cas --replicate 64 --one-cut --repeat 1"}) {
-    const Outcome outcome = run(arguments);
-    EXPECT_EQ(outcome.exit_code, 2) << arguments;
-    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << arguments << "\n" << outcome.out;
-    EXPECT_TRUE(outcome.out.starts_with("vmbsave: ")) << outcome.out;
+    expect_one_refusal(run(arguments), arguments);
   }
 }
 
 TEST(Tool, ACompletionDelayIsForFrames) {
   const Outcome outcome = run("replay --profile cloudphysics --completion-delay 250us");
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_EQ(outcome.out, "vmbsave: --completion-delay is for frames, and the trace has none; leave it out\n");
+  EXPECT_EQ(outcome.out, "vmbsave replay: --completion-delay is for frames, and the trace has none; leave it out\n");
   EXPECT_EQ(run("replay --profile cloudphysics --completion-delay 250").exit_code, 2) << "no unit";
 }
 

@@ -13,6 +13,7 @@
 
 #include "e2e/in_a_folder.hpp"
 #include "e2e/program.hpp"
+#include "e2e/refused.hpp"
 
 namespace vmbsave::tests {
 namespace {
@@ -60,11 +61,7 @@ class ToolRefuses : public InAFolder {
   }
 
   static void expect_refused(const std::string& arguments, const std::string& words) {
-    const Outcome outcome = tool(arguments);
-    EXPECT_EQ(outcome.exit_code, 2) << arguments << "\n" << outcome.out;
-    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << arguments << "\n" << outcome.out;
-    EXPECT_TRUE(outcome.out.starts_with("vmbsave: ")) << arguments << "\n" << outcome.out;
-    EXPECT_NE(outcome.out.find(words), std::string::npos) << arguments << "\n" << outcome.out;
+    expect_one_refusal(tool(arguments), arguments, words);
   }
 };
 

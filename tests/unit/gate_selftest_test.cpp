@@ -49,29 +49,29 @@ int code_after(Kind kind, std::size_t count, Verdict verdict) {
 }
 
 TEST(GateSelftest, HoldsOrSaysWhatDoesNot) {
-  EXPECT_EQ(exit_code(good()), kExitPass) << "under a load it may well not know";
-  EXPECT_EQ(code_after(Kind::kSame, 1, Verdict::kFail), kExitSelftest);
-  EXPECT_EQ(code_after(Kind::kFaster, 1, Verdict::kFail), kExitSelftest);
-  EXPECT_EQ(code_after(Kind::kLayout, 1, Verdict::kFail), kExitSelftest);
-  EXPECT_EQ(code_after(Kind::kLoad, 1, Verdict::kFail), kExitSelftest);
-  EXPECT_EQ(code_after(Kind::kSlower, 2, Verdict::kPass), kExitPass) << "two of 124 may be missed";
-  EXPECT_EQ(code_after(Kind::kSlower, 3, Verdict::kPass), kExitSelftest);
-  EXPECT_EQ(code_after(Kind::kSlower, 3, Verdict::kImproved), kExitSelftest);
+  EXPECT_EQ(exit_code(good()), bench::kOk) << "under a load it may well not know";
+  EXPECT_EQ(code_after(Kind::kSame, 1, Verdict::kFail), bench::kSelftestFailed);
+  EXPECT_EQ(code_after(Kind::kFaster, 1, Verdict::kFail), bench::kSelftestFailed);
+  EXPECT_EQ(code_after(Kind::kLayout, 1, Verdict::kFail), bench::kSelftestFailed);
+  EXPECT_EQ(code_after(Kind::kLoad, 1, Verdict::kFail), bench::kSelftestFailed);
+  EXPECT_EQ(code_after(Kind::kSlower, 2, Verdict::kPass), bench::kOk) << "two of 124 may be missed";
+  EXPECT_EQ(code_after(Kind::kSlower, 3, Verdict::kPass), bench::kSelftestFailed);
+  EXPECT_EQ(code_after(Kind::kSlower, 3, Verdict::kImproved), bench::kSelftestFailed);
 }
 
 TEST(GateSelftest, ATenthOfOneKindMayBeInconclusive) {
-  EXPECT_EQ(code_after(Kind::kSame, 29, Verdict::kInconclusive), kExitPass);
-  EXPECT_EQ(code_after(Kind::kSame, 30, Verdict::kInconclusive), kExitInconclusive);
-  EXPECT_EQ(code_after(Kind::kSlower, 13, Verdict::kInconclusive), kExitInconclusive);
+  EXPECT_EQ(code_after(Kind::kSame, 29, Verdict::kInconclusive), bench::kOk);
+  EXPECT_EQ(code_after(Kind::kSame, 30, Verdict::kInconclusive), bench::kInconclusive);
+  EXPECT_EQ(code_after(Kind::kSlower, 13, Verdict::kInconclusive), bench::kInconclusive);
 }
 
 TEST(GateSelftest, StatisticsThatDoNotHoldAreAFailure) {
   Selftest wide = good();
   wide.coverage[0].coverage.above = 15;
-  EXPECT_EQ(exit_code(wide), kExitSelftest);
+  EXPECT_EQ(exit_code(wide), bench::kSelftestFailed);
   Selftest never = good();
   never.can_fail_at_last = false;
-  EXPECT_EQ(exit_code(never), kExitSelftest);
+  EXPECT_EQ(exit_code(never), bench::kSelftestFailed);
 }
 
 TEST(GateSelftest, AFewTrialsAreAllowedNoMiss) {
@@ -79,7 +79,7 @@ TEST(GateSelftest, AFewTrialsAreAllowedNoMiss) {
   few.can_fail_at_last = true;
   add(few, Kind::kSlower, 11, Verdict::kFail);
   add(few, Kind::kSlower, 1, Verdict::kPass);
-  EXPECT_EQ(exit_code(few), kExitSelftest);
+  EXPECT_EQ(exit_code(few), bench::kSelftestFailed);
 }
 
 TEST(GateSelftest, TheTableSaysHowSureItIs) {
@@ -100,7 +100,7 @@ TEST(GateSelftest, TheRecordedOneAddsUp) {
     EXPECT_EQ(kind.at("inconclusive"), counted["INCONCLUSIVE"]) << kind;
     EXPECT_EQ(kind.at("passed"), counted["PASS"] + counted["IMPROVED"]) << kind;
   }
-  EXPECT_EQ(json.at("exit_code"), kExitPass);
+  EXPECT_EQ(json.at("exit_code"), bench::kOk);
 }
 
 // The recorded slices, judged anew, give the recorded verdicts: the rule of today is the rule that was tried.

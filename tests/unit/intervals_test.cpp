@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <random>
 
 #include "report/percentiles.hpp"
 
@@ -85,6 +86,40 @@ TEST(Median, SaysLessOfFewerSamples) {
   EXPECT_EQ(few.high, 6.0);
   EXPECT_EQ(median({1, 2, 3, 4, 5}).low, std::nullopt);
   EXPECT_EQ(median({}).high, std::nullopt);
+}
+
+TEST(Quotient, HasTheEndsOfBothAtTheirWorst) {
+  const Median q = quotient({6, 5, 8}, {3, 2, 4});
+  EXPECT_EQ(q.p50, 2.0);
+  EXPECT_EQ(q.low, 1.25);
+  EXPECT_EQ(q.high, 4.0);
+}
+
+TEST(Quotient, IsAbsentWithoutADivisor) {
+  const Median q = quotient({6, 5, std::nullopt}, {3, 0, std::nullopt});
+  EXPECT_EQ(q.p50, 2.0);
+  EXPECT_EQ(q.low, std::nullopt) << "the divisor's other end is not known";
+  EXPECT_EQ(q.high, std::nullopt) << "by 0";
+}
+
+// Of skewed samples with outliers, as saves are: the interval holds the true quotient in 95 of 100 and more.
+TEST(Quotient, EnclosesTheTruth) {
+  std::mt19937 random(1);
+  std::lognormal_distribution<double> noise(0, 0.2);
+  std::uniform_real_distribution<double> chance(0, 1);
+  const auto drawn = [&](double middle, std::size_t samples) {
+    std::vector<double> values(samples);
+    for (double& value : values) value = middle * noise(random) * (chance(random) < 0.1 ? 3 : 1);
+    return median(std::move(values));
+  };
+  constexpr int kDraws = 2000;
+  int enclosed = 0;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const Median q = quotient(drawn(1.3, 50), drawn(1, 400));
+    enclosed += *q.low <= 1.3 && 1.3 <= *q.high;
+  }
+  EXPECT_GE(enclosed, kDraws * 95 / 100);
+  EXPECT_LT(enclosed, kDraws) << "it would say nothing";
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "scenarios/live/image_check.hpp"
 #include "scenarios/live/live_guest.hpp"
 #include "scenarios/live/live_run.hpp"
+#include "scenarios/live/live_vsp.hpp"
 #include "scenarios/vm/check_failed.hpp"
 #include "scenarios/vm/machine.hpp"
 #include "unit/io_fixture.hpp"
@@ -293,6 +294,15 @@ TEST(DiskCommand, IsWhatTheGuestHasAskedFor) {
   EXPECT_EQ(far->block, UINT64_C(1) << 40);
   request.operation = VMBS_VSP_DISCARD;
   EXPECT_FALSE(command(request, UINT64_MAX).has_value());
+}
+
+TEST(LiveVsp, MustTakeReadsAndWrites) {
+  EXPECT_STREQ(live_vsp_fault(*vmbs_vsp_storvsp()), "");
+  VMBS_VSP frames = *vmbs_vsp_storvsp();
+  frames.encode = [](VOID*, const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET*) -> NTSTATUS {
+    return request->operation == VMBS_VSP_READ ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+  };
+  EXPECT_STREQ(live_vsp_fault(frames), "it takes no reads and writes of 4096 bytes");
 }
 
 TEST(BlockStamps, ShowWritesThatArrivedInPartOrElsewhere) {

@@ -11,10 +11,14 @@
 
 #include "report/bench_report.hpp"
 #include "report/bench_table.hpp"
+#include "report/host_report.hpp"
 #include "report/json_file.hpp"
+#include "report/live_report.hpp"
+#include "report/load_report.hpp"
 #include "report/readme_results.hpp"
 #include "report/replay_report.hpp"
 #include "report/results_folder.hpp"
+#include "report/results_index.hpp"
 #include "report/results_table.hpp"
 
 namespace vmbsave::report {
@@ -313,6 +317,115 @@ TEST_F(Results, ADamagedRunIsNamed) {
   } catch (const std::runtime_error& error) {
     EXPECT_NE(std::string(error.what()).find(kFolder), std::string::npos) << error.what();
   }
+}
+
+Json with_schema(const std::string& schema) {
+  Json json = an_epyc();
+  json["schema"] = schema;
+  return json;
+}
+
+Json suite(Json json) {
+  json.update(an_epyc());
+  return json;
+}
+
+Json load(const std::string& error = "") {
+  LoadRow row;
+  row.name = "load/open/engine";
+  row.error = error;
+  return suite(load_json("2026-11-22T23:20:00Z", Json::object(), {}, {row}));
+}
+
+Json host(const std::string& error = "") {
+  HostRow row;
+  row.error = error;
+  return suite(host_json("2026-11-22T23:20:00Z", Json::object(), {row}));
+}
+
+Json live(const std::string& error = "", const std::string& skipped = "") {
+  LiveRow row;
+  row.name = "live/channels:4";
+  row.error = error;
+  row.skipped = skipped;
+  return suite(live_json("2026-11-22T23:20:00Z", Json::object(), {}, {row}));
+}
+
+TEST_F(Results, AWholePictureIsRecorded) {
+  const fs::path folder =
+      record({file("bench", bench()), file("load", load()), file("host", host()), file("live", live()),
+              file("doctor", with_schema("vmbsave-doctor-1")), file("gate", with_schema("vmbsave-gate-1"))});
+  EXPECT_EQ(read_json(folder / "gate.json.xz").at("schema"), "vmbsave-gate-1");
+  EXPECT_EQ(read_json(folder / "doctor.json.xz").at("schema"), "vmbsave-doctor-1");
+  const std::string tables = read_text(folder / "table.txt");
+  EXPECT_NE(tables.find(load_table(load())), std::string::npos);
+  EXPECT_NE(tables.find(host_table(host())), std::string::npos);
+  EXPECT_NE(tables.find(live_table(live())), std::string::npos);
+  EXPECT_NE(page().find("20261122T231500Z"), std::string::npos) << "the README shows the benchmarks and replays";
+}
+
+TEST_F(Results, SuitesWithRowsThatFailedAreRefused) {
+  expect_refused({file("bench", bench()), file("load", load("lost a packet"))}, "load: expected a run in which every");
+  expect_refused({file("bench", bench()), file("host", host("too late"))}, "host: expected a run in which every row");
+  expect_refused({file("bench", bench()), file("live", live("a read differs"))},
+                 "live: expected a run in which every row");
+  EXPECT_TRUE(fs::exists(record({file("bench", bench()), file("live", live("", "no room"))}))) << "it says so";
+  fs::remove_all(results_ / kFolder);
+  Json empty = load();
+  empty["rows"] = Json::array();
+  expect_refused({file("bench", bench()), file("load", empty)}, "load: expected a run in which every row");
+}
+
+TEST_F(Results, PicturesAreKeptAndShown) {
+  const std::string svg = "<svg xmlns='http://www.w3.org/2000/svg'/>\n";
+  const fs::path folder = record_results(results_, {file("bench", bench())}, false, {{"latency", svg}, {"a", svg}});
+  EXPECT_EQ(read_text(folder / "latency.svg"), svg);
+  const std::string link = std::string("](results/") + kFolder;
+  EXPECT_NE(page().find("\n![a" + link + "/a.svg)\n\n![latency" + link + "/latency.svg)\n" + kAfter), std::string::npos)
+      << page();
+  fs::remove_all(folder);
+  EXPECT_THROW((void)record_results(results_, {file("bench", bench())}, false, {{"latency", "<html>"}}),
+               std::runtime_error);
+  EXPECT_EQ(entries(), 0u);
+}
+
+constexpr const char* kIndexBefore = "# Runs\n\n<!-- runs -->\n";
+constexpr const char* kIndexAfter = "<!-- end of runs -->\nMore.\n";
+
+Json fused_bench(const std::string& started) {
+  std::vector<BenchRow> rows;
+  for (const unsigned threads : {1u, 2u}) {
+    rows.push_back(row("channels:16/packets:65536/state:32-272"));
+    rows.back().name = "save/engine/fused/channels:16/packets:65536/state:32-272/threads:" + std::to_string(threads);
+    rows.back().samples.save_ns.assign(1000, 2'500'000 / threads);
+    rows.back().samples.ratio_to_floor.assign(1000, 1.2);
+    rows.back().samples.times_faster_than_documented_sequential.assign(1000, 4.0 * threads);
+  }
+  return bench_json("full", started, an_epyc(), rows);
+}
+
+TEST_F(Results, TheIndexListsEveryRunTheNewestFirst) {
+  const auto index = [&](const std::string& text) { return with_index(results_ / "README.md", text, results_); };
+  const std::string none = std::string(kIndexBefore) + kIndexAfter;
+  EXPECT_EQ(index(none), std::string(kIndexBefore) + "No run has been recorded yet.\n" + kIndexAfter);
+  (void)record({file("bench", fused_bench("2026-11-22T23:15:00Z"))});
+  (void)record({file("bench", bench("2026-11-23T08:00:00Z"))});
+  fs::create_directories(results_ / "notes");
+  const std::string machine = "| AMD EPYC(TM) 7763 Processor @ 2.45GHz, 2 CPUs |";
+  const auto link = [](const std::string& utc) {
+    const std::string name = utc + "-amd-epyc-7763-2cpu-0123456";
+    return " [" + name + "](" + name + ") |\n";
+  };
+  const std::string made =
+      std::string(kIndexBefore) +
+      "| begun (UTC) | commit | machine | suite | fused save, ms | x floor | x faster than seq | run |\n"
+      "|---|---|---|---|---|---|---|---|\n"
+      "| 2026-11-23 08:00 | 0123456 " +
+      machine + " quick | - / - | - / - | - / - |" + link("20261123T080000Z") + "| 2026-11-22 23:15 | 0123456 " +
+      machine + " full | 2.500 / 1.250 | 1.20 / 1.20 | 4.00 / 8.00 |" + link("20261122T231500Z") + kIndexAfter;
+  EXPECT_EQ(index(none), made);
+  EXPECT_EQ(index(made), made) << "a second time changes nothing";
+  EXPECT_THROW((void)index("# Runs\n"), std::runtime_error);
 }
 
 TEST(ResultsTable, BenchmarksComeBeforeReplays) {

@@ -1,6 +1,8 @@
 // The parts that an examination is made of: rooms that notice, requests from a seed, rounds that lose memory.
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -118,6 +120,29 @@ TEST(VerifyHeap, ALossInEachRoundIsFound) {
   }
   EXPECT_GE(rounds.lost_each(), 1000u);
   EXPECT_LE(rounds.lost_each(), 1100u);
+}
+
+TEST(VerifyHeap, WhatGrowsForSomeRoundsOnlyIsNot) {
+  std::vector<std::unique_ptr<char[]>> kept;
+  kept.reserve(100);
+  HeapRounds rounds;
+  for (int round = 0; !rounds.is_over(); ++round) {
+    if (round < 20) kept.push_back(std::make_unique<char[]>(1000));
+    rounds.end_round();
+  }
+  EXPECT_EQ(rounds.lost_each(), 0u);
+}
+
+// A freed block as a VSP would still read it.
+TEST(VerifyHeap, WhatIsFreedIsOverwritten) {
+  auto* const block = static_cast<unsigned char*>(std::malloc(300));
+  std::memset(block, 1, 300);
+  const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(block);
+  {
+    const ForgetfulHeap heap;
+    std::free(block);
+    EXPECT_EQ(*reinterpret_cast<volatile unsigned char*>(address + 200), 0xDB);
+  }
 }
 
 TEST(VerifyHeap, WhatOneRoundKeepsIsNot) {

@@ -89,9 +89,10 @@ constexpr Expected kExpected[] = {
     {"ReadsBuffer", Fault::kReadsBuffer, Check::kReadsBuffer, Call::kSaving, 3, kOddByte, 1},
     {"SavesAddress", Fault::kSavesAddress, Check::kSavesAddress, Call::kSaving, 4, kOddByte, 1},
     {"UnlikeResults", Fault::kUnlikeResults, Check::kUnlikeResults, Call::kSaving, 2, kOddByte, 1},
+    {"UnlikeAtTimes", Fault::kUnlikeAtTimes, Check::kUnlikeResults, Call::kSaving, 4, kOddByte, 1},
     {"WantsExactBuffer", Fault::kWantsExactBuffer, Check::kWantsExactBuffer, Call::kSaving, 5},
     {"TakesCapacity", Fault::kTakesCapacity, Check::kWantsExactBuffer, Call::kSaving, 5},
-    {"SendsInside", Fault::kSendsInside, Check::kSendsInside, Call::kSaving, 7},
+    {"SendsInside", Fault::kSendsInside, Check::kSendsInside, Call::kSaving},
     {"CompletesTwice", Fault::kCompletesTwice, Check::kCompletesTwice, Call::kComplete},
     {"NeverCompletes", Fault::kNeverCompletes, Check::kNeverCompletes, Call::kComplete},
     {"LosesState", Fault::kLosesState, Check::kStateIsLost, Call::kRestore, 1, kOddByte, 1},
@@ -102,10 +103,13 @@ constexpr Expected kExpected[] = {
     {"WritesLibBuf", Fault::kWritesLibBuf, Check::kDamagesRestoreBuffers, Call::kRestore, 1, 3, 1},
     {"WritesSaveBuf", Fault::kWritesSaveBuf, Check::kDamagesRestoreBuffers, Call::kRestore, 1, 3, 1},
     {"OverrunsSaveBuf", Fault::kOverrunsSaveBuf, Check::kDamagesRestoreBuffers, Call::kRestore, 1, kVictimBytes, 1},
+    {"CompletesInRestore", Fault::kCompletesInRestore, Check::kCompletesInside, Call::kRestore},
+    {"SendsInRestore", Fault::kSendsInRestore, Check::kSendsInside, Call::kRestore},
     {"RestorePends", Fault::kRestorePends, Check::kPends, Call::kRestore},
     {"RestoreThrows", Fault::kRestoreThrows, Check::kThrows, Call::kRestore},
     {"ForgetsRequest", Fault::kForgetsRequest, Check::kForgetsRequest, Call::kReissue},
     {"UnlikeReference", Fault::kUnlikeReference, Check::kUnlikeReference, Call::kSaving, 1, kOddByte, 1},
+    {"ReferenceOverruns", Fault::kReferenceOverruns, Check::kUnlikeReference, Call::kReference, 0},
 };
 INSTANTIATE_TEST_SUITE_P(Faults, VerifyFinds, testing::ValuesIn(kExpected),
                          [](const auto& of) { return std::string(of.param.name); });
@@ -129,12 +133,35 @@ TEST(VerifyFindsAlso, ThreadsThatDisturbEachOther) {
   EXPECT_EQ(finding->where.bytes, 1u);
 }
 
+// Channels are saved at once whatever the VSP allows within one.
+TEST(VerifyFindsAlso, ChannelsThatDisturbEachOther) {
+  VMBS_VSP serial = *wrong_vsp(Fault::kNotThreadSafe);
+  serial.concurrent_callbacks = 0;
+  const verify::Report report = verify::examine(serial, few_packets());
+  const verify::Finding* const finding = only_finding(report);
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->check, Check::kNotThreadSafe);
+  verify::Options one_channel = few_packets();
+  one_channel.channels = 1;
+  EXPECT_TRUE(verify::examine(serial, one_channel).findings.empty()) << "nothing is called at once";
+}
+
 TEST(VerifyFindsAlso, AHandleThatIsKeptTooLong) {
   const verify::Report report = verify::examine(*wrong_vsp(Fault::kCompletesRecycled), few_packets());
   const verify::Finding* const finding = only_finding(report);
   ASSERT_NE(finding, nullptr);
   EXPECT_EQ(finding->check, Check::kCompletesTwice);
   EXPECT_EQ(finding->where.call, Call::kComplete);
+}
+
+TEST(VerifyFindsAlso, AStateThatIsGoneWithACompletionDuringASave) {
+  const verify::Report report = verify::examine(*wrong_vsp(Fault::kForgetsTooEarly), few_packets());
+  const verify::Finding* const finding = only_finding(report);
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->check, Check::kForgetsTooEarly);
+  EXPECT_EQ(finding->where.call, Call::kSizing);
+  EXPECT_TRUE(finding->where.has_packet);
+  EXPECT_EQ(finding->where.attempt, 3u);
 }
 
 TEST(VerifyFindsAlso, PacketsThatAreLeft) {
@@ -269,7 +296,18 @@ TEST(VerifyReport, SaysWhyNothingIsChecked) {
   EXPECT_NE(why(vsp, few_packets()).find("needs configure, complete and encode"), std::string::npos);
   vsp.encode = [](VOID*, const VMBS_VSP_REQUEST*, VMBS_VSP_PACKET*) -> NTSTATUS { return STATUS_INVALID_PARAMETER; };
   EXPECT_NE(why(vsp, few_packets()).find("no packet stays in use"), std::string::npos);
+  vsp.encode = [](VOID*, const VMBS_VSP_REQUEST*, VMBS_VSP_PACKET* packet) -> NTSTATUS {
+    packet->range_count = 1'000'000;
+    return STATUS_SUCCESS;
+  };
+  EXPECT_NE(why(vsp, few_packets()).find("0 bytes and 1000000 ranges, which vsp.h does not allow"), std::string::npos);
   vsp.configure = [](VMBCHANNEL, const VMBS_VSP_BACKEND*) -> NTSTATUS { return STATUS_SUCCESS; };
+  vsp.release = nullptr;
+  EXPECT_NE(why(vsp, few_packets()).find("a maximum packet size of 4096 bytes, expected at most 64"),
+            std::string::npos);
+  vsp.configure = [](VMBCHANNEL channel, const VMBS_VSP_BACKEND*) -> NTSTATUS {
+    return VmbChannelInitSetMaximumPacketSize(channel, 16);
+  };
   vsp.release = nullptr;
   EXPECT_NE(why(vsp, few_packets()).find("registers no SavePacket"), std::string::npos);
   vsp.configure = [](VMBCHANNEL, const VMBS_VSP_BACKEND*) -> NTSTATUS { return STATUS_UNSUCCESSFUL; };

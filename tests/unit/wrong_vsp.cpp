@@ -189,6 +189,9 @@ NTSTATUS save_wrongly(VMBCHANNEL channel, Context& context, UINT8* save_buf, UIN
     case Fault::kUnlikeResults:
       save_buf[kOddByte] = static_cast<UINT8>(context.calls++);
       return status;
+    case Fault::kUnlikeAtTimes:
+      if (++context.calls == 4) touch(save_buf + kOddByte);
+      return status;
     case Fault::kWantsExactBuffer:
       return size == bytes ? status : STATUS_UNSUCCESSFUL;
     case Fault::kTakesCapacity:
@@ -213,6 +216,8 @@ NTSTATUS save_wrongly(VMBCHANNEL channel, Context& context, UINT8* save_buf, UIN
   }
 }
 
+UINT64 saved_so_far = 0;
+
 NTSTATUS save_packet(VMBCHANNEL channel, VMBPACKET packet, PVOID save_buf, UINT32 size, PUINT32 needed) {
   Context& context = context_of(packet);
   auto* const bytes = static_cast<UINT8*>(save_buf);
@@ -223,6 +228,7 @@ NTSTATUS save_packet(VMBCHANNEL channel, VMBPACKET packet, PVOID save_buf, UINT3
   const NTSTATUS status = save_well(context, bytes, size, needed);
   if (size == 0) return status;
   if (the_fault == Fault::kLeaksWhenSaving) lose_memory();
+  if (the_fault == Fault::kRaces) ++saved_so_far;
   if (the_fault == Fault::kNotThreadSafe && meets_another()) touch(bytes + kOddByte);
   return status;
 }
@@ -261,6 +267,12 @@ NTSTATUS end_wrongly(VMBCHANNEL channel, VMBPACKET packet, UINT8* lib_buf, UINT3
       return STATUS_PENDING;
     case Fault::kRestoreThrows:
       throw 7;
+    case Fault::kCompletesInRestore:
+      complete_one(packet);
+      return STATUS_SUCCESS;
+    case Fault::kSendsInRestore:
+      send_something(channel);
+      return STATUS_SUCCESS;
     case Fault::kLeaksPackets:
       (void)VmbPacketAllocate(channel);
       return STATUS_SUCCESS;
@@ -323,6 +335,7 @@ void complete(VMBPACKETCOMPLETION packet, NTSTATUS) {
   const bool is_victim = context_of(packet).transaction_id == kVictim;
   const bool is_late = context_of(packet).transaction_id > 32;
   if (is_victim && the_fault == Fault::kNeverCompletes) return;
+  if (the_fault == Fault::kForgetsTooEarly) context_of(packet).bytes = 0;
   complete_one(packet);
   if (is_victim && the_fault == Fault::kCompletesTwice) complete_one(packet);
   if (the_fault != Fault::kCompletesRecycled) return;
@@ -338,7 +351,6 @@ NTSTATUS configure(VMBCHANNEL channel, const VMBS_VSP_BACKEND* backend) {
   (void)VmbChannelInitSetMaximumPacketSize(channel, 16);
   (void)VmbChannelInitSetProcessPacketCallbacks(channel, process_packet, nullptr);
   (void)VmbServerChannelInitSetSaveRestorePacketCallbacks(channel, save_packet, restore_packet);
-  (void)VmbsChannelInitSetConcurrentCallbacks(channel, 1);
   VmbChannelSetPointer(channel, new Channel{backend, nullptr, nullptr, {}});
   return STATUS_SUCCESS;
 }
@@ -354,6 +366,7 @@ NTSTATUS encode(VOID*, const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet)
 UINT32 reference_state(const VMBS_VSP_REQUEST* request, UINT8* out) {
   for (UINT32 i = 0; i < state_bytes(request->record); ++i) out[i] = state_byte(request->record, i);
   if (the_fault == Fault::kUnlikeReference && request->record + 1 == kVictim) touch(out + kOddByte);
+  if (the_fault == Fault::kReferenceOverruns && request->record + 1 == kVictim) touch(out + kMostState);
   return state_bytes(request->record);
 }
 
@@ -399,6 +412,7 @@ Fault fault_named(const char* name) {
                                      {"reads_behind_save_buf", Fault::kReadsBehindSaveBuf},
                                      {"leaves_bytes", Fault::kLeavesBytes},
                                      {"loses_state", Fault::kLosesState},
+                                     {"races", Fault::kRaces},
                                      {"takes_long", Fault::kTakesLong},
                                      {"crashes", Fault::kCrashes},
                                      {"aborts", Fault::kAborts},

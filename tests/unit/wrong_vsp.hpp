@@ -34,9 +34,11 @@ enum class Fault {
   kReadsBuffer,
   kSavesAddress,
   kUnlikeResults,
+  kUnlikeAtTimes,
   kWantsExactBuffer,
   kTakesCapacity,
   kNotThreadSafe,
+  kRaces,  // without an effect on any state: nothing for an examination, but for the thread sanitizer
   kSendsInside,
   kLeaksWhenSaving,
   kTakesLong,
@@ -47,6 +49,7 @@ enum class Fault {
   kCompletesTwice,
   kCompletesRecycled,
   kNeverCompletes,
+  kForgetsTooEarly,
   // RestorePacket and reissue
   kLosesState,
   kForgetsRestore,
@@ -60,11 +63,14 @@ enum class Fault {
   kRestorePends,
   kRestoreThrows,
   kForgetsRequest,
+  kCompletesInRestore,
+  kSendsInRestore,
   kLeaksPackets,
   kLeaksWhenRestoring,
   kRestoreTakesLong,
   // its own statement of what must be saved
   kUnlikeReference,
+  kReferenceOverruns,
 };
 
 // The one packet that most faults are about: that of record 5, the sixth request. With two channels it is on the

@@ -3,6 +3,7 @@
 #include "report/page/axis.hpp"
 #include "report/page/figure.hpp"
 #include "report/page/rows.hpp"
+#include "report/same_machine.hpp"
 
 namespace vmbsave::page {
 namespace {
@@ -45,7 +46,7 @@ Table findings_table(const Json& doctor) {
 const Json* doctor_of(const Run& run, const Json& context) {
   if (context.contains("doctor")) return &context.at("doctor");
   for (const Json* const doctor : run.of("vmbsave-doctor-1")) {
-    if (is_same_machine(*doctor, context)) return &doctor->at("doctor");
+    if (report::machine_difference(doctor->at("machine"), context.at("machine")).empty()) return &doctor->at("doctor");
   }
   return nullptr;
 }

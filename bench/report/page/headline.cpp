@@ -8,6 +8,8 @@
 #include "report/page/axis.hpp"
 #include "report/page/html.hpp"
 #include "report/page/rows.hpp"
+#include "report/run_age.hpp"
+#include "report/same_machine.hpp"
 
 namespace vmbsave::page {
 namespace {
@@ -101,7 +103,7 @@ std::string what_was_measured(const Run& run) {
   return fmt::format(
       "This run has no saves at scale; shown is what its {} file{} hold{}. See the list of what is not "
       "shown at the end.",
-      run.results.size(), run.results.size() == 1 ? "" : "s", run.results.size() == 1 ? "s" : "");
+      run.read.results.size(), run.read.results.size() == 1 ? "" : "s", run.read.results.size() == 1 ? "s" : "");
 }
 
 std::string left_out_rows(const Json& bench) {
@@ -125,14 +127,24 @@ std::string failed_rows(const Json& bench) {
   return html;
 }
 
+std::string age(const Json& context, const std::string& source) {
+  const Json& commit = context.at("build").at("commit");
+  if (!commit.is_string()) return "";
+  const std::uint64_t since = report::engine_commits_since(source, commit.get<std::string>()).value_or(0);
+  if (since == 0) return "";
+  return paragraph(fmt::format("This run is older than the engine here: {} commit{} since then change{} it.", since,
+                               since == 1 ? "" : "s", since == 1 ? "s" : ""),
+                   "warning");
+}
+
 // A folder may hold what was not made together: who made what.
 std::string strangers(const Run& run, const Json& context) {
   std::map<std::string, std::vector<std::string>> files;
-  for (const Result& result : run.results) {
+  for (const report::NamedResult& result : run.read.results) {
     if (!result.json.contains("machine") || !result.json.contains("build")) continue;
     const Json& build = result.json.at("build");
-    const std::string file = result.file.filename().string();
-    if (!is_same_machine(result.json, context)) {
+    const std::string file = std::filesystem::path(result.file).filename().string();
+    if (!report::machine_difference(result.json.at("machine"), context.at("machine")).empty()) {
       files["on another machine: " + cpus_text(result.json.at("machine"))].push_back(file);
     } else if (build.at("commit") != context.at("build").at("commit")) {
       files["by another commit: " + commit_text(build)].push_back(file);
@@ -147,11 +159,12 @@ std::string strangers(const Run& run, const Json& context) {
 
 }  // namespace
 
-std::string headline_html(const Run& run) {
+std::string headline_html(const Run& run, const std::string& source) {
   std::string html = paragraph(what_was_measured(run), "reading");
   const Json* const bench = run.bench();
   if (bench != nullptr) html += failed_rows(*bench) + cards(*bench);
-  if (const Json* const context = run.context()) html += facts(*context) + strangers(run, *context);
+  if (const Json* const context = run.context())
+    html += age(*context, source) + facts(*context) + strangers(run, *context);
   return html + (bench == nullptr ? "" : left_out_rows(*bench));
 }
 

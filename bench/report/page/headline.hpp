@@ -7,6 +7,7 @@
 
 namespace vmbsave::page {
 
-std::string headline_html(const Run& run);
+// source: a checkout, for how old the run is.
+std::string headline_html(const Run& run, const std::string& source);
 
 }  // namespace vmbsave::page

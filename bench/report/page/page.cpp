@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "report/page/differences.hpp"
 #include "report/page/glossary.hpp"
 #include "report/page/headline.hpp"
 #include "report/page/style.hpp"
@@ -70,32 +71,42 @@ std::string missing_html(const std::vector<Shown>& all, const std::string& prefi
       prefix, html);
 }
 
-std::string run_html(const Run& run, const std::string& prefix, Painter& painter) {
+std::string run_html(const Run& run, const std::string& prefix, const std::string& source, Painter& painter) {
   const std::vector<Shown> all = shown_of(run, prefix);
-  std::string html = headline_html(run) + contents_html(all);
+  std::string html = headline_html(run, source) + contents_html(all);
   for (const Shown& shown : all) {
     if (shown.content) html += section_html(shown, painter);
   }
   return html + missing_html(all, prefix);
 }
 
-std::string runs_html(const std::vector<Run>& runs, Painter& painter) {
-  if (runs.size() == 1) return run_html(runs.front(), "", painter);
+std::string comparisons_html(const std::vector<Run>& runs, const PageOptions& options, Painter& painter) {
+  const report::CompareOptions compare{.across_machines = options.across_machines, .may_share_nothing = true};
+  std::string html;
+  for (std::size_t i = 1; i < runs.size(); ++i) {
+    const report::Comparison comparison = report::compare_runs(runs[0].read, runs[i].read, compare);
+    html += differences_html(comparison, fmt::format("d{}", i + 1), painter);
+  }
+  return html;
+}
+
+std::string runs_html(const std::vector<Run>& runs, const PageOptions& options, Painter& painter) {
+  if (runs.size() == 1) return run_html(runs.front(), "", options.source, painter);
   std::string html = "<nav aria-label=\"Runs\"><ol>\n";
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    html += fmt::format("<li><a href=\"#r{}\">{}</a></li>\n", i + 1, escaped(runs[i].name));
+    html += fmt::format("<li><a href=\"#r{}\">{}</a></li>\n", i + 1, escaped(runs[i].title));
   }
-  html += "</ol></nav>\n";
+  html += "</ol></nav>\n" + comparisons_html(runs, options, painter);
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const std::string id = fmt::format("r{}", i + 1);
-    html += fmt::format("<article id=\"{}\">\n<h2>{}</h2>\n{}</article>\n", id, escaped(runs[i].name),
-                        run_html(runs[i], id + "-", painter));
+    html += fmt::format("<article id=\"{}\">\n<h2>{}</h2>\n{}</article>\n", id, escaped(runs[i].title),
+                        run_html(runs[i], id + "-", options.source, painter));
   }
   return html;
 }
 
 std::string title_of(const std::vector<Run>& runs) {
-  return runs.size() == 1 ? fmt::format("vmbsave: {}", runs.front().name)
+  return runs.size() == 1 ? fmt::format("vmbsave: {}", runs.front().title)
                           : fmt::format("vmbsave: {} runs", runs.size());
 }
 
@@ -112,11 +123,11 @@ std::string head_html(const std::string& title) {
 
 }  // namespace
 
-Page make_page(const std::vector<Run>& runs, bool has_gnuplot) {
-  Painter painter(has_gnuplot);
+Page make_page(const std::vector<Run>& runs, const PageOptions& options) {
+  Painter painter(options.has_gnuplot);
   const std::string title = title_of(runs);
   std::string html = head_html(title) + fmt::format("<body>\n<main>\n<h1>{}</h1>\n", escaped(title));
-  html += runs_html(runs, painter);
+  html += runs_html(runs, options, painter);
   html += "<section id=\"words\">\n<h2>Words</h2>\n" + glossary_html() + "</section>\n";
   html +=
       "<footer>Figures are drawn by gnuplot; the page runs no scripts and loads nothing. Hold the pointer over a "

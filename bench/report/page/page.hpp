@@ -15,7 +15,14 @@ struct Page {
   std::vector<std::string> left_out;  // titles of those that were not drawn, for want of gnuplot
 };
 
-// At least one run; one below the other. Throws std::runtime_error in one line.
-Page make_page(const std::vector<Run>& runs, bool has_gnuplot);
+struct PageOptions {
+  bool has_gnuplot = true;
+  bool across_machines = false;  // compares runs of different machines too, by ratios alone
+  std::string source = ".";      // a checkout, for how old a run is; see report/run_age.hpp
+};
+
+// At least one run; of several, first how each of the others differs from the first, then one below the other. Throws
+// std::runtime_error in one line, also for runs that can't be compared.
+Page make_page(const std::vector<Run>& runs, const PageOptions& options);
 
 }  // namespace vmbsave::page

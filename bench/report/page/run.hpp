@@ -7,18 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "report/run_results.hpp"
+
 namespace vmbsave::page {
 
 using Json = nlohmann::ordered_json;
 
-struct Result {
-  std::filesystem::path file;
-  Json json;
-};
-
 struct Run {
-  std::string name;             // the last part of its path
-  std::vector<Result> results;  // in order of their files' names; at least one
+  std::string title;  // the last part of its path
+  report::RunResults read;
 
   // All of one schema.
   std::vector<const Json*> of(std::string_view schema) const;
@@ -30,11 +27,7 @@ struct Run {
   const Json* context() const;
 };
 
-// By processor, their number, and hypervisor.
-bool is_same_machine(const Json& a, const Json& b);
-
-// Every *.json and *.json.xz of a folder, or a file. Throws std::runtime_error, in one line, for what is no result of
-// vmbsave, and where there is none.
-Run read_run(const std::filesystem::path& path);
+// As report::read_run. Throws std::runtime_error, in one line, also for what a page cannot show.
+Run read_page_run(const std::filesystem::path& path);
 
 }  // namespace vmbsave::page

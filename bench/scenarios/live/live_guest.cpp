@@ -7,23 +7,13 @@
 #include <thread>
 
 #include "scenarios/live/block_stamps.hpp"
+#include "scenarios/live/live_vsp.hpp"
 #include "vsp/guest_send.hpp"
-#include "vsp/storvsp/storvsp.h"
-#include "vsp/storvsp/wire.hpp"
 
 namespace vmbsave::bench {
 namespace {
 
 constexpr std::uint64_t kPatienceNs = 20'000'000'000;
-
-bool is_good(const guest::Received& packet) {
-  storvsp::VstorPacket reply;
-  if (packet.payload.size() != sizeof reply) return false;
-  std::memcpy(&reply, packet.payload.data(), sizeof reply);
-  return reply.operation == storvsp::kCompleteIo && reply.status == STATUS_SUCCESS &&
-         reply.request.srb_status == storvsp::kSrbSuccess && reply.request.data_transfer_length == kLiveBlockBytes &&
-         reply.request.queue_sort_key == static_cast<std::uint32_t>(packet.transaction_id - 1);
-}
 
 }  // namespace
 
@@ -35,7 +25,7 @@ LiveGuest::LiveGuest(const LiveSpec& spec, const LiveRequests& requests, LiveHos
       memory_(memory),
       saving_(saving),
       fault_(fault),
-      vsp_(*vmbs_vsp_storvsp()),
+      vsp_(live_vsp(spec)),
       slots_(spec.slots()),
       generations_(requests.blocks(), 1),
       busy_(requests.blocks()) {}
@@ -75,8 +65,9 @@ void LiveGuest::send(std::uint32_t number) {
     spoil_block(page(number));
   }
   const VMBS_VSP_REQUEST request = requests_.request(record);
-  VMBS_VSP_PACKET packet;
-  if (!NT_SUCCESS(vsp_.encode(nullptr, &request, &packet))) return fault_.note("storvsp cannot encode a request");
+  VMBS_VSP_PACKET packet{};
+  if (!NT_SUCCESS(vsp_.encode(nullptr, &request, &packet)))
+    return fault_.note(fmt::format("{} cannot encode a request", vsp_.name));
   busy_[slot.block] = 1;
   ++under_way_;
   ++sent_;
@@ -121,7 +112,7 @@ void LiveGuest::note_latency(const Slot& slot, std::uint64_t now) {
 
 // No other request lies on the block meanwhile: what a read must give is known.
 void LiveGuest::check(const Slot& slot, std::uint32_t number, const guest::Received& packet) {
-  if (!is_good(packet)) {
+  if (!is_good_completion(spec_, packet)) {
     return fault_.note(fmt::format("transaction {} was completed with an error, or as another", slot.transaction_id));
   }
   if (slot.write) {

@@ -8,10 +8,9 @@
 #include <thread>
 
 #include "kmcl/channel.hpp"
-#include "scenarios/live/disk_command.hpp"
+#include "scenarios/live/live_vsp.hpp"
 #include "scenarios/vm/check_failed.hpp"
-#include "vsp/storvsp/request.hpp"
-#include "vsp/storvsp/storvsp.h"
+#include "vsp/storvsp/wire.hpp"
 
 namespace vmbsave::bench {
 namespace {
@@ -35,7 +34,7 @@ std::unique_ptr<guest::Guest> make_guest(std::uint32_t depth) {
 LiveHost::LiveHost(const LiveSpec& spec, const LiveRequests& requests, int disk, std::byte* memory, FirstFault& fault)
     : spec_(spec),
       requests_(requests),
-      vsp_(*vmbs_vsp_storvsp()),
+      vsp_(live_vsp(spec)),
       backend_{this, on_submit, nullptr},
       disk_(disk),
       memory_(memory),
@@ -50,7 +49,7 @@ LiveHost::LiveHost(const LiveSpec& spec, const LiveRequests& requests, int disk,
 LiveHost::~LiveHost() {
   wait_for_disk();
   for (const VMBCHANNEL channel : channels_) {
-    vsp_.release(channel);
+    if (vsp_.release != nullptr) vsp_.release(channel);
     VmbChannelCleanup(channel);
   }
   for (const auto& guest : guests_) guest->detach();
@@ -68,9 +67,12 @@ void LiveHost::add_channel(std::uint32_t number) {
   require(VmbChannelAllocate(reinterpret_cast<PDEVICE_OBJECT>(&parent_), 1, &channel), "VmbChannelAllocate");
   if (const NTSTATUS status = vsp_.configure(channel, &backend_); !NT_SUCCESS(status)) {
     VmbChannelCleanup(channel);
-    require(status, "storvsp's configure");
+    require(status, fmt::format("{}'s configure", vsp_.name).c_str());
   }
   channels_.push_back(channel);
+  if (vsp_.concurrent_callbacks != 0) {
+    require(VmbsChannelInitSetConcurrentCallbacks(channel, 1), "VmbsChannelInitSetConcurrentCallbacks");
+  }
   VmbChannelSetTransactionQuota(channel, spec_.depth);
   require(VmbChannelEnable(channel), "VmbChannelEnable");
   require(guests_[number]->open(channel), "VmbsChannelOpen");
@@ -118,13 +120,12 @@ VOID LiveHost::on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id)
   static_cast<LiveHost*>(context)->start(packet, transaction_id);
 }
 
-// Page numbers are made up from the record: the guest's page is found by the slot. What is to be done there is what the
-// packet says.
+// Page numbers are made up from the record: the guest's page is found by the slot.
 void LiveHost::start(VMBPACKET packet, std::uint64_t transaction_id) {
   const std::uint32_t slot = requests_.slot(transaction_id - 1);
   progress_.note(slot, {transaction_id, Stage::kSubmitted});
-  const auto command =
-      disk_command(storvsp::context_of(packet).request, requests_.blocks() * kLiveBlockBytes / storvsp::kBlockBytes);
+  const auto command = command_of(spec_, packet, requests_.request(transaction_id - 1),
+                                  requests_.blocks() * kLiveBlockBytes / storvsp::kBlockBytes);
   if (!command || command->blocks * storvsp::kBlockBytes != kLiveBlockBytes) {
     fault_.note(fmt::format("transaction {} has come to the disk as another request", transaction_id));
     return answer(packet, transaction_id, STATUS_INVALID_PARAMETER);

@@ -1,4 +1,4 @@
-// live_host.hpp: the host's side of the scenario "live": the channels of one VM with storvsp behind each, and a disk
+// live_host.hpp: the host's side of the scenario "live": the channels of one VM with a VSP behind each, and a disk
 // behind them all.
 #pragma once
 

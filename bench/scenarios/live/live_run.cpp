@@ -13,7 +13,6 @@
 #include "mem/mapping.hpp"
 #include "scenarios/vm/check_failed.hpp"
 #include "scenarios/vm/machine.hpp"
-#include "vsp/storvsp/storvsp.h"
 
 namespace vmbsave::bench {
 namespace {
@@ -176,7 +175,7 @@ bool LiveRun::has_seen_enough(const LiveGuest& guest, std::uint64_t before) cons
 
 void LiveRun::check(const std::vector<LiveSave>& saves) {
   for (const LiveSave& save : saves) {
-    const ImageFinding finding = check_image(save, spec_, requests_, *vmbs_vsp_storvsp());
+    const ImageFinding finding = check_image(save, spec_, requests_, live_vsp(spec_));
     if (!finding.difference.empty()) throw CheckFailed(finding.difference);
     ++result_.images_checked;
     result_.packets_checked += finding.packets;

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 
+#include "vmbsave/vsp.h"
+
 namespace vmbsave::bench {
 
 struct LiveSpec {
+  const VMBS_VSP* vsp = nullptr;  // of the channels; nullptr: storvsp
   std::uint32_t channels = 4;
   std::uint32_t depth = 64;                // requests that the guest keeps under way on each channel
   std::uint64_t disk_bytes = 1ull << 30;   // a multiple of kLiveBlockBytes

@@ -11,6 +11,7 @@
 #include "restore/image_restore.hpp"
 #include "scenarios/vm/check_failed.hpp"
 #include "scenarios/vm/restore_text.hpp"
+#include "verify/packet_limits.hpp"
 #include "vsp/guest_send.hpp"
 
 namespace vmbsave::bench {
@@ -183,7 +184,7 @@ void Machine::submit(std::uint32_t channel, const VMBS_VSP_REQUEST& request) {
   if (!NT_SUCCESS(end.vsp->encode(end.device, &request, &packet))) {
     throw std::runtime_error(too_much(request, *end.vsp));
   }
-  if (!is_within_limits(packet)) {
+  if (!verify::is_within_limits(packet)) {
     throw CheckFailed(
         fmt::format("record {}: {}'s encode gave a packet of {} bytes and {} ranges, which vsp.h does not "
                     "allow",

@@ -41,8 +41,8 @@ enum class Check : std::uint8_t {
   kUnlikeResults,            ///< two saves of one packet differ
   kWantsExactBuffer,         ///< another result in a buffer that is larger than asked for
   kNotThreadSafe,            ///< another result while other packets are saved
-  kCompletesInside,          ///< SavePacket completes a packet
-  kSendsInside,              ///< SavePacket sends a packet
+  kCompletesInside,          ///< SavePacket or RestorePacket completes a packet
+  kSendsInside,              ///< SavePacket or RestorePacket sends a packet
   kCallsInside,              ///< a callback calls what must not be called from inside one
   kCompletesTwice,           ///< a packet is completed that is not in use any more, or that nobody gave back
   kNeverCompletes,           ///< a request that its backend is done with is not completed
@@ -59,10 +59,11 @@ enum class Check : std::uint8_t {
   kUnlikeReference,          ///< SavePacket and reference_state differ
   kCrashes,                  ///< a callback ends the process
   kHangs,                    ///< a callback does not return
+  kForgetsTooEarly,          ///< a packet cannot be saved once it is completed during a save
 };
 
 /// How many checks there are; their numbers are 1 to this.
-inline constexpr std::uint32_t kChecks = 36;
+inline constexpr std::uint32_t kChecks = 37;
 
 /// What is to be known of a check.
 struct CheckInfo {
@@ -199,13 +200,13 @@ struct Report {
   std::vector<Finding> findings;      ///< each check once, in order of their numbers
   std::vector<std::string> left_out;  ///< what was not examined because of a finding, in one line each
   std::uint64_t packets = 0;          ///< that were in use
-  std::uint64_t calls = 0;            ///< of SavePacket and RestorePacket
+  std::uint64_t calls = 0;            ///< of SavePacket and RestorePacket; of those at once as many as are always made
   std::vector<SizeTimes> sizes;       ///< smallest first; empty if SavePacket cannot be timed
   std::vector<SlowPacket> slowest;    ///< slowest first; 10 at most
 };
 
-/// Examines a VSP on the calling thread, and on threads of its own where the VSP allows concurrent callbacks. Takes
-/// 70 calls of SavePacket and RestorePacket for each packet: 256 packets of a storage VSP take less than a tenth of a
+/// Examines a VSP on the calling thread, and on threads of its own for what is to be called at once. Takes
+/// 70 calls of SavePacket and RestorePacket for each packet: 256 packets of a storage VSP take less than a fifth of a
 /// second. May throw std::bad_alloc.
 ///
 /// @param vsp      must stay valid; a version that is not known, or a missing function, is Report::not_checked

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-namespace vmbsave::gate {
+namespace vmbsave::bench {
 
 class Pattern {
  public:
@@ -18,4 +18,4 @@ class Pattern {
   std::shared_ptr<const Compiled> compiled_;
 };
 
-}  // namespace vmbsave::gate
+}  // namespace vmbsave::bench

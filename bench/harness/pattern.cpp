@@ -1,11 +1,11 @@
-#include "gate/pattern.hpp"
+#include "harness/pattern.hpp"
 
 #include <fmt/format.h>
 #include <regex.h>
 
 #include <stdexcept>
 
-namespace vmbsave::gate {
+namespace vmbsave::bench {
 
 struct Pattern::Compiled {
   explicit Compiled(const std::string& expression) {
@@ -25,4 +25,4 @@ bool Pattern::finds(const std::string& name) const {
   return regexec(&compiled_->regex, name.c_str(), 0, nullptr, 0) == 0;
 }
 
-}  // namespace vmbsave::gate
+}  // namespace vmbsave::bench

@@ -1,0 +1,50 @@
+#include "cli/output.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "harness/option_checks.hpp"
+#include "harness/whole_file.hpp"
+#include "report/json_file.hpp"
+
+namespace vmbsave::cli {
+
+void add_output_options(CLI::App& command, Output& output) {
+  CLI::Option* const json =
+      command.add_flag("--json", output.json, "JSON on standard output instead of text, nothing else");
+  command.add_option("-o,--out", output.out, "write the JSON to FILE too, whole or not at all")
+      ->type_name("FILE")
+      ->check(given());
+  command.add_flag("-q,--quiet", output.quiet, "no text and no progress: errors and the exit code alone")
+      ->excludes(json);
+}
+
+void expect_usable(const Output& output, const std::vector<std::string>& inputs) {
+  if (output.out.empty()) return;
+  for (const std::string& input : inputs) {
+    std::error_code none;
+    if (output.out == input || std::filesystem::equivalent(output.out, input, none)) {
+      throw std::runtime_error(fmt::format("--out {} would write over {}; give another file", output.out, input));
+    }
+  }
+  bench::expect_writable(output.out);
+}
+
+std::string json_text(const nlohmann::ordered_json& json) {
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+void give(const Output& output, const std::string& json, const std::string& text) {
+  if (!output.out.empty()) report::write_text(output.out, json);
+  if (!output.quiet) std::fputs((output.json ? json : text).c_str(), stdout);
+}
+
+void give(const Output& output, const nlohmann::ordered_json& json, const std::string& text) {
+  give(output, json_text(json), text);
+}
+
+}  // namespace vmbsave::cli

@@ -1,0 +1,94 @@
+// Every command that README.md shows is run, or it is said here why not; every link of the pages leads somewhere.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include "e2e/in_a_folder.hpp"
+#include "e2e/pages.hpp"
+#include "e2e/program.hpp"
+
+namespace vmbsave::tests {
+namespace {
+
+// The commands that are not run here, and in their place.
+struct Instead {
+  std::string command;
+  const char* reason;
+};
+const std::map<std::string, Instead> kInstead = {
+    {"bench/run", {"'" VMBSAVE_ROOT "/bench/run' --help", "minutes; tests/scripts_test runs it with fake tools"}},
+    {"tests/run", {"'" VMBSAVE_ROOT "/tests/run' --help", "an hour; tests/scripts_test runs it with fake tools"}},
+    {"cmake --preset release && cmake --build build/release --target vmbsave vmbsave-bench",
+     {"cd '" VMBSAVE_ROOT "' && cmake --list-presets | grep -q release", "the build that this test is part of"}},
+    {"vmbsave gate --signals instructions",
+     {"vmbsave gate --signals instructions --help", "builds two commits; tests/run has it as a leg"}},
+};
+
+// Lines of the blocks of sh, without what is said of them.
+std::vector<std::string> shell_commands(const std::string& page) {
+  std::vector<std::string> commands;
+  bool is_shell = false;
+  for (const std::string& line : lines_of(page)) {
+    if (line.starts_with("```")) {
+      is_shell = line == "```sh";
+    } else if (is_shell) {
+      commands.push_back(std::regex_replace(line, std::regex(" +#.*$"), ""));
+    }
+  }
+  return commands;
+}
+
+using Readme = InAFolder;
+
+TEST_F(Readme, EachCommandRuns) {
+  for (const char* const name : {"tests", "engine"}) {
+    std::filesystem::create_directory_symlink(std::string(VMBSAVE_ROOT) + "/" + name, folder_ / name);
+  }
+  const std::string tool = std::filesystem::path(VMBSAVE_TOOL).parent_path().string();
+  std::size_t others = 0;
+  for (const std::string& command : shell_commands(text_of(VMBSAVE_ROOT "/README.md"))) {
+    const auto instead = kInstead.find(command);
+    if (instead != kInstead.end()) ++others;
+    const std::string& line = instead == kInstead.end() ? command : instead->second.command;
+    std::ofstream(path("line")) << "cd '" << folder_.string() << "' || exit 9\nPATH='" << tool << "':$PATH\n" << line;
+    const Outcome outcome = run("timeout 250 bash", "'" + path("line") + "'");
+    const bool may_fail = command == "vmbsave doctor";  // it is the machine that is judged
+    EXPECT_TRUE(outcome.exit_code == 0 || (may_fail && outcome.exit_code == 1)) << command << "\n" << outcome.out;
+  }
+  EXPECT_EQ(others, kInstead.size()) << "one of those is not in README.md any more";
+}
+
+TEST(ReadmeExample, IsTheOneThatIsTested) {
+  const std::string header = text_of(VMBSAVE_ROOT "/tests/embed/readme_example.hpp");
+  const std::size_t begin = header.find("// ----\n") + 8;
+  const std::string example = header.substr(begin, header.find("// ----\n", begin) - begin);
+  EXPECT_NE(text_of(VMBSAVE_ROOT "/README.md").find("```cpp\n" + example + "```\n"), std::string::npos) << example;
+}
+
+// "file.md#part" without the part; "" for what lies elsewhere.
+std::string path_of_link(const std::string& link) {
+  if (link.find("://") != std::string::npos || link.starts_with('#') || link.starts_with("mailto:")) return "";
+  return link.substr(0, link.find('#'));
+}
+
+TEST(Pages, LinksLeadSomewhere) {
+  static const std::regex link("\\]\\(([^)\\s]+)\\)");
+  std::size_t links = 0;
+  for (const std::filesystem::path& page : pages(VMBSAVE_ROOT)) {
+    const std::string text = text_of(page);
+    for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match) {
+      const std::string path = path_of_link((*match)[1].str());
+      if (path.empty()) continue;
+      ++links;
+      EXPECT_TRUE(std::filesystem::exists(page.parent_path() / path)) << page.string() << ": " << path;
+    }
+  }
+  EXPECT_GE(links, 100u);
+}
+
+}  // namespace
+}  // namespace vmbsave::tests
