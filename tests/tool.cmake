@@ -8,7 +8,9 @@ vmbsave_add_test(e2e_inspect SOURCES e2e/inspect_test.cpp LINK vmbsave::engine)
 target_compile_definitions(e2e_inspect PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
   VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden")
 add_dependencies(e2e_inspect vmbsave)
-vmbsave_add_test(e2e_tool SOURCES e2e/compare_test.cpp e2e/doctor_test.cpp e2e/profile_test.cpp e2e/tool_test.cpp LINK nlohmann_json::nlohmann_json)
+vmbsave_add_test(e2e_tool SOURCES e2e/compare_test.cpp e2e/doctor_test.cpp e2e/profile_test.cpp e2e/report_differences_test.cpp
+          e2e/tool_test.cpp
+  LINK nlohmann_json::nlohmann_json)
 target_compile_definitions(e2e_tool PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
   VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_PROFILES="${PROJECT_SOURCE_DIR}/bench/trace"
   VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden" VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")

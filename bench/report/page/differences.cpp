@@ -56,9 +56,9 @@ Bars difference_bars(const std::vector<const ComparedRow*>& rows) {
     const report::Median& ratio = judged(*row);
     const std::string hover =
         fmt::format("{}: {}, {}", row->a.name, report::ratio_cell(ratio), report::word_cell(*row));
-    bars.bars.push_back({row->a.label,
+    bars.bars.push_back({bar_label(*row, *rows.front()),
                          {{*ratio.p50, difference_ink(row->difference), hover}},
-                         report::word_cell(*row),
+                         fmt::format("{:.3f}{}", *ratio.p50, row->is_by_time ? " *" : ""),
                          ratio.low,
                          ratio.high});
   }
