@@ -81,7 +81,7 @@ TEST_F(Report, NeedsNoScriptAndNoNetwork) {
 }
 
 TEST_F(Report, NoIdIsThereTwice) {
-  const std::string folder = whole_run();
+  const std::string folder = VMBSAVE_RECORDED;
   ASSERT_EQ(report(folder + " " + folder + " -o " + path("report.html")).exit_code, 0);
   const std::string page = html();
   std::set<std::string> ids;
@@ -165,10 +165,10 @@ TEST_F(Report, UnusableInputIsOneLineAndLeavesThePageThatIsThere) {
   write(path("hollow.json"), R"({"schema":"vmbsave-gate-1","against":[{}]})");
   write(path("list.json"), "[1]");
   expect_refused(path("nothing") + to, "there is no such file or folder");
-  expect_refused(path("empty") + to, "no *.json and no *.json.xz in it");
+  expect_refused(path("empty") + to, "expected a folder of a run, with *.json or *.json.xz in it");
   expect_refused(path("damaged.json") + to, "expected JSON");
   expect_refused(path("other.json") + to, "its schema is another-1; expected one of vmbsave-bench-1");
-  expect_refused(path("list.json") + to, "its schema is none");
+  expect_refused(path("list.json") + to, "expected a result of vmbsave, JSON with a schema");
   expect_refused(path("hollow.json") + to, "a result of vmbsave, but damaged");
   EXPECT_EQ(html(), "as it was");
 }
