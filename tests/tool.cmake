@@ -34,6 +34,7 @@ vmbsave_add_test(unit_report
   LINK vmbsave_report nlohmann_json::nlohmann_json)
 target_compile_definitions(unit_report PRIVATE VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_COMMIT_SCRIPT="${schemas}"
   VMBSAVE_CMAKE="${CMAKE_COMMAND}")
+vmbsave_add_test(unit_page SOURCES unit/page_svg_test.cpp LINK vmbsave_page)
 vmbsave_add_test(unit_gate
   SOURCES unit/gate_matrix_test.cpp unit/gate_rules_test.cpp unit/gate_selftest_test.cpp unit/gate_timing_test.cpp
   LINK vmbsave_gate nlohmann_json::nlohmann_json)
@@ -93,6 +94,11 @@ if(TARGET vmbsave-bench)
   if(TARGET PkgConfig::LIBURING)
     target_compile_definitions(e2e_live PRIVATE VMBSAVE_URING=1)
   endif()
+  vmbsave_add_test(e2e_report SOURCES e2e/report_browser_test.cpp e2e/report_test.cpp LINK nlohmann_json::nlohmann_json)
+  target_compile_definitions(e2e_report PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
+    VMBSAVE_BENCH_PROGRAM="$<TARGET_FILE:vmbsave-bench>"
+    VMBSAVE_RECORDED="${PROJECT_SOURCE_DIR}/results/20261129T110550Z-intel-xeon-2cpu-87fdd2c")
+  add_dependencies(e2e_report vmbsave vmbsave-bench)
   target_compile_definitions(e2e_live PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
     VMBSAVE_BENCH_PROGRAM="$<TARGET_FILE:vmbsave-bench>" VMBSAVE_SCHEMAS="${schemas}")
   add_dependencies(e2e_live vmbsave vmbsave-bench)

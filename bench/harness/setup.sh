@@ -94,9 +94,10 @@ packages_for() {
     build) echo g++ cmake ninja-build pkg-config libxxhash-dev libtbb-dev liburing-dev ;;
     bench)
       echo libboost-math-dev libcli11-dev nlohmann-json3-dev libfmt-dev libarchive-dev libpcap-dev libprotobuf-dev \
-        protobuf-compiler libbenchmark-dev libmimalloc-dev libflatbuffers-dev flatbuffers-compiler valgrind git
+        protobuf-compiler libbenchmark-dev libmimalloc-dev libflatbuffers-dev flatbuffers-compiler valgrind git gnuplot-nox
       ;;
     tests) echo libgtest-dev xz-utils util-linux ;;
+    browser) echo chromium chromium-driver fonts-dejavu-core ;;
     model) echo spin gcc ;;
     headers) echo clang doxygen gcc-mingw-w64-x86-64-win32 ;;
     fuzz) echo clang libclang-rt-14-dev llvm-14 ;;

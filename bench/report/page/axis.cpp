@@ -81,7 +81,7 @@ std::string tics_of(const Axis& axis, const Range& range, double gap) {
     const double place = place_in(axis, range, value);
     if (place - last < gap) continue;
     last = place;
-    text += fmt::format("{}{} {}", text.empty() ? "(" : ", ", quoted(label), value);
+    text += fmt::format("{}{} {}", text.empty() ? "(" : ", ", single_quoted(label), value);
   }
   return text.empty() ? "()" : text + ")";
 }

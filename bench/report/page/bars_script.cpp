@@ -12,6 +12,9 @@ namespace {
 constexpr unsigned kRowHigh = 25;  // pixels
 constexpr unsigned kNarrowRowHigh = 42;
 constexpr unsigned kAxisHigh = 62;
+constexpr double kTextShare = 0.62;  // of the axis, at most, for the text behind a bar
+constexpr double kMostLabelsWide = 340;
+constexpr double kRightMargin = 22;
 constexpr double kLegendHigh = 24;
 constexpr double kLegendFrom = 14;
 constexpr double kSquare = 12;
@@ -27,13 +30,17 @@ double length_of(const Bar& bar) {
 
 double end_of(const Bar& bar) { return std::max(length_of(bar), bar.high.value_or(0)); }
 
-// Pixels of the axis, about.
-double axis_wide(const Bars& bars, Width width) {
-  if (width == Width::kNarrow) return pixels_wide(width) - 30;
+// Pixels for the labels on the left.
+double labels_wide(const Bars& bars) {
   std::size_t longest = 0;
   for (const Bar& bar : bars.bars) longest = std::max(longest, bar.label.size());
-  return pixels_wide(width) - 30 - static_cast<double>(longest) * kCharacterWide;
+  return std::min(static_cast<double>(longest) * kCharacterWide, kMostLabelsWide);
 }
+
+double axis_from(const Bars& bars, Width width) { return width == Width::kNarrow ? 18 : labels_wide(bars) + 18; }
+
+// Pixels of the axis.
+double axis_wide(const Bars& bars, Width width) { return pixels_wide(width) - axis_from(bars, width) - kRightMargin; }
 
 // With room for the text behind each bar.
 Range bars_range(const Bars& bars, Width width) {
@@ -44,7 +51,7 @@ Range bars_range(const Bars& bars, Width width) {
   const Range data = range;
   for (const Bar& bar : bars.bars) {
     const double text = static_cast<double>(bar.text.size() + 2) * kCharacterWide / axis_wide(bars, width);
-    const double place = place_in(bars.x, data, end_of(bar)) / (1 - std::min(text, 0.6));
+    const double place = place_in(bars.x, data, end_of(bar)) / (1 - std::min(text, kTextShare + 0.06));
     const double to =
         bars.x.log ? data.from * std::pow(data.to / data.from, place) : data.from + (data.to - data.from) * place;
     range.to = std::max(range.to, to);
@@ -57,20 +64,20 @@ double height_of(const Bars& bars, std::size_t i) { return static_cast<double>(b
 
 std::string labels(const Bars& bars, Width width, const Range& range) {
   std::string text;
-  std::string tics;
   for (std::size_t i = 0; i < bars.bars.size(); ++i) {
     const Bar& bar = bars.bars[i];
     const double y = height_of(bars, i);
     if (width == Width::kWide) {
-      tics += fmt::format("{}{} {}", tics.empty() ? "" : ", ", quoted(bar.label), y);
+      text += fmt::format("set label {} at graph 0, first {} right offset character -0.8, 0 {}\n",
+                          fitted(bar.label, labels_wide(bars)), y, text_color(Ink::kAxis));
     } else {
       text += fmt::format("set label {} at first {}, first {} left offset character 0.4, 0 front {}\n",
-                          quoted(bar.label), range.from, y + 0.5, text_color(Ink::kAxis));
+                          fitted(bar.label, axis_wide(bars, width)), range.from, y + 0.5, text_color(Ink::kAxis));
     }
-    text += fmt::format("set label {} at first {}, first {} left offset character 0.8, 0 front {}\n", quoted(bar.text),
-                        end_of(bar), y, text_color(Ink::kAxis));
+    text += fmt::format("set label {} at first {}, first {} left offset character 0.8, 0 front {}\n",
+                        fitted(bar.text, kTextShare * axis_wide(bars, width)), end_of(bar), y, text_color(Ink::kAxis));
   }
-  return text + (tics.empty() ? "unset ytics\n" : fmt::format("set ytics ({}) scale 0\n", tics));
+  return text + "unset ytics\n";
 }
 
 void add_plot(Script& script, std::vector<std::string>& plots, const std::string& data, const std::string& how,
@@ -99,7 +106,7 @@ void add_bar(const Bars& bars, std::size_t i, Width width, Script& script, std::
   }
   if (bar.low && bar.high) {
     add_plot(script, plots, fmt::format("{} {} {} {}", length_of(bar), y, *bar.low, *bar.high),
-             "using 1:2:3:4 with xerrorbars pt 0 ps 0 lw 1.5 " + color(Ink::kAxis), bar.text);
+             "using 3:2:($4-$3):(0) with vectors nohead lw 1.5 " + color(Ink::kAxis), bar.text);
   }
 }
 
@@ -131,7 +138,7 @@ std::string legend(const Bars& bars, const std::vector<Place>& places, Width wid
         "set object rectangle center screen {:.4f}, screen {:.4f} size screen {:.4f}, screen {:.4f} fillcolor rgb '{}' "
         "fillstyle solid noborder\n",
         x, y, kSquare / pixels_wide(width), kSquare / high, ink_rgb(ink));
-    text += fmt::format("set label {} at screen {:.4f}, screen {:.4f} left {}\n", quoted(name),
+    text += fmt::format("set label {} at screen {:.4f}, screen {:.4f} left {}\n", single_quoted(name),
                         x + (kSquare / 2 + kSquareGap) / pixels_wide(width), y, text_color(Ink::kAxis));
   }
   return text;
@@ -148,10 +155,12 @@ Script bars_script(const Bars& bars, Width width) {
   const unsigned high = above + kAxisHigh + rows * (is_wide ? kRowHigh : kNarrowRowHigh);
   Script script;
   script.text = terminal(width, high) + margins(high, above, kAxisHigh);
+  script.text += fmt::format("set lmargin at screen {:.4f}\nset rmargin at screen {:.4f}\n",
+                             axis_from(bars, width) / pixels_wide(width), 1 - kRightMargin / pixels_wide(width));
   if (bars.x.log) script.text += "set logscale x\n";
   script.text += fmt::format("set xrange [{}:{}]\nset yrange [-0.6:{}]\nset xtics {}\n", range.from, range.to,
                              rows - (is_wide ? 0.4 : 0.1), tics_of(bars.x, range, is_wide ? 0.1 : 0.22));
-  script.text += fmt::format("set xlabel {} {}\n", quoted(bars.x.label), text_color(Ink::kAxis));
+  script.text += fmt::format("set xlabel {} {}\n", single_quoted(bars.x.label), text_color(Ink::kAxis));
   script.text += is_wide ? "set grid noytics\n" : "unset grid\n";  // it would strike out what stands above the bars
   if (bars.mark) {
     script.text += fmt::format("set arrow from first {0}, graph 0 to first {0}, graph 1 nohead lw 1.5 dt (6,4) {1}\n",

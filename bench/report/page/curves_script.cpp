@@ -12,7 +12,8 @@ constexpr unsigned kAxesHigh = 350;  // pixels
 constexpr unsigned kAboveAxes = 34;
 constexpr unsigned kBelowAxes = 64;
 constexpr unsigned kKeyLine = 19;
-constexpr double kNamesFrom = 34;  // right of the axes
+constexpr double kMostNamesWide = 280;
+constexpr double kNamesFrom = 40;  // right of the axes
 constexpr double kNameHigh = 16;
 
 struct Ranges {
@@ -39,8 +40,9 @@ std::string axis_lines(const char* name, const Axis& axis, const Range& range, d
 
 // What the y axis shows stands above it, where it is read without turning one's head.
 std::string titles(const Curves& curves, unsigned high) {
-  return fmt::format("set xlabel {} {}\nset label {} at screen 0.008, screen {:.4f} left {}\n", quoted(curves.x.label),
-                     text_color(Ink::kAxis), quoted(curves.y.label), 1 - 12.0 / high, text_color(Ink::kAxis));
+  return fmt::format("set xlabel {} {}\nset label {} at screen 0.008, screen {:.4f} left {}\n",
+                     single_quoted(curves.x.label), text_color(Ink::kAxis), single_quoted(curves.y.label),
+                     1 - 12.0 / high, text_color(Ink::kAxis));
 }
 
 // From the lowest to the highest, each at least a line above the one before; then down again if the last ones are too
@@ -57,7 +59,8 @@ std::vector<double> spread(std::vector<double> places) {
 double names_from(const Curves& curves) {
   std::size_t longest = 0;
   for (const Curve& curve : curves.curves) longest = std::max(longest, curve.name.size());
-  return 1 - (kNamesFrom + static_cast<double>(longest) * kCharacterWide) / pixels_wide(Width::kWide);
+  const double wide = std::min(static_cast<double>(longest) * kCharacterWide, kMostNamesWide);
+  return 1 - (kNamesFrom + wide) / pixels_wide(Width::kWide);
 }
 
 // The name of each curve on the right, at the height at which it ends or as near as there is room.
@@ -74,8 +77,8 @@ std::string names(const Curves& curves, const Ranges& ranges) {
   std::string text;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Point& last = order[i]->points.back();
-    text += fmt::format("set label {} at graph 1.045, graph {:.4f} left {}\n", quoted(order[i]->name), places[i],
-                        text_color(order[i]->ink));
+    text += fmt::format("set label {} at graph 1.045, graph {:.4f} left {}\n", fitted(order[i]->name, kMostNamesWide),
+                        places[i], text_color(order[i]->ink));
     text += fmt::format("set arrow from first {}, first {} to graph 1.04, graph {:.4f} back nohead lw 1 dt 3 {}\n",
                         last.x, last.y, places[i], color(Ink::kGrid));
   }
@@ -110,7 +113,7 @@ std::string data(const Curve& curve, std::size_t number) {
   std::string text = fmt::format("$c{} << EOD\n", number);
   for (const Point& point : curve.points) {
     text += fmt::format("{} {} {} {} {}\n", point.x, point.y, point.low.value_or(point.y), point.high.value_or(point.y),
-                        quoted_in_data(point.hover));
+                        double_quoted(point.hover));
   }
   return text + "EOD\n";
 }
@@ -135,11 +138,11 @@ void add_plots(const Curve& curve, std::size_t number, bool has_key, std::vector
   if (has_line) add(fmt::format("{}1:2 with lines {} notitle", from, style_of(curve)));
   const bool has_interval =
       std::any_of(curve.points.begin(), curve.points.end(), [](const Point& point) { return point.low.has_value(); });
-  if (has_interval) add(fmt::format("{}1:2:3:4 with yerrorbars pt 0 ps 0 lw 1.5 {} notitle", from, color(curve.ink)));
+  if (has_interval) add(fmt::format("{}1:3:(0):($4-$3) with vectors nohead lw 1.5 {} notitle", from, color(curve.ink)));
   add(fmt::format("{}1:2:5 with labels hypertext point {} {} notitle", from, marks, color(curve.ink)));
   if (!has_key) return;
   const std::string key = has_line ? "linespoints " + style_of(curve) : "points " + color(curve.ink);
-  add(fmt::format("1/0 with {} {} title {}", key, marks, quoted(curve.name)));
+  add(fmt::format("1/0 with {} {} title {}", key, marks, single_quoted(curve.name)));
 }
 
 }  // namespace

@@ -50,7 +50,8 @@ Bars blackout_bars(const Rows& rows) {
     if (!ns) continue;
     const Json& ratio = row->at("blackout_to_engine");
     const bool has_ratio = !ratio.at("p50").is_null() && load_ink(*row) != Ink::kEngine;
-    const std::string text = time_text(*ns) + (has_ratio ? fmt::format(", {} x engine", interval_text(ratio)) : "");
+    const std::string text =
+        time_text(*ns) + (has_ratio ? fmt::format(", {} x engine", number_text(ratio.at("p50"))) : "");
     const Ink ink = load_ink(*row) == Ink::kEngine ? Ink::kEngine : Ink::kDocumented;
     bars.bars.push_back(dots(load_label(*row), {{*ns, ink, text}}, text));
   }

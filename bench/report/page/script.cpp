@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace vmbsave::page {
 namespace {
 
@@ -40,9 +42,9 @@ std::string terminal(Width width, unsigned pixels_high) {
       pixels_wide(width), pixels_high, color(Ink::kAxis), ink_rgb(Ink::kAxis), color(Ink::kGrid));
 }
 
-std::string quoted(std::string_view text) { return "'" + harmless(text) + "'"; }
+std::string single_quoted(std::string_view text) { return "'" + harmless(text) + "'"; }
 
-std::string quoted_in_data(std::string_view text) { return "\"" + harmless(text) + "\""; }
+std::string double_quoted(std::string_view text) { return "\"" + harmless(text) + "\""; }
 
 std::string margins(unsigned pixels_high, unsigned above, unsigned below) {
   const double high = pixels_high;
@@ -50,6 +52,21 @@ std::string margins(unsigned pixels_high, unsigned above, unsigned below) {
 }
 
 std::string text_color(Ink ink) { return fmt::format("textcolor rgb '{}'", ink_rgb(ink)); }
+
+std::string fitted(std::string_view text, double pixels) {
+  constexpr double kFont = 13;
+  constexpr double kSmallest = 10;
+  const auto most = static_cast<std::size_t>(pixels / kCharacterWide * kFont / kSmallest);
+  std::string shown(text);
+  if (shown.size() > most) {
+    std::size_t cut = most > 0 ? most - 1 : 0;
+    while (cut > 0 && (static_cast<unsigned char>(shown[cut]) & 0xc0) == 0x80) --cut;  // not within a character
+    shown = shown.substr(0, cut) + "\u2026";
+  }
+  const double wide = static_cast<double>(shown.size()) * kCharacterWide;
+  const double font = wide > pixels ? std::max(kSmallest, kFont * pixels / wide) : kFont;
+  return fmt::format("{} font ',{:.1f}'", single_quoted(shown), font);
+}
 
 std::string color(Ink ink) { return fmt::format("lc rgb '{}'", ink_rgb(ink)); }
 

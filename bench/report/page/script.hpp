@@ -30,8 +30,12 @@ std::string margins(unsigned pixels_high, unsigned above, unsigned below);  // o
 
 // `text` within single quotes, in which gnuplot replaces nothing; in data within double ones. What would end either, or
 // a line, becomes another character.
-std::string quoted(std::string_view text);
-std::string quoted_in_data(std::string_view text);
+std::string single_quoted(std::string_view text);
+std::string double_quoted(std::string_view text);
+
+// `text` as a label's text and font: smaller where it would be wider than so many pixels, and shorter where that would
+// be too small to read.
+std::string fitted(std::string_view text, double pixels);
 
 constexpr double kCharacterWide = 7.2;  // pixels, at most on average
 
