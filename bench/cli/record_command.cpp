@@ -6,6 +6,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
+#include "harness/interrupts.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
@@ -86,6 +87,7 @@ int check_readme(const RecordArguments& arguments) {
 }
 
 int run_record(const RecordArguments& arguments) {
+  const bench::HeldInterrupts held;  // seconds: a folder and the README belong together
   expect_usable(arguments);
   if (arguments.check) return check_readme(arguments);
   fs::create_directories(arguments.results);
@@ -99,6 +101,8 @@ int run_record(const RecordArguments& arguments) {
   const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
   if (!arguments.readme.empty()) write_readme(arguments, readme, folder);
   if (!folder.empty()) fmt::print("{}\n", folder.string());
+  std::fflush(stdout);
+  bench::say_when_interrupted("all was recorded");
   return kOk;
 }
 
