@@ -125,7 +125,7 @@ TEST(VerifyHeap, WhatOneRoundKeepsIsNot) {
   kept.reserve(100);
   HeapRounds rounds;
   for (int round = 0; !rounds.is_over(); ++round) {
-    if (round != 5) kept.push_back(std::make_unique<char[]>(1000));
+    if (round != 10) kept.push_back(std::make_unique<char[]>(1000));
     rounds.end_round();
   }
   EXPECT_EQ(rounds.lost_each(), 0u);
