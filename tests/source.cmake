@@ -36,6 +36,18 @@ add_test(NAME docs.undocumented_symbol
   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
 set_tests_properties(docs.public_symbols docs.undocumented_symbol PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 60)
 
+# What the pages on the code name is there, and a page that names something else is noticed.
+add_test(NAME docs.named_things
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/docs/named_things engine/README.md engine/ORDERING.md engine/EMBEDDING.md bench/README.md
+    bench/vsp/README.md
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+foreach(planted Cut::unfreeze save/thaw.hpp VmbChannelSaveAll)
+  string(MAKE_C_IDENTIFIER ${planted} name)
+  add_test(NAME docs.unnamed_${name}
+    COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/docs/named_things --refuses ${planted} tests/docs/planted.md
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+endforeach()
+
 # The record of the mutants is of those that there are.
 add_test(NAME docs.mutants
   COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/mutate/recorded ${PROJECT_SOURCE_DIR}/results/mutation.md)

@@ -8,8 +8,8 @@ vmbsave_add_test(e2e_inspect SOURCES e2e/inspect_test.cpp LINK vmbsave::engine)
 target_compile_definitions(e2e_inspect PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
   VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden")
 add_dependencies(e2e_inspect vmbsave)
-vmbsave_add_test(e2e_tool SOURCES e2e/compare_test.cpp e2e/doctor_test.cpp e2e/profile_test.cpp e2e/report_differences_test.cpp
-          e2e/tool_test.cpp
+vmbsave_add_test(e2e_tool SOURCES e2e/compare_test.cpp e2e/doctor_test.cpp e2e/output_test.cpp e2e/profile_test.cpp
+          e2e/report_differences_test.cpp e2e/tool_test.cpp
   LINK nlohmann_json::nlohmann_json)
 target_compile_definitions(e2e_tool PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
   VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_PROFILES="${PROJECT_SOURCE_DIR}/bench/trace"
@@ -21,6 +21,9 @@ if(TARGET vmbsave-bench)
   target_include_directories(e2e_words PRIVATE ${PROJECT_SOURCE_DIR}/bench)
   target_compile_definitions(e2e_words PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>" VMBSAVE_ROOT="${PROJECT_SOURCE_DIR}")
   add_dependencies(e2e_words vmbsave vmbsave-bench)
+  vmbsave_add_test(e2e_process SOURCES e2e/signals_test.cpp e2e/terminal_test.cpp LINK util)  # forkpty
+  target_compile_definitions(e2e_process PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>")
+  add_dependencies(e2e_process vmbsave vmbsave-bench)
 endif()
 # The README shows what the committed runs make.
 add_test(NAME docs.readme_results COMMAND vmbsave record --check --results results --readme README.md

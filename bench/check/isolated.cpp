@@ -65,6 +65,9 @@ void settle_in(pid_t parent) {
   (void)setrlimit(RLIMIT_CORE, &no_core);
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(EXIT_FAILURE);
+  // Ctrl-C is for the parent, which says so and takes this process along.
+  for (const int number : {SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
+  std::signal(SIGTERM, SIG_DFL);
   (void)dup2(STDERR_FILENO, STDOUT_FILENO);
 }
 

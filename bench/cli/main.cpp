@@ -13,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
 #include "cli/unknown_words.hpp"
+#include "harness/interrupts.hpp"
 #include "harness/one_line.hpp"
 #include "harness/standard_streams.hpp"
 #include "scenarios/vm/check_failed.hpp"
@@ -93,6 +94,8 @@ int main(int argc, char** argv) {
   add_commands(app, chosen);
   try {
     app.parse(argc, argv);
+    const std::string path = path_of(app);
+    vmbsave::bench::end_on_interrupts(path.c_str());
     return flushed(app, chosen());
   } catch (const CLI::Success& help_or_version) {
     return flushed(app, app.exit(help_or_version));

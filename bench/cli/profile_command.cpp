@@ -83,6 +83,7 @@ int run_profile(ProfileArguments& arguments) {
   if (options.name.empty()) options.name = file.substr(0, file.find('.', 1));
   if (options.source.empty()) options.source = file;
   const trace::Profile profile = profile::measure(trace, options);
+  progress.end();
   const std::string json = checked_json(profile, arguments);
   const report::TextStyle style{.columns = std::max(kNarrowest, bench::terminal_columns(STDOUT_FILENO, kUsual)),
                                 .unicode = is_utf8_locale()};

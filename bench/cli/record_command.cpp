@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
+#include "harness/interrupts.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
@@ -152,6 +153,7 @@ class HeldSignals {
 };
 
 int run_record(const RecordArguments& arguments) {
+  const bench::HeldInterrupts held;  // seconds: a folder and the README belong together
   expect_usable(arguments);
   if (arguments.check) return check_pages(arguments);
   fs::create_directories(arguments.results);
@@ -162,6 +164,8 @@ int run_record(const RecordArguments& arguments) {
   const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
   write_pages(pages, arguments.results, folder);
   if (!folder.empty()) fmt::print("{}\n", folder.string());
+  std::fflush(stdout);
+  bench::say_when_interrupted("all was recorded");
   return kOk;
 }
 

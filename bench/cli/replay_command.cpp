@@ -151,6 +151,7 @@ int run_replay(ReplayArguments& arguments) {
     progress.show(step, done, total);
   };
   const replay::Result result = told_of(name, [&] { return replay::run(trace, vsp, options, show); });
+  progress.end();
   const nlohmann::ordered_json json = report::replay_json(
       {name, trace.format, vsp.name, trace.measured_completions, vsp.concurrent_callbacks != 0}, options, result);
   give(output, json, report::replay_text(json));

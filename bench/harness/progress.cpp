@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 
 #include "base/clock.hpp"
@@ -11,6 +12,8 @@
 
 namespace vmbsave::bench {
 namespace {
+
+std::atomic<bool> line_is_shown = false;
 
 // 1234567: 1.23 M.
 std::string short_number(double value) {
@@ -23,9 +26,11 @@ std::string short_number(double value) {
 
 }  // namespace
 
+bool Progress::is_shown() noexcept { return line_is_shown; }
+
 Progress::Progress(bool quiet) : terminal_(!quiet && is_live_terminal(STDERR_FILENO)) {}
 
-Progress::~Progress() {
+void Progress::end() {
   if (shown_ == 0) return;
   write("");
   std::fputs("\r", stderr);
@@ -47,6 +52,7 @@ void Progress::write(const std::string& line) {
   fmt::print(stderr, "\r{}{}", line, std::string(blanks, ' '));
   std::fflush(stderr);
   shown_ = line.size();
+  line_is_shown = shown_ != 0;
 }
 
 void Progress::show(const char* step, std::uint64_t done, std::uint64_t total) {

@@ -10,10 +10,16 @@ namespace vmbsave::bench {
 class Progress {
  public:
   explicit Progress(bool quiet = false);
-  ~Progress();  // wipes the line
+  ~Progress() { end(); }
   Progress(const Progress&) = delete;
 
   void show(const char* step, std::uint64_t done, std::uint64_t total);
+
+  // Wipes the line: before anything else is printed.
+  void end();
+
+  // Of any: the line of the terminal is not empty. A signal handler may ask.
+  static bool is_shown() noexcept;
 
  private:
   std::string speed(std::uint64_t now, std::uint64_t done, std::uint64_t total) const;

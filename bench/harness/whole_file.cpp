@@ -8,6 +8,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "harness/interrupts.hpp"
 #include "vmbsave/io.hpp"
 
 namespace vmbsave::bench {
@@ -43,9 +44,13 @@ std::unique_ptr<io::Sink> create(const std::string& path) {
 
 }  // namespace
 
-void expect_writable(const std::string& path) { (void)create(path); }
+void expect_writable(const std::string& path) {
+  const HeldInterrupts held;  // the temporary file, too, is gone before the program is
+  (void)create(path);
+}
 
 void write_file(const std::string& path, std::span<const std::byte> bytes) {
+  const HeldInterrupts held;
   const auto sink = create(path);
   if (sink->write(bytes) != Status::kSuccess || sink->finish() != Status::kSuccess) fail(path, sink->error());
 }

@@ -16,6 +16,7 @@
 
 #include "harness/executors.hpp"
 #include "harness/exit_codes.hpp"
+#include "harness/interrupts.hpp"
 #include "harness/one_line.hpp"
 #include "harness/standard_streams.hpp"
 #include "harness/whole_file.hpp"
@@ -267,6 +268,7 @@ int run(const bench::Options& options) {
 
 int main(int argc, char** argv) {
   bench::occupy_standard_streams();
+  bench::end_on_interrupts("vmbsave-bench", "no result was given");
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
   try {
     return run(bench::parse_options(argc, argv));

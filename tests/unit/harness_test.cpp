@@ -3,10 +3,12 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -20,7 +22,10 @@
 #include "harness/cache.hpp"
 #include "harness/executors.hpp"
 #include "harness/hiccup.hpp"
+#include "harness/interrupts.hpp"
 #include "harness/page_faults.hpp"
+#include "harness/progress.hpp"
+#include "harness/suggestion.hpp"
 #include "harness/whole_file.hpp"
 
 namespace vmbsave::bench {
@@ -29,6 +34,81 @@ namespace {
 int allowed_cpus(pid_t thread) {
   cpu_set_t cpus;
   return sched_getaffinity(thread, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 0;
+}
+
+// Runs `work` in a process of its own, and gives its exit code.
+template <typename Work>
+int exit_code_of(Work&& work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    work();
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Interrupts, WaitForWhatHoldsThem) {
+  const std::filesystem::path file = std::filesystem::temp_directory_path() / "vmbsave_held_interrupt";
+  std::filesystem::remove(file);
+  const int code = exit_code_of([&] {
+    end_on_interrupts("test");
+    const HeldInterrupts outer;
+    {
+      const HeldInterrupts held;
+      std::raise(SIGTERM);
+    }
+    std::ofstream(file) << "written";
+    std::raise(SIGINT);  // the first one counts
+  });
+  EXPECT_EQ(code, 128 + SIGTERM);
+  EXPECT_TRUE(std::filesystem::remove(file)) << "it ended within the outer one";
+  EXPECT_EQ(exit_code_of([] {
+              end_on_interrupts("test");
+              {
+                const HeldInterrupts held;
+                std::raise(SIGTERM);
+                std::raise(SIGINT);
+              }
+            }),
+            128 + SIGTERM);
+  EXPECT_EQ(exit_code_of([] {
+              end_on_interrupts("test");
+              std::raise(SIGINT);
+            }),
+            128 + SIGINT);
+}
+
+TEST(Interrupts, TakeTheTemporaryFileAlong) {
+  const std::filesystem::path file = std::filesystem::temp_directory_path() / "vmbsave_interrupted";
+  EXPECT_EQ(exit_code_of([&] {
+              end_on_interrupts("test");
+              std::ofstream(file) << "half";
+              remove_when_interrupted(file.c_str());
+              std::raise(SIGHUP);
+            }),
+            128 + SIGHUP);
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
+TEST(ProgressLine, FitsTheTerminalAndTheBarGivesWay) {
+  EXPECT_EQ(progress_line("save", 0.5, " 3/s", 40), "save  50 % [===========           ] 3/s");
+  EXPECT_EQ(progress_line("save", 1, "", 200).size(), 10u + 3 + 40);
+  EXPECT_EQ(progress_line("save", 0, " 12 M/s, 80 s left", 31), "save   0 % 12 M/s, 80 s left");
+  for (unsigned columns = 1; columns < 100; ++columns) {
+    EXPECT_LT(progress_line("instructions", 0.3, " 1.2 k/s, 12 s left", columns).size(), columns) << columns;
+  }
+}
+
+TEST(Nearest, IsAWordThatMayHaveBeenMeant) {
+  const std::vector<std::string> known = {"--trace", "--threads", "--out", "--inconclusive"};
+  EXPECT_EQ(nearest("--tracee", known), "--trace");
+  EXPECT_EQ(nearest("--thraeds", known), "--threads");
+  EXPECT_EQ(nearest("--incon", known), "--inconclusive");
+  EXPECT_EQ(nearest("--oot", known), "--out");
+  EXPECT_EQ(nearest("--frobnicate", known), "");
+  EXPECT_EQ(nearest("", known), "");
 }
 
 TEST(Hiccups, AreHeardOnOneProcessor) {

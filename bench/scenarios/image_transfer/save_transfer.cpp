@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/clock.hpp"
+#include "harness/interrupts.hpp"
 #include "io/image_sender.hpp"
 #include "kmcl/vm.hpp"
 #include "scenarios/image_transfer/transfer.hpp"
@@ -35,7 +36,9 @@ class Place {
 class File final : public Place {
  public:
   explicit File(const std::string& folder)
-      : path_(std::filesystem::path(folder) / fmt::format("vmbsave-bench-{}.img", getpid())) {}
+      : path_(std::filesystem::path(folder) / fmt::format("vmbsave-bench-{}.img", getpid())) {
+    remove_when_interrupted(path_.c_str());
+  }
   ~File() override {
     std::error_code gone;
     std::filesystem::remove(path_, gone);
@@ -122,6 +125,7 @@ class SaveTransfer final : public Transfer {
       : rig_(rig), executor_(executor), place_(std::move(place)), image_(saved_image(rig, executor)) {}
 
   TransferTimes run() override {
+    const HeldInterrupts held;  // else the file that is not yet whole would stay
     save::SaveSession& session = rig_.machine().vm(0).session();
     const auto sink = place_->open();
     const std::uint64_t start = base::now_ns();
@@ -138,6 +142,7 @@ class SaveTransfer final : public Transfer {
   }
 
   std::uint64_t copy() override {
+    const HeldInterrupts held;
     const auto sink = place_->open();
     const std::uint64_t start = base::now_ns();
     Status status = sink->write(image_);

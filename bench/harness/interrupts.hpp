@@ -1,0 +1,24 @@
+// interrupts.hpp: Ctrl-C, SIGTERM and SIGHUP end a program at once, but never within a file.
+#pragma once
+
+namespace vmbsave::bench {
+
+// From here on a signal ends the program with 128 and its number, after one line: "NAME: interrupted by SIGINT; KEPT".
+// Both live as long as the program. Nothing else is done then, no destructor runs.
+void end_on_interrupts(const char* name, const char* kept = "there is no result; files that it had written are whole");
+
+// What is said from here on.
+void say_when_interrupted(const char* kept);
+
+// A file of this program's own, in a temporary folder, goes too. One at a time.
+void remove_when_interrupted(const char* path);
+
+// A signal that comes while one lives ends the program when the last one is gone.
+class HeldInterrupts {
+ public:
+  HeldInterrupts() noexcept;
+  ~HeldInterrupts();
+  HeldInterrupts(const HeldInterrupts&) = delete;
+};
+
+}  // namespace vmbsave::bench
