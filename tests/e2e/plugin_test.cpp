@@ -80,6 +80,16 @@ TEST(PluginReplay, TheTextNamesTheVsp) {
   EXPECT_NE(outcome.out.find("\nVSP             minivsp\n"), std::string::npos) << outcome.out;
 }
 
+// An exit code 0 would say that everything was verified and restored.
+TEST(PluginReplay, AVspThatEndsTheProcessIsNoSuccess) {
+  for (const char* name : {"exits", "exits_quickly", "exits_when_loaded"}) {
+    for (const char* threads : {"1", "2"}) {
+      const Outcome outcome = replay(side(name), std::string("--profile cloudphysics --threads ") + threads);
+      expect_one_line(outcome, 2, side(name) + ": the VSP ended the process");
+    }
+  }
+}
+
 TEST(PluginReplay, WhatCannotBeIsSaidInOneLine) {
   expect_one_line(replay("/no/such.so", "--profile cloudphysics"), 2, "/no/such.so: there is no such file");
   expect_one_line(replay(side("engine_hidden"), "--profile cloudphysics"), 2, "a copy of vmbsave's engine");
@@ -150,6 +160,14 @@ TEST_F(PluginBench, StatesWithoutAReferenceAreComparedWithWhatTheVspGave) {
   const Outcome outcome = bench(side("forgets_without_reference"), "--suite=smoke --benchmark_filter=image/restore");
   EXPECT_EQ(outcome.exit_code, 1) << outcome.out;
   EXPECT_NE(outcome.out.find("of its state differs"), std::string::npos) << outcome.out;
+}
+
+TEST_F(PluginBench, AVspThatEndsTheProcessIsNoSuccess) {
+  for (const char* name : {"exits", "exits_quickly", "exits_when_loaded"}) {
+    const Outcome outcome = bench(side(name), "--suite=smoke --quiet");
+    expect_one_line(outcome, 2, side(name) + ": the VSP ended the process");
+    EXPECT_FALSE(std::filesystem::exists(path("out.json")));
+  }
 }
 
 TEST_F(PluginBench, AHostOfVmsOnTheTemplate) {
