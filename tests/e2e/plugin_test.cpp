@@ -90,6 +90,15 @@ TEST(PluginReplay, AVspThatEndsTheProcessIsNoSuccess) {
   }
 }
 
+constexpr const char* kOverruns = "minivsp's reference_state wrote behind the 16 bytes that are announced";
+constexpr const char* kSaysMore = "minivsp's reference_state gave 65536 bytes, at most 16 are announced";
+
+TEST(PluginReplay, AReferenceOfMoreThanWasAnnouncedIsADifference) {
+  const std::string profile = "--profile cloudphysics 2>&1 >/dev/null #";
+  expect_one_line(replay(side("reference_overruns"), profile), 1, kOverruns);
+  expect_one_line(replay(side("reference_says_more"), profile), 1, kSaysMore);
+}
+
 TEST(PluginReplay, WhatCannotBeIsSaidInOneLine) {
   expect_one_line(replay("/no/such.so", "--profile cloudphysics"), 2, "/no/such.so: there is no such file");
   expect_one_line(replay(side("engine_hidden"), "--profile cloudphysics"), 2, "a copy of vmbsave's engine");
@@ -209,6 +218,8 @@ TEST_F(PluginBench, WhatCannotBeIsSaidInOneLineBeforeAnythingIsMeasured) {
   expect_one_line(bench(VMBSAVE_TEMPLATE, "--suite=load"), 2, "packets of its own");
   expect_one_line(bench(side("long_packets"), smoke), 2, "maximum packet size of 4096");
   expect_one_line(bench(side("odd_packets"), smoke), 2, "a packet of 72 bytes");
+  expect_one_line(bench(side("reference_overruns"), smoke), 2, kOverruns);
+  expect_one_line(bench(side("reference_says_more"), smoke), 2, kSaysMore);
   EXPECT_FALSE(std::filesystem::exists(path("out.json")));
 }
 

@@ -33,6 +33,8 @@ vmbsave_add_side(forgets_without_reference SIDE_FORGETS SIDE_NO_REFERENCE)
 vmbsave_add_side(exits SIDE_EXITS_IN_A_SAVE=exit)
 vmbsave_add_side(exits_quickly SIDE_EXITS_IN_A_SAVE=quick_exit)
 vmbsave_add_side(exits_when_loaded SIDE_EXITS_WHEN_LOADED)
+vmbsave_add_side(reference_overruns SIDE_REFERENCE_SAYS=16)
+vmbsave_add_side(reference_says_more SIDE_REFERENCE_SAYS=65536)
 vmbsave_add_side(long_packets SIDE_LONG_PACKETS)
 vmbsave_add_side(odd_packets SIDE_ODD_PACKETS)
 

@@ -68,6 +68,15 @@ static NTSTATUS exiting_configure(VMBCHANNEL Channel, const VMBS_VSP_BACKEND *Ba
 }
 #endif
 
+/* More than max_state_bytes, and SIDE_REFERENCE_SAYS as its length. */
+#ifdef SIDE_REFERENCE_SAYS
+static UINT32 long_reference_state(const VMBS_VSP_REQUEST *Request, UINT8 *Out) {
+  memset(Out, 0x5A, 65536);
+  (void)reference_state(Request, Out);
+  return SIDE_REFERENCE_SAYS;
+}
+#endif
+
 /* Restored requests start by themselves, once the channel does. */
 #ifdef SIDE_LEAVES_ALL_OUT
 static EVT_VMB_CHANNEL_POST_STARTED on_post_started;
@@ -159,6 +168,9 @@ const VMBS_VSP *vmbs_vsp(void) {
 #endif
 #ifdef SIDE_EXITS_WHEN_LOADED
   exit(0);
+#endif
+#ifdef SIDE_REFERENCE_SAYS
+  changed.reference_state = long_reference_state;
 #endif
 #ifdef SIDE_LONG_PACKETS
   changed.configure = configure_long;
