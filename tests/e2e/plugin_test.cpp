@@ -214,7 +214,7 @@ TEST_F(PluginBench, WhatCannotBeIsSaidInOneLineBeforeAnythingIsMeasured) {
   expect_one_line(bench("/no/such.so", smoke), 2, "/no/such.so: there is no such file");
   expect_one_line(bench(side("engine_hidden"), smoke), 2, "a copy of vmbsave's engine");
   expect_one_line(bench(side("null"), smoke), 2, "NULL");
-  expect_one_line(vmbsave::tests::run(VMBSAVE_BENCH_PROGRAM, "--vsp '' --suite=smoke"), 2, "--vsp: expected a file");
+  expect_one_line(vmbsave::tests::run(VMBSAVE_BENCH_PROGRAM, "--vsp '' --suite=smoke"), 2, "--vsp: expected a value");
   expect_one_line(bench(VMBSAVE_TEMPLATE, "--suite=load"), 2, "packets of its own");
   expect_one_line(bench(side("long_packets"), smoke), 2, "maximum packet size of 4096");
   expect_one_line(bench(side("odd_packets"), smoke), 2, "a packet of 72 bytes");
