@@ -24,6 +24,7 @@
 #include "scenarios/vm/check_failed.hpp"
 #include "trace/profile.hpp"
 #include "trace/trace.hpp"
+#include "vsp/exit_guard.hpp"
 #include "vsp/netvsp/netvsp.h"
 #include "vsp/plugin.hpp"
 #include "vsp/storvsp/storvsp.h"
@@ -137,8 +138,12 @@ int run_replay(ReplayArguments& arguments) {
   if (is_file) expect_trace_kept("--image", name, replay::image_files(arguments.options));
   if (is_file && !output.out.empty()) expect_trace_kept("--out", name, {output.out});
   expect_usable(output, replay::image_files(arguments.options));
+  std::optional<bench::ExitGuard> guard;
   std::optional<bench::Plugin> plugin;  // before minutes of reading
-  if (!arguments.vsp.empty()) plugin.emplace(arguments.vsp);
+  if (!arguments.vsp.empty()) {
+    guard.emplace("vmbsave replay", arguments.vsp);
+    plugin.emplace(arguments.vsp);
+  }
   bench::Progress progress(output.quiet);
   const trace::Trace trace = load(arguments, progress);
   replay::Options& options = arguments.options;

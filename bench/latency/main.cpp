@@ -39,6 +39,7 @@
 #include "report/machine.hpp"
 #include "scenarios/live/live_vsp.hpp"
 #include "scenarios/save_under_load/ticks.hpp"
+#include "vsp/exit_guard.hpp"
 #include "vsp/plugin.hpp"
 
 namespace {
@@ -238,8 +239,12 @@ int run(const bench::Options& options) {
   for (const std::string& path : {options.out, options.google_out}) {
     if (!path.empty()) bench::expect_writable(path);
   }
+  std::optional<bench::ExitGuard> guard;
   std::optional<bench::Plugin> plugin;
-  if (!options.vsp.empty()) plugin.emplace(options.vsp);
+  if (!options.vsp.empty()) {
+    guard.emplace("vmbsave-bench", options.vsp);
+    plugin.emplace(options.vsp);
+  }
   const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   const Json where = context();
   show(where);

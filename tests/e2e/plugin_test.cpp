@@ -80,6 +80,25 @@ TEST(PluginReplay, TheTextNamesTheVsp) {
   EXPECT_NE(outcome.out.find("\nVSP             minivsp\n"), std::string::npos) << outcome.out;
 }
 
+// An exit code 0 would say that everything was verified and restored.
+TEST(PluginReplay, AVspThatEndsTheProcessIsNoSuccess) {
+  for (const char* name : {"exits", "exits_quickly", "exits_when_loaded"}) {
+    for (const char* threads : {"1", "2"}) {
+      const Outcome outcome = replay(side(name), std::string("--profile cloudphysics --threads ") + threads);
+      expect_one_line(outcome, 2, side(name) + ": the VSP ended the process");
+    }
+  }
+}
+
+constexpr const char* kOverruns = "minivsp's reference_state wrote behind the 16 bytes that are announced";
+constexpr const char* kSaysMore = "minivsp's reference_state gave 65536 bytes, at most 16 are announced";
+
+TEST(PluginReplay, AReferenceOfMoreThanWasAnnouncedIsADifference) {
+  const std::string profile = "--profile cloudphysics 2>&1 >/dev/null #";
+  expect_one_line(replay(side("reference_overruns"), profile), 1, kOverruns);
+  expect_one_line(replay(side("reference_says_more"), profile), 1, kSaysMore);
+}
+
 TEST(PluginReplay, WhatCannotBeIsSaidInOneLine) {
   expect_one_line(replay("/no/such.so", "--profile cloudphysics"), 2, "/no/such.so: there is no such file");
   expect_one_line(replay(side("engine_hidden"), "--profile cloudphysics"), 2, "a copy of vmbsave's engine");
@@ -152,6 +171,14 @@ TEST_F(PluginBench, StatesWithoutAReferenceAreComparedWithWhatTheVspGave) {
   EXPECT_NE(outcome.out.find("of its state differs"), std::string::npos) << outcome.out;
 }
 
+TEST_F(PluginBench, AVspThatEndsTheProcessIsNoSuccess) {
+  for (const char* name : {"exits", "exits_quickly", "exits_when_loaded"}) {
+    const Outcome outcome = bench(side(name), "--suite=smoke --quiet");
+    expect_one_line(outcome, 2, side(name) + ": the VSP ended the process");
+    EXPECT_FALSE(std::filesystem::exists(path("out.json")));
+  }
+}
+
 TEST_F(PluginBench, AHostOfVmsOnTheTemplate) {
   for (const std::string& vsp : {std::string(VMBSAVE_TEMPLATE), side("no_reference")}) {
     const Outcome outcome = bench(vsp, "--suite=host --vms=2 --packets=8 --deadline=30s");
@@ -191,6 +218,8 @@ TEST_F(PluginBench, WhatCannotBeIsSaidInOneLineBeforeAnythingIsMeasured) {
   expect_one_line(bench(VMBSAVE_TEMPLATE, "--suite=load"), 2, "packets of its own");
   expect_one_line(bench(side("long_packets"), smoke), 2, "maximum packet size of 4096");
   expect_one_line(bench(side("odd_packets"), smoke), 2, "a packet of 72 bytes");
+  expect_one_line(bench(side("reference_overruns"), smoke), 2, kOverruns);
+  expect_one_line(bench(side("reference_says_more"), smoke), 2, kSaysMore);
   EXPECT_FALSE(std::filesystem::exists(path("out.json")));
 }
 

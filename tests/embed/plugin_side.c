@@ -54,6 +54,29 @@ static NTSTATUS forgetful_configure(VMBCHANNEL Channel, const VMBS_VSP_BACKEND *
 }
 #endif
 
+/* Where nobody but the program may: exit, or quick_exit. */
+#ifdef SIDE_EXITS_IN_A_SAVE
+static NTSTATUS exiting_save(VMBCHANNEL Channel, VMBPACKET Packet, PVOID SaveBuf, UINT32 SaveBufSize,
+                             PUINT32 BytesNeeded) {
+  if (SaveBufSize != 0) SIDE_EXITS_IN_A_SAVE(0);
+  return save_packet(Channel, Packet, SaveBuf, SaveBufSize, BytesNeeded);
+}
+static NTSTATUS exiting_configure(VMBCHANNEL Channel, const VMBS_VSP_BACKEND *Backend) {
+  const NTSTATUS status = configure(Channel, Backend);
+  if (!NT_SUCCESS(status)) return status;
+  return VmbServerChannelInitSetSaveRestorePacketCallbacks(Channel, exiting_save, restore_packet);
+}
+#endif
+
+/* More than max_state_bytes, and SIDE_REFERENCE_SAYS as its length. */
+#ifdef SIDE_REFERENCE_SAYS
+static UINT32 long_reference_state(const VMBS_VSP_REQUEST *Request, UINT8 *Out) {
+  memset(Out, 0x5A, 65536);
+  (void)reference_state(Request, Out);
+  return SIDE_REFERENCE_SAYS;
+}
+#endif
+
 /* Restored requests start by themselves, once the channel does. */
 #ifdef SIDE_LEAVES_ALL_OUT
 static EVT_VMB_CHANNEL_POST_STARTED on_post_started;
@@ -139,6 +162,15 @@ const VMBS_VSP *vmbs_vsp(void) {
 #endif
 #ifdef SIDE_FORGETS
   changed.configure = forgetful_configure;
+#endif
+#ifdef SIDE_EXITS_IN_A_SAVE
+  changed.configure = exiting_configure;
+#endif
+#ifdef SIDE_EXITS_WHEN_LOADED
+  exit(0);
+#endif
+#ifdef SIDE_REFERENCE_SAYS
+  changed.reference_state = long_reference_state;
 #endif
 #ifdef SIDE_LONG_PACKETS
   changed.configure = configure_long;

@@ -15,7 +15,7 @@ constexpr Checksums checksums(bool checksum) { return checksum ? Checksums::kChe
 
 // Takes the record of packet `i` of the channel off the front of `records`.
 std::string next_difference(std::span<const std::byte>& records, const Rig& rig, std::uint32_t channel, std::size_t i,
-                            State& scratch) {
+                            ReferenceState& reference) {
   image::LibBuf lib;
   if (records.size() < sizeof lib) return "ends early";
   std::memcpy(&lib, records.data(), sizeof lib);
@@ -25,7 +25,7 @@ std::string next_difference(std::span<const std::byte>& records, const Rig& rig,
   }
   const auto room = records.subspan(sizeof lib, lib.record_bytes - sizeof lib);
   records = records.subspan(lib.record_bytes);
-  return record_difference(lib, room, rig.requests(channel)[i], rig.vsp(), scratch, rig.known_state(channel, i));
+  return record_difference(lib, room, rig.requests(channel)[i], rig.vsp(), reference, rig.known_state(channel, i));
 }
 
 }  // namespace
@@ -45,10 +45,10 @@ std::string streams_difference(const Rig& rig, std::span<const std::byte> stream
 }
 
 std::string records_difference(const Rig& rig, std::span<const std::byte> records) {
-  State scratch;
+  ReferenceState reference;
   for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
     for (std::size_t i = 0; i < rig.requests(c).size(); ++i) {
-      std::string why = next_difference(records, rig, c, i, scratch);
+      std::string why = next_difference(records, rig, c, i, reference);
       if (!why.empty()) return fmt::format("channel {}: {}", c, why);
     }
   }
@@ -56,13 +56,13 @@ std::string records_difference(const Rig& rig, std::span<const std::byte> record
 }
 
 std::string records_difference(const Rig& rig, const Records& records) {
-  State scratch;
+  ReferenceState reference;
   std::size_t number = 0;
   for (std::uint32_t c = 0; c < rig.point().channels; ++c) {
     for (std::size_t i = 0; i < rig.requests(c).size(); ++i) {
       if (number == records.size()) return fmt::format("channel {}: ends early", c);
       std::span<const std::byte> record = records[number++];
-      std::string why = next_difference(record, rig, c, i, scratch);
+      std::string why = next_difference(record, rig, c, i, reference);
       if (why.empty() && !record.empty()) why = fmt::format("{} bytes after a record", record.size());
       if (!why.empty()) return fmt::format("channel {}: {}", c, why);
     }

@@ -125,7 +125,7 @@ std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& 
   for (Block& block : blocks) {
     if (std::string why = walk.next(ChunkKind::kBlock, block.chunk); !why.empty()) return why;
   }
-  State scratch;
+  ReferenceState reference;
   std::size_t i = 0;
   std::uint64_t last_sequence = 0;
   for (std::uint32_t d = 0; d < body.directory_chunks; ++d) {
@@ -144,7 +144,7 @@ std::string channel_difference(Walk& walk, const std::vector<VMBS_VSP_REQUEST>& 
       block.bytes += record.lib.record_bytes;
       const auto room = block.chunk.bytes.subspan(static_cast<std::size_t>(record.save_offset),
                                                   entry.offset + record.lib.record_bytes - record.save_offset);
-      std::string why = record_difference(record.lib, room, expected[i], vsp, scratch, states.known_at(i));
+      std::string why = record_difference(record.lib, room, expected[i], vsp, reference, states.known_at(i));
       if (!why.empty()) return why;
       states.note(room.first(record.lib.save_bytes));
     }
@@ -193,15 +193,12 @@ std::string state_difference(const image::LibBuf& lib, std::span<const std::byte
 
 // Against what the VSP itself says, or what is known of the packet.
 std::string state_difference(const image::LibBuf& lib, std::span<const std::byte> room, const VMBS_VSP_REQUEST& request,
-                             const VMBS_VSP& vsp, State& scratch, const State* known) {
+                             const VMBS_VSP& vsp, ReferenceState& reference, const State* known) {
   if (vsp.reference_state == nullptr) return known == nullptr ? "" : state_difference(lib, room, *known);
-  scratch.resize(vsp.max_state_bytes);
-  const UINT32 bytes = vsp.reference_state(&request, scratch.data());
-  if (bytes > vsp.max_state_bytes) {
-    return fmt::format("transaction {}: {}'s reference_state gave {} bytes, at most {} are announced",
-                       lib.transaction_id, vsp.name, bytes, vsp.max_state_bytes);
+  if (const std::string why = reference.ask(vsp, request); !why.empty()) {
+    return fmt::format("transaction {}: {}", lib.transaction_id, why);
   }
-  return state_difference(lib, room, std::span<const UINT8>(scratch).first(bytes));
+  return state_difference(lib, room, reference.bytes());
 }
 
 }  // namespace
@@ -212,7 +209,7 @@ void put_receives_last(std::vector<VMBS_VSP_REQUEST>& requests) {
 }
 
 std::string record_difference(const image::LibBuf& lib, std::span<const std::byte> room,
-                              const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, State& scratch,
+                              const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, ReferenceState& reference,
                               const State* known) {
   const bool outgoing = request.operation == VMBS_VSP_RECEIVE;
   const UINT64 transaction_id = outgoing ? request.transaction_id : request.record + 1;
@@ -225,7 +222,7 @@ std::string record_difference(const image::LibBuf& lib, std::span<const std::byt
   if (lib.save_bytes > room.size()) {
     return fmt::format("transaction {}: {} bytes of state in {}", transaction_id, lib.save_bytes, room.size());
   }
-  if (std::string why = state_difference(lib, room, request, vsp, scratch, known); !why.empty()) return why;
+  if (std::string why = state_difference(lib, room, request, vsp, reference, known); !why.empty()) return why;
   if (!is_zero(room.subspan(lib.save_bytes))) {
     return fmt::format("transaction {}: padding is not zero", lib.transaction_id);
   }

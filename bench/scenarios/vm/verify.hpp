@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "image/format.hpp"
+#include "scenarios/vm/reference_state.hpp"
 #include "vsp/vsp_kinds.hpp"
 
 namespace vmbsave::bench {
@@ -48,9 +49,9 @@ std::string streams_difference(std::span<const std::byte> streams, const Expecte
                                const VspKinds& vsps, Checksums checksums, const StatesOfVsp& states = {});
 
 // The same for one record: what the library kept of the packet, and `room` bytes from where the VSP's state lies.
-// scratch: memory that is used again; known: of a VSP without reference_state, or nullptr.
+// reference: where the VSP is asked; known: of a VSP without reference_state, or nullptr.
 std::string record_difference(const image::LibBuf& lib, std::span<const std::byte> room,
-                              const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, State& scratch,
+                              const VMBS_VSP_REQUEST& request, const VMBS_VSP& vsp, ReferenceState& reference,
                               const State* known = nullptr);
 
 }  // namespace vmbsave::bench
