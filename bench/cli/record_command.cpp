@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -136,29 +135,12 @@ int check_pages(const RecordArguments& arguments) {
   return kOk;
 }
 
-// What ends the program has to wait: a run is recorded, and has its place in the READMEs, or it is not. A second.
-class HeldSignals {
- public:
-  HeldSignals() {
-    sigset_t held;
-    sigemptyset(&held);
-    for (const int number : {SIGHUP, SIGINT, SIGTERM}) sigaddset(&held, number);
-    sigprocmask(SIG_BLOCK, &held, &before_);
-  }
-  ~HeldSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
-  HeldSignals(const HeldSignals&) = delete;
-
- private:
-  sigset_t before_;
-};
-
 int run_record(const RecordArguments& arguments) {
   const bench::HeldInterrupts held;  // seconds: a folder and the README belong together
   expect_usable(arguments);
   if (arguments.check) return check_pages(arguments);
   fs::create_directories(arguments.results);
   const report::ResultsLock lock(arguments.results);
-  const HeldSignals held;
   const std::vector<Page> pages = read_pages(arguments);
   expect_pages(pages, arguments.results);
   const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
