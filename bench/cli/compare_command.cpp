@@ -32,7 +32,7 @@ struct CompareArguments {
   std::string a;
   std::string b;
   report::CompareOptions options;
-  std::string source = ".";
+  std::string checkout = ".";
   bool json = false;
 };
 
@@ -41,7 +41,7 @@ int run_compare(const CompareArguments& arguments) {
   const report::RunResults b = report::read_run(arguments.b);
   report::Comparison comparison = report::compare_runs(a, b, arguments.options);
   for (report::ComparedSide* const side : {&comparison.a, &comparison.b}) {
-    side->engine_commits_since = report::engine_commits_since(arguments.source, side->build.at("commit"));
+    side->engine_commits_since = report::engine_commits_since(arguments.checkout, side->build.at("commit"));
   }
   if (arguments.json) {
     // A file's name may be of any bytes.
@@ -67,7 +67,7 @@ void add_compare(CLI::App& app, Command& chosen) {
   command->add_option("--only", arguments->options.only, "only rows whose name this regular expression finds")
       ->check(given());
   command
-      ->add_option("--source", arguments->source,
+      ->add_option("--checkout", arguments->checkout,
                    "a checkout of vmbsave: says how many commits have changed the engine since each run")
       ->check(given())
       ->capture_default_str();

@@ -36,7 +36,7 @@ struct ReportArguments {
   std::vector<std::string> results;
   std::string out;
   std::string figures;
-  std::string source = ".";
+  std::string checkout = ".";
   bool across_machines = false;
 };
 
@@ -76,7 +76,7 @@ int run_report(const ReportArguments& arguments) {
   for (const std::string& result : arguments.results) runs.push_back(page::read_page_run(result));
   expect_no_input(arguments, runs);
   expect_usable_output(arguments);
-  const page::Page page = page::make_page(runs, {page::has_gnuplot(), arguments.across_machines, arguments.source});
+  const page::Page page = page::make_page(runs, {page::has_gnuplot(), arguments.across_machines, arguments.checkout});
   if (!arguments.figures.empty()) write_figures(arguments.figures, page.figures);
   if (is_standard_output(arguments)) {
     fmt::print("{}", page.html);
@@ -103,7 +103,7 @@ void add_report(CLI::App& app, Command& chosen) {
   command->add_flag("--across-machines", arguments->across_machines,
                     "compares runs of different machines too, by ratios to what was measured beside");
   command
-      ->add_option("--source", arguments->source,
+      ->add_option("--checkout", arguments->checkout,
                    "a checkout of vmbsave: says how many commits have changed the engine since each run")
       ->check(given())
       ->capture_default_str();

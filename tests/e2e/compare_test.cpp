@@ -51,7 +51,7 @@ TEST_F(CompareTool, ARecordedRunWithItself) {
   EXPECT_EQ(text.exit_code, 0) << text.out;
   EXPECT_NE(text.out.find(": 0 faster, 0 slower, "), std::string::npos) << text.out;
   EXPECT_EQ(text.out.find('\033'), std::string::npos) << "no terminal, no colour";
-  const Outcome outcome = compare(name + name + "--json --source /");
+  const Outcome outcome = compare(name + name + "--json --checkout /");
   ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
   const Json json = Json::parse(outcome.out);
   Schema(VMBSAVE_SCHEMAS "/compare.schema.json").expect_matches(json);

@@ -73,7 +73,7 @@ TEST_F(ReportDifferences, OfResultsThatShareNoRowAreLeftOut) {
 }
 
 TEST_F(ReportDifferences, TheAgeOfARunIsSaidAndOfAFolderThatIsNoCheckoutNothing) {
-  ASSERT_EQ(report(before_ + " --source /").exit_code, 0);
+  ASSERT_EQ(report(before_ + " --checkout /").exit_code, 0);
   EXPECT_EQ(page().find("older than the engine"), std::string::npos);
 }
 
