@@ -142,6 +142,7 @@ TEST(PageAxis, RangesHoldTheDataAndTicsKeepApart) {
   EXPECT_EQ(tics_of(log, {10, 1000}, 0.05),
             "('10' 10, '20' 20, '50' 50, '100' 100, '200' 200, '500' 500, '1,000' 1000)");
   EXPECT_EQ(tics_of(log, {10, 1000}, 0.4), "('10' 10, '100' 100, '1,000' 1000)");
+  EXPECT_EQ(tics_of(log, {2, 5}, 0.05), "('2' 2, '2.5' 2.5, '3' 3, '3.5' 3.5, '4' 4, '4.5' 4.5, '5' 5)");
   const Axis linear{"x", plain_text};
   EXPECT_EQ(range_of(linear, {5}).from, 0);
   EXPECT_EQ(range_of(log, {}).from > 0, true);

@@ -32,6 +32,7 @@ std::vector<double> linear_tics(const Range& range) {
 std::vector<double> log_tics(const Range& range) {
   std::vector<double> tics;
   const double decades = std::log10(range.to / range.from);
+  if (decades < 0.7) return linear_tics(range);  // 1, 2 and 5 would be too few
   const int every = decades > kMostTics ? 2 : 1;
   for (int exponent = static_cast<int>(std::floor(std::log10(range.from))); std::pow(10, exponent) <= range.to;
        exponent += every) {

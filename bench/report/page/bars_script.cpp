@@ -163,8 +163,9 @@ Script bars_script(const Bars& bars, Width width) {
   script.text += fmt::format("set xlabel {} {}\n", single_quoted(bars.x.label), text_color(Ink::kAxis));
   script.text += is_wide ? "set grid noytics\n" : "unset grid\n";  // it would strike out what stands above the bars
   if (bars.mark) {
-    script.text += fmt::format("set arrow from first {0}, graph 0 to first {0}, graph 1 nohead lw 1.5 dt (6,4) {1}\n",
-                               *bars.mark, color(Ink::kAxis));
+    script.text +=
+        fmt::format("set arrow from first {0}, graph 0 to first {0}, graph 1 back nohead lw 1.5 dt (6,4) {1}\n",
+                    *bars.mark, color(Ink::kAxis));
   }
   script.text += labels(bars, width, range) + legend(bars, places, width, high);
   std::vector<std::string> plots;
