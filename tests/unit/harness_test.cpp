@@ -92,6 +92,31 @@ TEST(Interrupts, TakeTheTemporaryFileAlong) {
   EXPECT_FALSE(std::filesystem::exists(file));
 }
 
+// The signal comes as soon as there is a temporary file.
+TEST(Interrupts, LeaveAFileWholeThatIsBeingWritten) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("vmbsave_whole_" + std::to_string(getpid()));
+  std::filesystem::create_directory(folder);
+  constexpr std::size_t kBytes = std::size_t{96} << 20;
+  const pid_t child = fork();
+  if (child == 0) {
+    end_on_interrupts("test");
+    write_file((folder / "file").string(), std::vector<std::byte>(kBytes));
+    pause();
+  }
+  while (std::filesystem::is_empty(folder)) usleep(100);
+  kill(child, SIGTERM);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGTERM);
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    EXPECT_EQ(entry.path().filename(), "file");
+    EXPECT_EQ(entry.file_size(), kBytes);
+  }
+  std::filesystem::remove_all(folder);
+}
+
 TEST(ProgressLine, FitsTheTerminalAndTheBarGivesWay) {
   EXPECT_EQ(progress_line("save", 0.5, " 3/s", 40), "save  50 % [===========           ] 3/s");
   EXPECT_EQ(progress_line("save", 1, "", 200).size(), 10u + 3 + 40);
