@@ -11,10 +11,15 @@
 namespace vmbsave::tests {
 namespace {
 
-const std::set<std::string> kCommands = {"bench",  "replay", "profile", "doctor", "inspect", "table",
-                                         "verify", "check",  "gate",    "bar",    "record"};
 const std::set<std::string> kScripts = {"bench/run",           "tests/run", "tests/fuzz/run",
                                         "tests/fuzz/coverage", ".ci/run",   "tests/mutate/run"};
+
+// Of the tool, as it lists them itself.
+const std::set<std::string>& tool_commands() {
+  static const std::vector<std::string> listed = listed_commands(run(VMBSAVE_TOOL, "--help").out);
+  static const std::set<std::string> commands(listed.begin(), listed.end());
+  return commands;
+}
 
 std::vector<std::string> words_of(const std::string& text) {
   std::istringstream in(text);
@@ -66,7 +71,7 @@ std::vector<Named> flags_in(const std::string& line) {
     const std::string named = program_of(word);
     if (!named.empty()) {
       program = named;
-    } else if (program == "vmbsave" && kCommands.contains(word)) {
+    } else if (program == "vmbsave" && tool_commands().contains(word)) {
       program = "vmbsave " + word;
     } else if (program == "vmbsave gate" && (word == "selftest" || word == "rules")) {
       program += " " + word;
@@ -125,7 +130,7 @@ const std::set<std::string>& KnownFlags::of(const std::string& program) {
 bool KnownFlags::anywhere(const std::string& flag) {
   if (of("vmbsave gate selftest").contains(flag) || of("vmbsave").contains(flag)) return true;
   if (schedules_.contains(flag)) return true;
-  return std::any_of(kCommands.begin(), kCommands.end(),
+  return std::any_of(tool_commands().begin(), tool_commands().end(),
                      [&](const std::string& command) { return of("vmbsave " + command).contains(flag); }) ||
          std::any_of(kScripts.begin(), kScripts.end(),
                      [&](const std::string& script) { return of(script).contains(flag); });
