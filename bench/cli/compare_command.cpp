@@ -1,4 +1,3 @@
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -7,6 +6,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
+#include "cli/output.hpp"
 #include "harness/option_checks.hpp"
 #include "harness/terminal.hpp"
 #include "report/compare.hpp"
@@ -33,22 +33,19 @@ struct CompareArguments {
   std::string b;
   report::CompareOptions options;
   std::string checkout = ".";
-  bool json = false;
+  Output output;
 };
 
 int run_compare(const CompareArguments& arguments) {
+  expect_usable(arguments.output, {arguments.a, arguments.b});
   const report::RunResults a = report::read_run(arguments.a);
   const report::RunResults b = report::read_run(arguments.b);
   report::Comparison comparison = report::compare_runs(a, b, arguments.options);
   for (report::ComparedSide* const side : {&comparison.a, &comparison.b}) {
     side->engine_commits_since = report::engine_commits_since(arguments.checkout, side->build.at("commit"));
   }
-  if (arguments.json) {
-    // A file's name may be of any bytes.
-    fmt::print("{}\n", report::compare_json(comparison).dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
-  } else {
-    fmt::print("{}", report::compare_table(comparison, bench::wants_colour(STDOUT_FILENO)));
-  }
+  give(arguments.output, report::compare_json(comparison),
+       report::compare_table(comparison, bench::wants_colour(STDOUT_FILENO)));
   return kOk;
 }
 
@@ -61,7 +58,7 @@ void add_compare(CLI::App& app, Command& chosen) {
       ->required()
       ->check(given());
   command->add_option("B", arguments->b, "likewise: the one that is faster or slower")->required()->check(given());
-  command->add_flag("--json", arguments->json, "prints JSON alone");
+  add_output_options(*command, arguments->output);
   command->add_flag("--across-machines", arguments->options.across_machines,
                     "also of different machines: compares only ratios to what was measured beside");
   command->add_option("--only", arguments->options.only, "only rows whose name this regular expression finds")

@@ -97,7 +97,10 @@ void add_report(CLI::App& app, Command& chosen) {
                    "a run's folder, or one JSON file of bench, replay, doctor or gate, also compressed (.json.xz)")
       ->required()
       ->check(given());
-  command->add_option("-o,--out", arguments->out, "the page; - is standard output")->required()->check(given());
+  command->add_option("-o,--out", arguments->out, "the page; - is standard output")
+      ->type_name("FILE")
+      ->required()
+      ->check(given());
   command->add_option("--figures", arguments->figures, "also each figure as an SVG file of its own in this folder")
       ->check(given());
   command->add_flag("--across-machines", arguments->across_machines,
