@@ -45,7 +45,7 @@ std::vector<std::string> shell_commands(const std::string& page) {
 using Readme = InAFolder;
 
 TEST_F(Readme, EachCommandRuns) {
-  for (const char* const name : {"tests", "engine"}) {
+  for (const char* const name : {"tests", "engine", "results"}) {
     std::filesystem::create_directory_symlink(std::string(VMBSAVE_ROOT) + "/" + name, folder_ / name);
   }
   const std::string tool = std::filesystem::path(VMBSAVE_TOOL).parent_path().string();
