@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -211,6 +212,31 @@ TEST_F(CheckInAFolder, SaysWhatItCannotCheckInOneLine) {
   expect_one_line(check(folder_.string()), 2, folder_.string() + ": ");
   expect_one_line(check(VMBSAVE_WRONG_VSP, "at_load"), 2, "loading it: SIGABRT (Aborted)");
   expect_one_line(check("storvsp --junit " + path("none/check.xml")), 2, "none");
+}
+
+// On a terminal alone, on which the whole text comes out.
+TEST(Check, ShowsHowFarItIs) {
+  if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "no script, which makes a terminal";
+  const auto on_a_terminal = [](const std::string& arguments) {
+    return vmbsave::tests::run("TERM=xterm timeout 120 script -qec '" VMBSAVE_TOOL " check storvsp " + arguments + "'",
+                               "/dev/null </dev/null");
+  };
+  const Outcome shown = on_a_terminal("--packets 4096");
+  EXPECT_EQ(shown.exit_code, 0) << shown.out;
+  EXPECT_TRUE(has(shown.out, "check ")) << shown.out;
+  EXPECT_TRUE(has(shown.out, "% [")) << shown.out;
+  EXPECT_TRUE(has(shown.out, "\rstorvsp: no findings in 4096 packets")) << shown.out;
+  EXPECT_EQ(on_a_terminal("--packets 4096 --quiet").out, "");
+}
+
+TEST(Check, TakesAsManyChannelsAsItIsTold) {
+  EXPECT_EQ(check_json("leaves_bytes", 1).at("channels"), 2);
+  const json eight = check_json("leaves_bytes", 1, "--channels 8");
+  EXPECT_EQ(eight.at("channels"), 8);
+  EXPECT_EQ(eight.at("findings").at(0).at("channel"), 5) << "record 5 of 8 channels";
+  EXPECT_EQ(json::parse(output("storvsp --packets 1 --json", "").out).at("channels"), 1);
+  expect_one_line(check("storvsp --packets 3 --channels 4"), 2, "--channels: 4 are more than the 3 packets");
+  expect_one_line(check("storvsp --channels 65"), 2, "--channels: expected a whole number from 1 to 64, found '65'");
 }
 
 TEST(Check, RefusesOddOptions) {
