@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -17,8 +18,12 @@ struct LoadedVsp {
 };
 using Load = std::function<LoadedVsp()>;
 
+// Told some times a second how many functions of the VSP were called, and how many they will be, about.
+using ShowCalls = std::function<void(std::uint64_t calls, std::uint64_t expected)>;
+
 // Forks; call it before any thread is started. What the VSP prints comes out on standard error. limit: for how long
 // nothing may go on before the child is killed. Throws std::runtime_error, in one line, if nothing could be examined.
-Checked examine_isolated(const Load& load, const verify::Options& options, std::chrono::nanoseconds limit);
+Checked examine_isolated(const Load& load, const verify::Options& options, std::chrono::nanoseconds limit,
+                         const ShowCalls& show);
 
 }  // namespace vmbsave::check

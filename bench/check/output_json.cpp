@@ -97,6 +97,7 @@ Json check_json(const Checked& checked, bool profile) {
                {"vsp", checked.name},
                {"seed", checked.options.seed},
                {"packets_asked_for", checked.options.packets},
+               {"channels", checked.options.channels},
                {"only", only(checked)},
                {"finished", checked.is_finished},
                {"packets", or_null(checked.is_finished, report.packets)},

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "check/isolated.hpp"
 #include "check/outputs.hpp"
@@ -15,6 +16,7 @@
 #include "harness/duration.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
+#include "harness/progress.hpp"
 #include "harness/whole_file.hpp"
 #include "report/json_file.hpp"
 #include "vsp/blob/blob.h"
@@ -42,6 +44,7 @@ const Help kCheckHelp = {
 struct CheckArguments {
   std::string vsp;
   verify::Options options;
+  std::optional<std::uint32_t> channels;  // without: as many as there are packets for, 2 at most
   std::string budget;
   std::string limit = "10s";
   std::string only;
@@ -84,12 +87,22 @@ std::uint64_t at_least_a_nanosecond(const std::string& option, const std::string
 
 check::Checked examine(CheckArguments& arguments) {
   const std::uint64_t limit = at_least_a_nanosecond("--timeout", arguments.limit);
+  bench::Progress progress(arguments.output.quiet);
+  const auto show = [&](std::uint64_t calls, std::uint64_t expected) { progress.show("check", calls, expected); };
   try {
     return check::examine_isolated([&] { return load_vsp(arguments.vsp); }, arguments.options,
-                                   std::chrono::nanoseconds(limit));
+                                   std::chrono::nanoseconds(limit), show);
   } catch (const std::runtime_error& error) {
     cannot_check(arguments.vsp, error.what());
   }
+}
+
+std::uint32_t channels_of(const CheckArguments& arguments) {
+  const verify::Options& options = arguments.options;
+  if (!arguments.channels) return std::min(options.channels, options.packets);
+  if (*arguments.channels <= options.packets) return *arguments.channels;
+  throw CLI::ValidationError("--channels", fmt::format("{} are more than the {} packets; give each channel a packet",
+                                                       *arguments.channels, options.packets));
 }
 
 // Nothing was found, and not all was looked at: that is no "all is well".
@@ -112,7 +125,7 @@ int run_check(CheckArguments& arguments) {
       arguments.only.empty() ? std::vector<verify::Check>() : check::parse_checks("--only", arguments.only);
   if (!arguments.junit.empty()) bench::expect_writable(arguments.junit);
   expect_usable(arguments.output, {arguments.vsp});
-  arguments.options.channels = std::min(arguments.options.channels, arguments.options.packets);
+  arguments.options.channels = channels_of(arguments);
   check::Checked checked = examine(arguments);
   checked.given = arguments.vsp;
   checked.only = only;
@@ -131,10 +144,13 @@ void add_check(CLI::App& app, Command& chosen) {
   command->add_option("VSP", arguments->vsp, "a shared object (vmbsave/vsp.h), or storvsp, netvsp, blob")
       ->required()
       ->check(given());
-  command->add_option("--packets", options.packets, "in use at once, over two channels")
+  command->add_option("--packets", options.packets, "in use at once, over all channels")
       ->type_name("N")
       ->transform(whole_number(1, 1u << 20))
       ->capture_default_str();
+  command->add_option("--channels", arguments->channels, "of the virtual machine; without: 2")
+      ->type_name("N")
+      ->transform(whole_number(1, verify::kMaxChannels));
   command->add_option("--seed", options.seed, "of the requests; the same seed, the same requests")
       ->type_name("N")
       ->transform(whole_number(0, UINT64_MAX))

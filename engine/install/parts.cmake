@@ -117,4 +117,8 @@ function(vmbsave_install)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vmbsave-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/vmbsave-config-version.cmake
     DESTINATION ${VMBSAVE_PACKAGE_DIR})
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/THIRD-PARTY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  # What the author of a VSP reads, and begins with.
+  install(FILES README.md EMBEDDING.md PORTING.md COVERAGE.md FORMAT.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  set(template ${PROJECT_SOURCE_DIR}/tests/embed/template)
+  install(FILES ${template}/CMakeLists.txt ${template}/minivsp.c DESTINATION ${CMAKE_INSTALL_DOCDIR}/template)
 endfunction()

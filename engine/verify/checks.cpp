@@ -151,6 +151,11 @@ constexpr std::array<CheckInfo, kChecks> kTable = {{
      "cleared or used again, and the save fails or loses the state.",
      "Keep the state in the packet's client context. What that points to may be used again for a new packet, as none "
      "comes before SaveEnd, and be freed in release."},
+    {Check::kTellsAnotherStatus, "V38", "A completion tells another status",
+     "The backend is done with a request, and the completion tells a failure as a success or a success as a failure, "
+     "or is one that outcome does not understand: the guest goes on with data that is not there, or repeats what was "
+     "done.",
+     "Put the status that complete is given into the completion, and read it in outcome from the same place."},
 }};
 
 constexpr bool is_in_order() {
@@ -188,7 +193,7 @@ const char* call_name(Call call) noexcept {
     case Call::kComplete:
       return "complete";
     case Call::kReference:
-      return "encode or reference_state";
+      return "encode, outcome or reference_state";
     case Call::kTearDown:
       return "release";
   }

@@ -16,7 +16,6 @@ namespace vmbsave::verify {
 namespace {
 
 constexpr std::uint32_t kMostPackets = 1u << 20;
-constexpr std::uint32_t kMostChannels = 64;
 
 void require_usable(const VMBS_VSP& vsp, const Options& options) {
   if (vsp.version != VMBS_VSP_VERSION || vsp.size != sizeof(VMBS_VSP)) {
@@ -28,7 +27,7 @@ void require_usable(const VMBS_VSP& vsp, const Options& options) {
     throw NotChecked("the VSP's description needs configure, complete and encode");
   }
   if (options.packets == 0 || options.packets > kMostPackets || options.channels == 0 ||
-      options.channels > kMostChannels || options.channels > options.packets) {
+      options.channels > kMaxChannels || options.channels > options.packets) {
     throw NotChecked("expected 1 to 2^20 packets and 1 to 64 channels, and no more channels than packets");
   }
 }

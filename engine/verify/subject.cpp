@@ -21,6 +21,11 @@ void require(NTSTATUS status, const char* what) {
   if (!NT_SUCCESS(status)) throw NotChecked(what + (" failed: " + status_text(static_cast<Status>(status))));
 }
 
+// Every fourth request fails.
+NTSTATUS status_of(const PacketName& name) noexcept {
+  return name.transaction_id % 4 == 2 ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+}
+
 std::uint64_t misuses_of(VMBCHANNEL channel) noexcept { return channel->counters.misuses.load_relaxed(); }
 
 }  // namespace
@@ -261,7 +266,29 @@ void Subject::take_completion(std::uint32_t channel, const Arrival& arrival) {
                          "a completion of transaction " + std::to_string(name.transaction_id) +
                              (found == pending_.end() ? ", which has ended" : ", whose backend is not done"));
   }
+  if (is_expected) look_at_status(name, found->second, arrival);
   if (found != pending_.end()) end(name);
+}
+
+// Protocols have their own statuses: what counts is whether it is a failure. What the VSP completed by itself may be
+// either.
+void Subject::look_at_status(const PacketName& name, const Pending& pending, const Arrival& arrival) {
+  if (course_.vsp.outcome == nullptr) return;
+  NTSTATUS told = STATUS_SUCCESS;
+  NTSTATUS understood;
+  {
+    const Inside call = inside(place_of(Call::kReference, 0, name));
+    understood = course_.vsp.outcome(arrival.bytes.data(), static_cast<UINT32>(arrival.bytes.size()), &told);
+  }
+  const Place where = place_of(Call::kComplete, 1, name);
+  if (!NT_SUCCESS(understood)) {
+    course_.findings.add(Check::kTellsAnotherStatus, where,
+                         "a completion of " + bytes_text(arrival.bytes.size()) + " that outcome does not understand");
+  } else if (pending.status && NT_SUCCESS(told) != NT_SUCCESS(*pending.status)) {
+    course_.findings.add(Check::kTellsAnotherStatus, where,
+                         "it tells " + status_text(static_cast<Status>(told)) + ", complete was given " +
+                             status_text(static_cast<Status>(*pending.status)));
+  }
 }
 
 // A packet that nobody asked for is answered like the others, and not compared with anything.
@@ -323,14 +350,17 @@ void Subject::complete(const PacketName& name, VMBPACKET packet) {
   const VMBCHANNEL channel = channels_[name.channel];
   const std::uint64_t misuses = misuses_of(channel);
   const Place where = place_of(Call::kComplete, 1, name);
+  const NTSTATUS status = status_of(name);
   {
     const std::lock_guard lock(mutex_);
-    pending_[name].is_completed = saving_;
+    Pending& pending = pending_[name];
+    pending.is_completed = saving_;
+    pending.status = status;
   }
   completing_ = &name;
   {
     const Inside call = inside(where);
-    course_.vsp.complete(packet, STATUS_SUCCESS);
+    course_.vsp.complete(packet, status);
   }
   receive(name.channel);
   if (!saving_) await_end(name);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,11 +19,12 @@ namespace vmbsave::verify {
 // What the guest waits for, or has not answered.
 struct Pending {
   VMBS_VSP_REQUEST request{};
-  bool is_known = false;       // whether `request` is what the packet is about
-  bool with_backend = false;   // of a request: the VSP has handed it over,
-  VMBPACKET packet = nullptr;  // as this packet
-  std::uint32_t held = 0;      // of the device, until the completion has come
-  bool is_completed = false;   // during a save: its completion comes at the end
+  bool is_known = false;             // whether `request` is what the packet is about
+  bool with_backend = false;         // of a request: the VSP has handed it over,
+  VMBPACKET packet = nullptr;        // as this packet
+  std::uint32_t held = 0;            // of the device, until the completion has come
+  bool is_completed = false;         // during a save: its completion comes at the end
+  std::optional<NTSTATUS> status{};  // that the backend was done with it with
 };
 using PendingPackets = std::map<PacketName, Pending>;
 
@@ -80,6 +82,7 @@ class Subject {
   void signal(const Place& where);
   void receive(std::uint32_t channel);
   void take_completion(std::uint32_t channel, const Arrival& arrival);
+  void look_at_status(const PacketName& name, const Pending& pending, const Arrival& arrival);
   void take_packet(std::uint32_t channel, const Arrival& arrival);
   void end(const PacketName& name);
   void complete(const PacketName& name, VMBPACKET packet);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -173,7 +174,7 @@ class CheckInAFolder : public vmbsave::tests::InAFolder {
 
 TEST_F(CheckInAFolder, JUnitHasATestCaseACheck) {
   const std::string clean = junit_of("");
-  EXPECT_TRUE(has(clean, "tests=\"37\" failures=\"0\" errors=\"0\" skipped=\"0\"")) << clean;
+  EXPECT_TRUE(has(clean, "tests=\"38\" failures=\"0\" errors=\"0\" skipped=\"0\"")) << clean;
   EXPECT_TRUE(has(clean, "<testcase classname=\"check\" name=\"V13 Bytes of the state are not written\"/>")) << clean;
   const std::string one = junit_of("leaves_bytes");
   EXPECT_TRUE(has(one, "failures=\"1\" errors=\"0\" skipped=\"0\"")) << one;
@@ -182,10 +183,10 @@ TEST_F(CheckInAFolder, JUnitHasATestCaseACheck) {
                   "call, attempt 3, channel 1, transaction 6, bytes 20 to 21: 2 bytes kept"))
       << one;
   const std::string other = junit_of("leaves_bytes", "--only V14");
-  EXPECT_TRUE(has(other, "failures=\"0\" errors=\"0\" skipped=\"36\"")) << other;
+  EXPECT_TRUE(has(other, "failures=\"0\" errors=\"0\" skipped=\"37\"")) << other;
   EXPECT_TRUE(has(other, "<skipped message=\"not asked for\"/>")) << other;
   const std::string crashed = junit_of("crashes");
-  EXPECT_TRUE(has(crashed, "failures=\"1\" errors=\"0\" skipped=\"36\"")) << crashed;
+  EXPECT_TRUE(has(crashed, "failures=\"1\" errors=\"0\" skipped=\"37\"")) << crashed;
   EXPECT_TRUE(has(crashed, "<skipped message=\"the VSP did not come back\"/>")) << crashed;
   EXPECT_TRUE(has(crashed, "<system-out>not examined: all that follows")) << crashed;
 }
@@ -213,6 +214,31 @@ TEST_F(CheckInAFolder, SaysWhatItCannotCheckInOneLine) {
   expect_one_line(check("storvsp --junit " + path("none/check.xml")), 2, "none");
 }
 
+// On a terminal alone, on which the whole text comes out.
+TEST(Check, ShowsHowFarItIs) {
+  if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "no script, which makes a terminal";
+  const auto on_a_terminal = [](const std::string& arguments) {
+    return vmbsave::tests::run("TERM=xterm timeout 120 script -qec '" VMBSAVE_TOOL " check storvsp " + arguments + "'",
+                               "/dev/null </dev/null");
+  };
+  const Outcome shown = on_a_terminal("--packets 4096");
+  EXPECT_EQ(shown.exit_code, 0) << shown.out;
+  EXPECT_TRUE(has(shown.out, "check ")) << shown.out;
+  EXPECT_TRUE(has(shown.out, "% [")) << shown.out;
+  EXPECT_TRUE(has(shown.out, "\rstorvsp: no findings in 4096 packets")) << shown.out;
+  EXPECT_EQ(on_a_terminal("--packets 4096 --quiet").out, "");
+}
+
+TEST(Check, TakesAsManyChannelsAsItIsTold) {
+  EXPECT_EQ(check_json("leaves_bytes", 1).at("channels"), 2);
+  const json eight = check_json("leaves_bytes", 1, "--channels 8");
+  EXPECT_EQ(eight.at("channels"), 8);
+  EXPECT_EQ(eight.at("findings").at(0).at("channel"), 5) << "record 5 of 8 channels";
+  EXPECT_EQ(json::parse(output("storvsp --packets 1 --json", "").out).at("channels"), 1);
+  expect_one_line(check("storvsp --packets 3 --channels 4"), 2, "--channels: 4 are more than the 3 packets");
+  expect_one_line(check("storvsp --channels 65"), 2, "--channels: expected a whole number from 1 to 64, found '65'");
+}
+
 TEST(Check, RefusesOddOptions) {
   for (const char* const number : {"0", "-1", "1048577", "x", "1.5", "''"}) {
     expect_one_line(check(std::string("storvsp --packets ") + number), 2,
@@ -223,9 +249,9 @@ TEST(Check, RefusesOddOptions) {
   expect_one_line(check("storvsp --callback-budget 0us"), 2, "--callback-budget: no callback takes no time");
   expect_one_line(check("storvsp --callback-budget 50"), 2, "--callback-budget");
   expect_one_line(check("storvsp --timeout 0s"), 2, "--timeout");
-  for (const char* const list : {"V00", "V38", "V3", "V03,", "V03;V04", "x"}) {
+  for (const char* const list : {"V00", "V39", "V3", "V03,", "V03;V04", "x"}) {
     expect_one_line(check(std::string("storvsp --only '") + list + "'"), 2,
-                    "--only: expected numbers from V01 to V37, separated by commas, found '");
+                    "--only: expected numbers from V01 to V38, separated by commas, found '");
   }
   expect_one_line(check("storvsp --only ''"), 2, "--only: expected a value");
   expect_one_line(check("storvsp extra"), 2, "extra");

@@ -154,6 +154,22 @@ TEST(VerifyFindsAlso, AHandleThatIsKeptTooLong) {
   EXPECT_EQ(finding->where.call, Call::kComplete);
 }
 
+void expect_another_status(Fault fault, std::uint64_t transaction_id, const std::string& words) {
+  const verify::Report report = verify::examine(*wrong_vsp(fault), few_packets());
+  const verify::Finding* const finding = only_finding(report);
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->check, Check::kTellsAnotherStatus);
+  EXPECT_EQ(finding->where.call, Call::kComplete);
+  EXPECT_EQ(finding->where.transaction_id, transaction_id);
+  EXPECT_NE(finding->detail.find(words), std::string::npos) << finding->detail;
+}
+
+TEST(VerifyFindsAlso, ACompletionThatTellsAnotherStatus) {
+  expect_another_status(Fault::kTellsSuccess, kVictim, "it tells STATUS_SUCCESS (0x00000000), complete was given");
+  expect_another_status(Fault::kTellsFailure, kVictim + 1, "complete was given STATUS_SUCCESS");
+  expect_another_status(Fault::kTellsNothing, kVictim, "a completion of 0 bytes that outcome does not understand");
+}
+
 TEST(VerifyFindsAlso, AStateThatIsGoneWithACompletionDuringASave) {
   const verify::Report report = verify::examine(*wrong_vsp(Fault::kForgetsTooEarly), few_packets());
   const verify::Finding* const finding = only_finding(report);

@@ -66,8 +66,8 @@ void process_packet(VMBCHANNEL channel, VMBPACKETCOMPLETION packet, PVOID buffer
   backend.submit(backend.context, packet, context.transaction_id);
 }
 
-void complete_one(VMBPACKETCOMPLETION packet) {
-  UINT64 reply = 0;
+void complete_one(VMBPACKETCOMPLETION packet, NTSTATUS status = STATUS_SUCCESS) {
+  UINT64 reply = static_cast<UINT32>(status);
   VmbChannelPacketComplete(packet, &reply, sizeof reply);
 }
 
@@ -331,12 +331,20 @@ void reissue(VMBCHANNEL channel) {
 
 VMBPACKET kept = nullptr;  // the first packet that was completed
 
-void complete(VMBPACKETCOMPLETION packet, NTSTATUS) {
+// What the completion of the packet says of it; the victim's is a failure.
+NTSTATUS told(const Context& context, NTSTATUS status) {
+  if (is(Fault::kTellsSuccess, context)) return STATUS_SUCCESS;
+  const bool is_next = context.transaction_id == kVictim + 1;
+  return is_next && the_fault == Fault::kTellsFailure ? STATUS_UNSUCCESSFUL : status;
+}
+
+void complete(VMBPACKETCOMPLETION packet, NTSTATUS status) {
   const bool is_victim = context_of(packet).transaction_id == kVictim;
   const bool is_late = context_of(packet).transaction_id > 32;
   if (is_victim && the_fault == Fault::kNeverCompletes) return;
   if (the_fault == Fault::kForgetsTooEarly) context_of(packet).bytes = 0;
-  complete_one(packet);
+  if (is_victim && the_fault == Fault::kTellsNothing) return VmbChannelPacketComplete(packet, nullptr, 0);
+  complete_one(packet, told(context_of(packet), status));
   if (is_victim && the_fault == Fault::kCompletesTwice) complete_one(packet);
   if (the_fault != Fault::kCompletesRecycled) return;
   if (kept == nullptr) {
@@ -363,6 +371,14 @@ NTSTATUS encode(VOID*, const VMBS_VSP_REQUEST* request, VMBS_VSP_PACKET* packet)
   return STATUS_SUCCESS;
 }
 
+NTSTATUS outcome(const UINT8* bytes, UINT32 length, NTSTATUS* status) {
+  UINT64 reply = 0;
+  if (length != sizeof reply) return STATUS_INVALID_PARAMETER;
+  std::memcpy(&reply, bytes, sizeof reply);
+  *status = static_cast<NTSTATUS>(reply);
+  return STATUS_SUCCESS;
+}
+
 UINT32 reference_state(const VMBS_VSP_REQUEST* request, UINT8* out) {
   for (UINT32 i = 0; i < state_bytes(request->record); ++i) out[i] = state_byte(request->record, i);
   if (the_fault == Fault::kUnlikeReference && request->record + 1 == kVictim) touch(out + kOddByte);
@@ -385,7 +401,7 @@ constexpr VMBS_VSP kWrong{.version = VMBS_VSP_VERSION,
                           .release = release,
                           .encode = encode,
                           .retire = nullptr,
-                          .outcome = nullptr,
+                          .outcome = outcome,
                           .accept = nullptr,
                           .answer = nullptr,
                           .reference_state = reference_state};

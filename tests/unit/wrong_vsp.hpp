@@ -50,6 +50,9 @@ enum class Fault {
   kCompletesRecycled,
   kNeverCompletes,
   kForgetsTooEarly,
+  kTellsSuccess,
+  kTellsFailure,
+  kTellsNothing,
   // RestorePacket and reissue
   kLosesState,
   kForgetsRestore,

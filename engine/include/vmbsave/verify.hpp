@@ -60,10 +60,11 @@ enum class Check : std::uint8_t {
   kCrashes,                  ///< a callback ends the process
   kHangs,                    ///< a callback does not return
   kForgetsTooEarly,          ///< a packet cannot be saved once it is completed during a save
+  kTellsAnotherStatus,       ///< a completion tells another status than its backend did
 };
 
 /// How many checks there are; their numbers are 1 to this.
-inline constexpr std::uint32_t kChecks = 37;
+inline constexpr std::uint32_t kChecks = 38;
 
 /// What is to be known of a check.
 struct CheckInfo {
@@ -96,7 +97,7 @@ enum class Call : std::uint8_t {
   kRestore,    ///< RestorePacket
   kReissue,    ///< reissue
   kComplete,   ///< complete
-  kReference,  ///< encode or reference_state
+  kReference,  ///< encode, outcome or reference_state
   kTearDown,   ///< release, destroy_device
 };
 
@@ -149,6 +150,9 @@ struct JournalLane {
   JournalBuffer lib_buf;                      ///< LibBuf
 };
 
+/// Most channels of the virtual machine.
+inline constexpr std::uint32_t kMaxChannels = 64;
+
 /// Most threads that examine at once.
 inline constexpr std::uint32_t kMaxThreads = 64;
 
@@ -160,7 +164,7 @@ struct Journal {
 /// How to examine.
 struct Options {
   std::uint32_t packets = 256;           ///< in use at once, over all channels; 1 to 2^20
-  std::uint32_t channels = 2;            ///< of the virtual machine; 1 to 64, and at most `packets`
+  std::uint32_t channels = 2;            ///< of the virtual machine; 1 to kMaxChannels, and at most `packets`
   std::uint64_t seed = 1;                ///< of the requests: the same seed, the same requests
   std::uint32_t threads = 0;             ///< for what must be thread-safe, up to kMaxThreads; 0: the processors, 2 to 8
   std::uint64_t callback_budget_ns = 0;  ///< longest that a callback may take for a packet; 0: any time
