@@ -61,16 +61,18 @@ void run_row(benchmark::State& state, const RowSpec& spec, const MakeContestants
 
 // How far all rows are, in their repetitions: what the flags leave out is not begun.
 struct Begun {
+  Begun(bool quiet, std::size_t of) : progress(quiet), most(of) {}
+
   Progress progress;
-  std::size_t rows;
-  std::size_t most;
+  std::size_t rows = 0;
+  const std::size_t most;
 };
 
 }  // namespace
 
 void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log,
                    bool quiet) {
-  const auto begun = std::make_shared<Begun>(Progress(quiet), 0, rows.size() * log.repetitions());
+  const auto begun = std::make_shared<Begun>(quiet, rows.size() * log.repetitions());
   for (const RowSpec& spec : rows) {
     auto* const row =
         benchmark::RegisterBenchmark(row_name(spec).c_str(), [spec, begun, &make, &log](benchmark::State& state) {

@@ -307,7 +307,7 @@ TEST(Step, AChannelThatCannotBeSavedUndoesTheBegin) {
   Endpoint restoring({.parent = parent, .start = false});
   ASSERT_EQ(restore(restoring.channel, image, 0, chunk_sizes(image).front()), STATUS_MORE_PROCESSING_REQUIRED);
   VMBS_STEPPER stepper = nullptr;
-  EXPECT_EQ(VmbsStepBegin(saved.channel, VMBS_PLAN_AUTO, &stepper), STATUS_DEVICE_BUSY);
+  EXPECT_EQ(VmbsStepBegin(saved.channel, VMBS_PLAN_AUTO, &stepper), STATUS_INVALID_DEVICE_STATE);
   EXPECT_EQ(stepper, nullptr);
   restoring.cleanup();
   EXPECT_EQ(saved_states(save_and_end(saved.channel)).size(), 2u);
