@@ -60,9 +60,9 @@ typedef struct VMBS_STEP {
  * @retval STATUS_INVALID_PARAMETER_1     no channel
  * @retval STATUS_INVALID_PARAMETER_2     no such plan
  * @retval STATUS_INVALID_PARAMETER_3     NULL
- * @retval STATUS_INVALID_DEVICE_STATE    not enabled, being restored, a save of the VM runs, or called from inside a
+ * @retval STATUS_INVALID_DEVICE_STATE    not enabled, a save of the VM runs, a channel of it is being restored, or called from a callback
  * callback
- * @retval STATUS_DEVICE_BUSY             another channel of the VM is being restored, or one is opened or closed
+ * @retval STATUS_DEVICE_BUSY             a channel of the VM is inside a call that restores, opens or closes it
  * @retval STATUS_INSUFFICIENT_RESOURCES  no memory
  * @return else what VmbChannelSaveBegin failed with; nothing is begun
  */
