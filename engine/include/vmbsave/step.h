@@ -60,8 +60,7 @@ typedef struct VMBS_STEP {
  * @retval STATUS_INVALID_PARAMETER_1     no channel
  * @retval STATUS_INVALID_PARAMETER_2     no such plan
  * @retval STATUS_INVALID_PARAMETER_3     NULL
- * @retval STATUS_INVALID_DEVICE_STATE    not enabled, a save of the VM runs, a channel of it is being restored, or from
- * a callback
+ * @retval STATUS_INVALID_DEVICE_STATE    not enabled, saved or restored already, or called from inside a callback
  * @retval STATUS_DEVICE_BUSY             a channel of the VM is inside a call that restores, opens or closes it
  * @retval STATUS_INSUFFICIENT_RESOURCES  no memory
  * @return else what VmbChannelSaveBegin failed with; nothing is begun
