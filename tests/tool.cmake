@@ -100,6 +100,7 @@ if(TARGET vmbsave-bench)
   vmbsave_add_test(e2e_report SOURCES e2e/report_browser_test.cpp e2e/report_test.cpp LINK nlohmann_json::nlohmann_json)
   target_compile_definitions(e2e_report PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
     VMBSAVE_BENCH_PROGRAM="$<TARGET_FILE:vmbsave-bench>"
+    VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results"
     VMBSAVE_RECORDED="${PROJECT_SOURCE_DIR}/results/20261129T110550Z-intel-xeon-2cpu-87fdd2c")
   add_dependencies(e2e_report vmbsave vmbsave-bench)
   target_compile_definitions(e2e_live PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"

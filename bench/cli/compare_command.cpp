@@ -20,7 +20,7 @@ const Help kCompareHelp = {
     kJudge,
     "compare",
     "compares two runs row by row, each difference with its interval",
-    "Differences are ratios of B by A with 95 % intervals, judged by what was measured beside each sample in the same "
+    "Differences are ratios of B by A with 90 % intervals, judged by what was measured beside each sample in the same "
     "run. What it finds is no failure.",
     "  vmbsave compare results/RUN build/bench/UTC      folders of runs\n"
     "  vmbsave compare before.json after.json           of vmbsave bench --out, or of vmbsave replay --json\n"
@@ -62,11 +62,13 @@ void add_compare(CLI::App& app, Command& chosen) {
   command->add_flag("--across-machines", arguments->options.across_machines,
                     "also of different machines: compares only ratios to what was measured beside");
   command->add_option("--only", arguments->options.only, "only rows whose name this regular expression finds")
+      ->type_name("REGEX")
       ->check(given());
   command
       ->add_option("--checkout", arguments->checkout,
                    "a checkout of vmbsave: says how many commits have changed the engine since each run")
-      ->check(given())
+      ->type_name("FOLDER")
+      ->check(existing_folder())
       ->capture_default_str();
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_compare(*arguments); }; });
 }

@@ -188,7 +188,9 @@ int run_gate(GateArguments& arguments) {
 // Here 1 is for regressions alone.
 int guarded(const Command& run) try {
   gate::watch_for_interrupts();
-  return run();
+  const int code = run();
+  bench::throw_if_interrupted();  // where no child ran, nobody has looked
+  return code;
 } catch (const gate::Interrupted& error) {
   fmt::print(stderr, "vmbsave gate: {}; what was built of commits is kept\n", error.what());
   return bench::kSignalled + error.number;

@@ -28,8 +28,8 @@ const Help kRecordHelp = {
     "record",
     "keeps a run in a folder of its own, and shows it in the README",
     "The folder is called UTC-MACHINE-COMMIT and has each JSON compressed and the tables made of them; the README's "
-    "part between <!-- results --> and <!-- end of results --> is made from the newest run of each machine, and the "
-    "list in RESULTS/README.md, if there is one, from all of them.",
+    "parts between <!-- picture --> or <!-- results --> and its end are made from the newest run, and the list in "
+    "RESULTS/README.md, if there is one, from all of them.",
     "  vmbsave record --results results --readme README.md bench.json replay-1.json replay-2.json\n"
     "  vmbsave record --results results --readme README.md           only makes the READMEs' parts again\n"
     "  vmbsave record --results results --readme README.md --check   exit code 1 if that would change it\n",
@@ -136,13 +136,13 @@ int check_pages(const RecordArguments& arguments) {
 }
 
 int run_record(const RecordArguments& arguments) {
-  const bench::HeldInterrupts held;  // seconds: a folder and the README belong together
   expect_usable(arguments);
   if (arguments.check) return check_pages(arguments);
   fs::create_directories(arguments.results);
   const report::ResultsLock lock(arguments.results);
   const std::vector<Page> pages = read_pages(arguments);
   expect_pages(pages, arguments.results);
+  const bench::HeldInterrupts held;  // a second: a folder and its place in the pages belong together
   const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
   write_pages(pages, arguments.results, folder);
   if (!folder.empty()) fmt::print("{}\n", folder.string());
@@ -160,7 +160,9 @@ void add_record(CLI::App& app, Command& chosen) {
       ->type_name("FOLDER")
       ->required()
       ->check(given());
-  command->add_option("--readme", arguments->readme, "file with the lines <!-- results --> and <!-- end of results -->")
+  command
+      ->add_option("--readme", arguments->readme,
+                   "file with the lines <!-- picture -->, <!-- results --> and their ends")
       ->type_name("FILE")
       ->check(given());
   command->add_flag("--check", arguments->check, "changes nothing; exit code 1 if a README's part is another");

@@ -102,13 +102,15 @@ void add_report(CLI::App& app, Command& chosen) {
       ->required()
       ->check(given());
   command->add_option("--figures", arguments->figures, "also each figure as an SVG file of its own in this folder")
+      ->type_name("FOLDER")
       ->check(given());
   command->add_flag("--across-machines", arguments->across_machines,
                     "compares runs of different machines too, by ratios to what was measured beside");
   command
       ->add_option("--checkout", arguments->checkout,
                    "a checkout of vmbsave: says how many commits have changed the engine since each run")
-      ->check(given())
+      ->type_name("FOLDER")
+      ->check(existing_folder())
       ->capture_default_str();
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -79,6 +80,8 @@ class Attributes {
 };
 
 volatile std::sig_atomic_t interrupted_by = 0;
+std::atomic<pid_t> running = 0;
+static_assert(std::atomic<pid_t>::is_always_lock_free);
 
 void remember(int number) { interrupted_by = number; }
 
@@ -158,6 +161,7 @@ ChildResult run_child(const ChildSpec& spec) {
   Pipe out;
   Pipe err;
   const pid_t child = start(spec, out, err);
+  running = child;
   out.close_end(1);
   err.close_end(1);
   ChildResult result;
@@ -166,6 +170,7 @@ ChildResult run_child(const ChildSpec& spec) {
       spec.log.empty() ? drain(out, err, deadline, result) && wait_until(child, deadline) : wait_until(child, deadline);
   if (!ended) kill(-child, SIGKILL);
   const int status = wait_for(child);
+  running = 0;
   if (!ended) throw_if_interrupted();
   if (!ended) {
     result.fate = fmt::format("killed after {} s", spec.limit.count());
@@ -178,11 +183,17 @@ ChildResult run_child(const ChildSpec& spec) {
   return result;
 }
 
-Interrupted::Interrupted(int by) : std::runtime_error(fmt::format("interrupted by {}", strsignal(by))), number(by) {}
+Interrupted::Interrupted(int by)
+    : std::runtime_error(fmt::format("interrupted by SIG{}", sigabbrev_np(by))), number(by) {}
 
 void watch_for_interrupts() {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, remember);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    // Ignored before, as by nohup: that stays.
+    if (std::signal(number, remember) == SIG_IGN) std::signal(number, SIG_IGN);
+  }
 }
+
+pid_t running_child() noexcept { return running; }
 
 void throw_if_interrupted() {
   if (interrupted_by != 0) throw Interrupted(interrupted_by);

@@ -1,6 +1,8 @@
 // child.hpp: a program that is run to its end, with an environment of its own.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <filesystem>
 #include <stdexcept>
@@ -38,6 +40,9 @@ struct Interrupted : std::runtime_error {
 };
 void watch_for_interrupts();
 void throw_if_interrupted();
+
+// The group of the child that runs; 0: none. For whoever ends the program from a signal handler.
+pid_t running_child() noexcept;
 
 // This process's environment.
 std::vector<std::string> own_environment();

@@ -4,20 +4,23 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 
+#include "harness/child.hpp"
 #include "harness/exit_codes.hpp"
 #include "harness/progress.hpp"
 
 namespace vmbsave::bench {
 namespace {
 
-std::atomic<const char*> program_name = nullptr;
+char program_name[64] = "";
 std::atomic<const char*> what_is_kept = "";
 std::atomic<int> held = 0;     // HeldInterrupts that live
 std::atomic<int> pending = 0;  // the signal that came
 char path_to_remove[4096];
 std::atomic<bool> has_path = false;
+std::atomic<bool> ending = false;
 static_assert(std::atomic<int>::is_always_lock_free);
 
 void say(const char* text) noexcept { (void)!write(STDERR_FILENO, text, std::strlen(text)); }
@@ -29,10 +32,12 @@ const char* name_of(int signal) noexcept {
 
 // What a handler may call, and nothing else.
 [[noreturn]] void end(int signal) noexcept {
+  while (ending.exchange(true)) pause();  // another thread is at it
   if (has_path) unlink(path_to_remove);
+  if (const pid_t child = running_child(); child != 0) kill(-child, SIGKILL);
   if (Progress::is_shown()) say("\n");
   for (const char* const text :
-       {program_name.load(), ": interrupted by ", name_of(signal), "; ", what_is_kept.load()}) {
+       {static_cast<const char*>(program_name), ": interrupted by ", name_of(signal), "; ", what_is_kept.load()}) {
     say(text);
   }
   say("\n");
@@ -49,7 +54,7 @@ void on_signal(int signal) {
 }  // namespace
 
 void end_on_interrupts(const char* name, const char* kept) {
-  program_name = name;
+  std::snprintf(program_name, sizeof program_name, "%s", name);
   what_is_kept = kept;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     // Ignored before, as by nohup: that stays.

@@ -4,7 +4,7 @@
 namespace vmbsave::bench {
 
 // From here on a signal ends the program with 128 and its number, after one line: "NAME: interrupted by SIGINT; KEPT".
-// Both live as long as the program. Nothing else is done then, no destructor runs.
+// `kept` lives as long as the program. Nothing else is done then, no destructor runs.
 void end_on_interrupts(const char* name, const char* kept = "there is no result; files that it had written are whole");
 
 // What is said from here on.

@@ -6,7 +6,7 @@ namespace vmbsave::bench {
 // A terminal that can write over its last line: not a file, a pipe, or TERM=dumb.
 bool is_live_terminal(int descriptor);
 
-// $COLUMNS, or how wide the terminal of standard output is, or `otherwise`.
+// $COLUMNS, or how wide the descriptor's terminal is; `otherwise` where neither says a usable number.
 unsigned terminal_columns(int descriptor, unsigned otherwise);
 
 // Escape codes for colours: on a live terminal, unless NO_COLOR is set to anything.

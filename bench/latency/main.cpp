@@ -144,9 +144,10 @@ Run run_saves(const bench::Options& options, const VMBS_VSP* vsp, const std::str
   bench::register_transfers(journeys, transfers, executors);
   const auto [rows, left_out] = rows_of(options, point);
   for (const report::LeftOutRow& row : left_out) {
+    if (options.quiet) break;
     std::fputs(fmt::format("vmbsave-bench: left out: {}: {}\n", row.name, row.reason).c_str(), stderr);
   }
-  bench::register_rows(rows, options.fixed_saves, make, log);
+  bench::register_rows(rows, options.fixed_saves, make, log, options.quiet);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(to.display, to.file);
   const std::vector<report::RooflineRow> roofline = bench::measured(copies);
   std::vector<bench::Outcome> outcomes = bench::outcomes(log);

@@ -8,6 +8,7 @@
 #include <new>
 #include <string>
 
+#include "harness/progress.hpp"
 #include "report/intervals.hpp"
 #include "report/percentiles.hpp"
 
@@ -58,21 +59,26 @@ void run_row(benchmark::State& state, const RowSpec& spec, const MakeContestants
   }
 }
 
-// Google Benchmark says nothing of repetitions before the last one is over, which may be a quarter of an hour.
-void show_progress(std::size_t begun, std::size_t most, const RowSpec& spec) {
-  std::fputs(fmt::format("vmbsave-bench: {} of at most {}: {}\n", begun, most, row_name(spec)).c_str(), stderr);
-}
+// How far all rows are, in their repetitions: what the flags leave out is not begun.
+struct Begun {
+  Begun(bool quiet, std::size_t of) : progress(quiet), most(of) {}
+
+  Progress progress;
+  std::size_t rows = 0;
+  const std::size_t most;
+};
 
 }  // namespace
 
-void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log) {
-  const auto begun = std::make_shared<std::size_t>(0);
-  const std::size_t most = rows.size() * log.repetitions();
+void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log,
+                   bool quiet) {
+  const auto begun = std::make_shared<Begun>(quiet, rows.size() * log.repetitions());
   for (const RowSpec& spec : rows) {
     auto* const row =
-        benchmark::RegisterBenchmark(row_name(spec).c_str(), [spec, begun, most, &make, &log](benchmark::State& state) {
-          if (log.repetitions() > 1) show_progress(++*begun, most, spec);
+        benchmark::RegisterBenchmark(row_name(spec).c_str(), [spec, begun, &make, &log](benchmark::State& state) {
+          begun->progress.show("rows", begun->rows++, begun->most);
           run_row(state, spec, make, log);
+          begun->progress.end();  // Google Benchmark prints the row
         });
     row->UseManualTime();
     if (fixed_saves) row->Iterations(spec.saves);
@@ -83,12 +89,6 @@ std::vector<Outcome> outcomes(const RowLog& log) {
   std::vector<Outcome> outcomes;
   for (const report::BenchRow& row : log.rows()) outcomes.push_back({row.name, row.error});
   return outcomes;
-}
-
-int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter,
-                   benchmark::BenchmarkReporter* file) {
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(reporter, file);
-  return exit_code(list_only, matched, outcomes(log));
 }
 
 int exit_code(bool list_only, std::size_t matched, const std::vector<Outcome>& rows) {

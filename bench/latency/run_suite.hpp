@@ -17,8 +17,9 @@ namespace vmbsave::bench {
 using MakeContestants = std::function<Contestants(const RowSpec& spec)>;
 
 // Registers each row under its name. With `fixed_saves` a row runs as often as it says, else Google Benchmark decides.
-// What was passed must live until the benchmarks have run.
-void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log);
+// What was passed must live until the benchmarks have run. On a terminal a line shows how far they are, unless `quiet`.
+void register_rows(const std::vector<RowSpec>& rows, bool fixed_saves, const MakeContestants& make, RowLog& log,
+                   bool quiet = false);
 
 // A row's name, and why it failed; empty: it did not.
 struct Outcome {
@@ -32,10 +33,5 @@ int exit_code(bool list_only, std::size_t matched, const std::vector<Outcome>& r
 
 // What the rows came to, for exit_code.
 std::vector<Outcome> outcomes(const RowLog& log);
-
-// Runs what the flags select, names each failed row on standard error, and gives the exit code: 0, or 1 if a row failed
-// or nothing was measured or listed. Without a reporter the flags choose one; `file` is for --benchmark_out.
-int run_registered(bool list_only, const RowLog& log, benchmark::BenchmarkReporter* reporter = nullptr,
-                   benchmark::BenchmarkReporter* file = nullptr);
 
 }  // namespace vmbsave::bench

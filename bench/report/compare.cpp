@@ -143,8 +143,12 @@ Difference difference_of(const Median& ratio, double least, double most) {
 
 Comparison compare_runs(const RunResults& a, const RunResults& b, const CompareOptions& options) {
   const bench::Pattern only(options.only);
-  const RunRows of_a = rows_of_run(a);
-  const RunRows of_b = rows_of_run(b);
+  RunRows of_a = rows_of_run(a);
+  RunRows of_b = rows_of_run(b);
+  if (std::max(of_a.side.allocators.size(), of_b.side.allocators.size()) > 1) {
+    name_allocators(of_a.rows);
+    name_allocators(of_b.rows);
+  }
   expect_comparable(of_a.side, of_b.side, options.across_machines);
   Comparison comparison{.a = of_a.side, .b = of_b.side, .across_machines = options.across_machines};
   comparison.context = context_differences(of_a.side, of_b.side);

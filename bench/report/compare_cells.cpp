@@ -39,7 +39,7 @@ std::string summary_of(const Comparison& comparison) {
       ++counts[static_cast<unsigned>(row.difference)];
     }
   }
-  std::string text = fmt::format("{} rows in both, and {} of plain copies:", comparison.rows.size() - copies, copies);
+  std::string text = fmt::format("{} rows compared, and {} of plain copies:", comparison.rows.size() - copies, copies);
   for (const Difference difference :
        {Difference::kFaster, Difference::kSlower, Difference::kNoneSeen, Difference::kNotKnown}) {
     text += fmt::format("{} {} {}", difference == Difference::kFaster ? "" : ",",

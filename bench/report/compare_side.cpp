@@ -74,14 +74,6 @@ void add_rows(RunRows& run, const NamedResult& result) {
   }
 }
 
-void name_allocators(std::vector<MeasuredRow>& rows) {
-  for (MeasuredRow& row : rows) {
-    if (row.allocator == "glibc") continue;
-    row.name += ", " + row.allocator;
-    row.label += ", " + row.allocator;
-  }
-}
-
 void add_differences(std::vector<ExactDifference>& differences, const Json& a, const Json& b,
                      const std::string& prefix) {
   std::set<std::string> seen;
@@ -107,8 +99,15 @@ RunRows rows_of_run(const RunResults& run) {
     }
   }
   if (all.rows.empty()) throw std::runtime_error(fmt::format("{}: no result with rows to compare", run.name));
-  if (all.side.allocators.size() > 1) name_allocators(all.rows);
   return all;
+}
+
+void name_allocators(std::vector<MeasuredRow>& rows) {
+  for (MeasuredRow& row : rows) {
+    if (row.allocator == "glibc") continue;
+    row.name += ", " + row.allocator;
+    row.label += ", " + row.allocator;
+  }
 }
 
 void expect_comparable(const ComparedSide& a, const ComparedSide& b, bool across_machines) {

@@ -14,10 +14,12 @@ struct RunRows {
   std::vector<std::string> left_out;  // a line for each result that has no rows
 };
 
-// Where the run has results of several allocators, rows of another one than glibc have its name. Throws
-// std::runtime_error, in one line, for a damaged result, for results of several machines or builds, and for a run
-// without rows.
+// Throws std::runtime_error, in one line, for a damaged result, for results of several machines or builds, and for a
+// run without rows.
 RunRows rows_of_run(const RunResults& run);
+
+// Rows of another allocator than glibc get its name: of both sides, where one of them has several.
+void name_allocators(std::vector<MeasuredRow>& rows);
 
 // Throws std::runtime_error for builds that check differently and, unless that is wanted, for other machines.
 void expect_comparable(const ComparedSide& a, const ComparedSide& b, bool across_machines);

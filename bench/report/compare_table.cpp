@@ -47,8 +47,8 @@ std::string group_tables(const std::vector<ComparedRow>& rows, bool colour) {
   for (const std::string& group : groups) {
     const std::string heading = label_cell(bench::one_line(group));
     text += "\n" + (heading.ends_with('\n') ? heading : "");
-    text += fmt::format(kColumns, heading.ends_with('\n') ? "" : heading, "A", "B", "time B/A [95 %]",
-                        "beside B/A [95 %]", "in B");
+    text += fmt::format(kColumns, heading.ends_with('\n') ? "" : heading, "A", "B", "time B/A [90 %]",
+                        "beside B/A [90 %]", "in B");
     for (const ComparedRow& row : rows) {
       if (row.a.group == group) text += row_lines(row, colour);
     }

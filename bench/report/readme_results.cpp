@@ -22,6 +22,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
+constexpr const char* kPicture = "latency.svg";
+
 struct Run {
   Json bench;
   std::vector<Json> replays;
@@ -70,17 +72,6 @@ std::string facts(const Json& bench, const std::string& link) {
       build.at("clean") == true ? "" : " with changes", link, link);
 }
 
-std::string pictures(const fs::path& folder, const std::string& link) {
-  std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".svg") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  std::string text;
-  for (const std::string& name : names) text += fmt::format("\n![{}]({}/{}.svg)\n", name, link, name);
-  return text;
-}
-
 std::string section(const fs::path& folder, const std::string& link) {
   try {
     const Run run = tables_of(folder);
@@ -90,7 +81,7 @@ std::string section(const fs::path& folder, const std::string& link) {
                                  bench::point_name({.skew_percent = 90, .concurrent_callbacks = false})});
     const std::string replays = run.replays.empty() ? "" : replay_table(run.replays);
     const std::string between = bench.empty() || replays.empty() ? "" : "\n";
-    return fmt::format("```\n{}{}{}```\n{}{}", bench, between, replays, facts(run.bench, link), pictures(folder, link));
+    return fmt::format("```\n{}{}{}```\n{}", bench, between, replays, facts(run.bench, link));
   } catch (const Json::exception&) {
     throw std::runtime_error(fmt::format("{}: no result of vmbsave, or damaged", folder.string()));
   } catch (const std::exception& error) {
@@ -98,20 +89,35 @@ std::string section(const fs::path& folder, const std::string& link) {
   }
 }
 
-std::string sections(const fs::path& readme, const fs::path& results) {
-  std::string text;
-  for (const fs::path& folder : newest_results(results)) {
-    const fs::path from = fs::absolute(readme).parent_path();
-    if (!text.empty()) text += "\n";
-    text += section(folder, fs::relative(folder, from).generic_string());
+std::string link_to(const fs::path& folder, const fs::path& readme) {
+  return fs::relative(folder, fs::absolute(readme).parent_path()).generic_string();
+}
+
+// The newest run's; the others are in the index of `results`.
+std::string tables(const fs::path& readme, const fs::path& results) {
+  const std::vector<fs::path> runs = recorded_runs(results);
+  return runs.empty() ? kNoRecordedRun : section(runs.front(), link_to(runs.front(), readme));
+}
+
+// Of the newest run that has it: most runs have none.
+std::string picture(const fs::path& readme, const fs::path& results) {
+  for (const fs::path& folder : recorded_runs(results)) {
+    if (!fs::exists(folder / kPicture)) continue;
+    const std::string link = link_to(folder, readme);
+    return fmt::format(
+        "[![Median save time against packets in use: the engine, a plain copy of the same bytes, the protocol as it is "
+        "documented, and what people would use instead]({0}/{1})]({0})\n",
+        link, kPicture);
   }
-  return text.empty() ? kNoRecordedRun : text;
+  return "";
 }
 
 }  // namespace
 
 std::string with_results(const fs::path& readme, const std::string& text, const fs::path& results) {
-  return with_marked_part(readme, text, "results", sections(readme, results));
+  const std::string made = with_marked_part(readme, text, "results", tables(readme, results));
+  if (made.find("<!-- picture -->") == std::string::npos) return made;
+  return with_marked_part(readme, made, "picture", picture(readme, results));
 }
 
 }  // namespace vmbsave::report

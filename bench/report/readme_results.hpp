@@ -7,8 +7,9 @@
 namespace vmbsave::report {
 
 // `text` of the file `readme` with what lies between the lines `<!-- results -->` and `<!-- end of results -->`
-// replaced by the tables and pictures of the newest run of each machine in `results`. Throws std::runtime_error, in one
-// line, if the lines are not there once each, or if a run cannot be read.
+// replaced by the tables of the newest run in `results`, and, if it has a place for it, between `<!-- picture -->` and
+// `<!-- end of picture -->` by the newest picture. Throws std::runtime_error, in one line, if such lines are not there
+// once each, or if a run cannot be read.
 std::string with_results(const std::filesystem::path& readme, const std::string& text,
                          const std::filesystem::path& results);
 

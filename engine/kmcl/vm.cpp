@@ -129,7 +129,7 @@ Status Vm::join_save(VMBCHANNEL__& channel, std::optional<SavePlan> alone) noexc
   std::unique_lock lock(mutex_);
   settle(lock);
   if (channel.saving || channel.disable_pending) return Status::kInvalidDeviceState;
-  if (alone && phase_ != Phase::kIdle) return Status::kDeviceBusy;
+  if (alone && phase_ != Phase::kIdle) return Status::kInvalidDeviceState;
   if (phase_ == Phase::kIdle) {
     if (changing_ != 0) return Status::kDeviceBusy;
     if (!may_begin()) return Status::kInvalidDeviceState;

@@ -34,8 +34,8 @@ class Vm {
   void destroy(VMBCHANNEL__* channel) noexcept;
 
   // The first channel's begin is the cut for all; the others join it. kDeviceBusy while a channel of the VM is being
-  // restored, opened or closed. alone: a new save by this plan, on one thread, for however long; kDeviceBusy while one
-  // runs.
+  // restored, opened or closed. alone: a new save by this plan, on one thread, for however long;
+  // kInvalidDeviceState while one runs.
   Status join_save(VMBCHANNEL__& channel, std::optional<SavePlan> alone) noexcept;
   // Saves the channel, if it is not saved yet: by itself, right into `room`, if that keeps all threads of the save busy
   // and the room looks large enough; else all channels at once, for all callers. A second caller waits for the first.

@@ -149,7 +149,11 @@ unsigned threads_of(const Options& options) noexcept {
 void examine_concurrency(Course& course, std::span<const Examined> packets) {
   const Parts parts =
       course.vsp.concurrent_callbacks != 0 ? share_packets(course, packets) : share_channels(course, packets);
-  if (parts.size() < 2 || packets.size() < 2) return;
+  if (packets.size() < 2) return;
+  if (parts.size() < 2) {
+    if (course.vsp.concurrent_callbacks != 0) course.left_out.emplace_back("SavePackets at once: by one thread");
+    return;
+  }
   run_together(parts);
   for (const auto& part : parts) {
     course.calls += part->calls();

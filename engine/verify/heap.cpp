@@ -14,7 +14,7 @@ void fill_cache_of_thread() noexcept {
   constexpr std::size_t kSizes = 64;
   constexpr std::size_t kKept = 7;
   constexpr std::size_t kStep = 16;
-  static void* volatile chunks[kSizes * kKept];
+  void* volatile chunks[kSizes * kKept];
   for (std::size_t i = 0; i < kSizes * kKept; ++i) chunks[i] = std::malloc(8 + kStep * (1 + i / kKept));
   for (void* volatile& chunk : chunks) std::free(chunk);
 }

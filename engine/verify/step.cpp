@@ -240,7 +240,8 @@ void VMBS_STEPPER__::stand() noexcept {
 namespace {
 
 bool is_error(NTSTATUS status) noexcept {
-  return status < 0 && status != STATUS_BUFFER_TOO_SMALL && status != STATUS_BUFFER_OVERFLOW;
+  return status < 0 && status != STATUS_BUFFER_TOO_SMALL && status != STATUS_BUFFER_OVERFLOW &&
+         status != STATUS_NO_MORE_ENTRIES;
 }
 
 // No exception crosses the C face.
@@ -288,6 +289,7 @@ NTSTATUS VmbsStepNext(VMBS_STEPPER Stepper, VMBS_STEP* Step) {
 }
 
 NTSTATUS VmbsStepTo(VMBS_STEPPER Stepper, VMBPACKET Packet, UINT32 Call, VMBS_STEP* Step) {
+  if (Call != VMBS_STEP_SIZING && Call != VMBS_STEP_SAVING) return STATUS_INVALID_PARAMETER_3;
   NTSTATUS status = VmbsStepPeek(Stepper, Step);
   while (status == STATUS_SUCCESS && !(Step->Packet == Packet && Step->Call == Call)) {
     status = VmbsStepNext(Stepper, Step);

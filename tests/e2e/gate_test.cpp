@@ -339,7 +339,7 @@ TEST_F(Gate, ASignalEndsItAndWhatItStarted) {
                               "while [ ! -s cache/started ]; do sleep 0.05; done; kill -TERM $pid; wait $pid; "
                               "echo code $?; kill -0 $(cat cache/started) 2>/dev/null || echo ended; "
                               "find cache -name '.vmbsave-gate-*' | wc -l");
-  EXPECT_TRUE(has(outcome.out, "interrupted by Terminated")) << outcome.out;
+  EXPECT_TRUE(has(outcome.out, "interrupted by SIGTERM")) << outcome.out;
   EXPECT_TRUE(has(outcome.out, "code 143\nended\n0\n")) << outcome.out;
 }
 

@@ -86,6 +86,20 @@ TEST_P(AtWidth, EveryFigureIsDrawnWithItsTexts) {
   EXPECT_EQ(browser.evaluate(kCutTexts), json::array());
 }
 
+TEST_P(AtWidth, APageOfTwoRunsIsDrawnWithItsTexts) {
+  const std::string results = std::string(VMBSAVE_RESULTS) + "/";
+  const std::string runs =
+      results + "20261128T183702Z-amd-epyc-2cpu-ae3a68d " + results + "20261128T215642Z-amd-epyc-2cpu-371e280";
+  ASSERT_EQ(run(VMBSAVE_TOOL, "report " + runs + " -o " + path("two.html")).exit_code, 0);
+  const Browser browser(driver(), GetParam(), false);
+  browser.open("file://" + path("two.html"));
+  const json figures = browser.evaluate(kShownFigures);
+  EXPECT_GT(figures.size(), 5u);
+  for (const json& figure : figures) EXPECT_EQ(figure.at("shown"), 1) << figure;
+  EXPECT_EQ(browser.evaluate(kCutTexts), json::array());
+  EXPECT_EQ(browser.evaluate("return document.documentElement.scrollWidth"), GetParam());
+}
+
 TEST_P(AtWidth, ThePageNeverScrollsSideways) {
   const Browser browser(driver(), GetParam(), false);
   browser.open(url());

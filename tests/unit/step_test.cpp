@@ -295,7 +295,7 @@ TEST(Step, OneSaveAtATime) {
   EXPECT_EQ(VmbsStepEnd(stepper), STATUS_CANCELLED);
   // One that another channel has begun, with threads of its own, is not stepped.
   ASSERT_EQ(VmbChannelSaveBegin(first.channel), STATUS_SUCCESS);
-  EXPECT_EQ(VmbsStepBegin(second.channel, VMBS_PLAN_AUTO, &other), STATUS_DEVICE_BUSY);
+  EXPECT_EQ(VmbsStepBegin(second.channel, VMBS_PLAN_AUTO, &other), STATUS_INVALID_DEVICE_STATE);
   VmbChannelSaveEnd(first.channel);
 }
 
@@ -307,7 +307,7 @@ TEST(Step, AChannelThatCannotBeSavedUndoesTheBegin) {
   Endpoint restoring({.parent = parent, .start = false});
   ASSERT_EQ(restore(restoring.channel, image, 0, chunk_sizes(image).front()), STATUS_MORE_PROCESSING_REQUIRED);
   VMBS_STEPPER stepper = nullptr;
-  EXPECT_LT(VmbsStepBegin(saved.channel, VMBS_PLAN_AUTO, &stepper), 0);
+  EXPECT_EQ(VmbsStepBegin(saved.channel, VMBS_PLAN_AUTO, &stepper), STATUS_INVALID_DEVICE_STATE);
   EXPECT_EQ(stepper, nullptr);
   restoring.cleanup();
   EXPECT_EQ(saved_states(save_and_end(saved.channel)).size(), 2u);
@@ -329,7 +329,9 @@ TEST(Step, WhatIsNoStepperOrNoErrorIsRefused) {
   stepper = begin_steps(vsp.channel, VMBS_PLAN_AUTO);
   EXPECT_EQ(VmbsStepPeek(stepper, nullptr), STATUS_INVALID_PARAMETER_2);
   EXPECT_EQ(VmbsStepNext(stepper, nullptr), STATUS_INVALID_PARAMETER_2);
-  for (const NTSTATUS no_error : {STATUS_SUCCESS, STATUS_PENDING, STATUS_BUFFER_TOO_SMALL, STATUS_BUFFER_OVERFLOW}) {
+  EXPECT_EQ(VmbsStepTo(stepper, vsp.packets[0], 3, &step), STATUS_INVALID_PARAMETER_3);
+  for (const NTSTATUS no_error :
+       {STATUS_SUCCESS, STATUS_PENDING, STATUS_BUFFER_TOO_SMALL, STATUS_BUFFER_OVERFLOW, STATUS_NO_MORE_ENTRIES}) {
     EXPECT_EQ(VmbsStepFail(stepper, no_error), STATUS_INVALID_PARAMETER_2);
   }
   EXPECT_EQ(step_to_the_end(stepper).size(), 2u);

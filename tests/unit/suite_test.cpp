@@ -254,7 +254,8 @@ class Run : public testing::Test {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
     benchmark::ConsoleReporter reporter(benchmark::ConsoleReporter::OO_None);
-    const int code = run_registered(list_only, log_, &reporter);
+    const std::size_t matched = benchmark::RunSpecifiedBenchmarks(&reporter);
+    const int code = exit_code(list_only, matched, outcomes(log_));
     out_ = testing::internal::GetCapturedStdout();
     err_ = testing::internal::GetCapturedStderr();
     return code;

@@ -23,12 +23,16 @@ const report::Median& judged(const ComparedRow& row) { return row.is_by_time ? r
 
 double distance(const ComparedRow& row) { return std::abs(std::log(*judged(row).p50)); }
 
-// Those that differ most, in the order of the runs.
-std::vector<const ComparedRow*> drawn_rows(const Comparison& comparison) {
+std::vector<const ComparedRow*> drawable_rows(const Comparison& comparison) {
   std::vector<const ComparedRow*> rows;
   for (const ComparedRow& row : comparison.rows) {
     if (row.difference != Difference::kNotKnown && judged(row).p50.value_or(0) > 0) rows.push_back(&row);
   }
+  return rows;
+}
+
+// As many as can be read, in the order of the runs.
+std::vector<const ComparedRow*> most_different(std::vector<const ComparedRow*> rows) {
   if (rows.size() <= kMostBars) return rows;
   std::vector<const ComparedRow*> most = rows;
   const auto more = [](const ComparedRow* a, const ComparedRow* b) { return distance(*a) > distance(*b); };
@@ -39,8 +43,8 @@ std::vector<const ComparedRow*> drawn_rows(const Comparison& comparison) {
 }
 
 Ink difference_ink(Difference difference) {
-  if (difference == Difference::kFaster) return Ink::kCFace;
-  return difference == Difference::kSlower ? Ink::kDocumented : Ink::kPeer;
+  if (difference == Difference::kFaster) return Ink::kFaster;
+  return difference == Difference::kSlower ? Ink::kSlower : Ink::kPeer;
 }
 
 // Groups are called alike but for their ends: what of a group's name tells it from the first one's.
@@ -62,7 +66,7 @@ Bars difference_bars(const std::vector<const ComparedRow*>& rows) {
                          ratio.low,
                          ratio.high});
   }
-  bars.legend = {{"faster", Ink::kCFace}, {"slower", Ink::kDocumented}, {"no difference seen", Ink::kPeer}};
+  bars.legend = {{"faster", Ink::kFaster}, {"slower", Ink::kSlower}, {"no difference seen", Ink::kPeer}};
   bars.mark = 1;
   return bars;
 }
@@ -79,7 +83,7 @@ std::vector<Table> row_tables(const Comparison& comparison) {
   std::vector<Table> tables;
   for (const ComparedRow& row : comparison.rows) {
     if (tables.empty() || tables.back().caption != row.a.group) {
-      tables.push_back({row.a.group, {"row", "A", "B", "time B/A [95 %]", "beside B/A [95 %]", "in B"}, {}});
+      tables.push_back({row.a.group, {"row", "A", "B", "time B/A [90 %]", "beside B/A [90 %]", "in B"}, {}});
     }
     tables.back().rows.push_back({row.a.label, report::time_cell(row.a.time), report::time_cell(row.b.time),
                                   report::ratio_cell(row.time), report::ratio_cell(row.ratio), report::word_cell(row)});
@@ -124,15 +128,16 @@ std::string differences_html(const Comparison& comparison, const std::string& id
     return html + paragraph("The two have no row in common: nothing is compared.", "note") + "</section>\n";
   }
   html += paragraph(report::summary_of(comparison) + ".", "reading");
-  html += paragraph(fmt::format("Each row of B as a multiple of the same row of A, with its 95 % interval; left of the "
+  html += paragraph(fmt::format("Each row of B as a multiple of the same row of A, with its 90 % interval; left of the "
                                 "line is faster. Judged is each sample beside what ran right before or after it in its "
                                 "run, as what the machine did falls out then; a star: by time, as nothing ran beside "
                                 "it. Within {:.0f} % two processes of one program differ too.{}",
                                 100 * report::kCompareMargin, drift_text(comparison)),
                     "about");
-  const std::vector<const ComparedRow*> rows = drawn_rows(comparison);
+  const std::vector<const ComparedRow*> judged_rows = drawable_rows(comparison);
+  const std::vector<const ComparedRow*> rows = most_different(judged_rows);
   if (!rows.empty()) html += painter.html_of({{"", difference_bars(rows)}}, id, kTitle);
-  if (rows.size() == kMostBars) html += paragraph("Drawn are those that differ most.", "note");
+  if (rows.size() < judged_rows.size()) html += paragraph("Drawn are those that differ most.", "note");
   if (!comparison.context.empty()) html += html_of(context_table(comparison));
   for (const std::string& note : comparison.notes) html += paragraph(note, "note");
   html += hidden_html("Every row", row_tables(comparison));

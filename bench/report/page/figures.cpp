@@ -31,7 +31,7 @@ constexpr Figure kFigures[] = {
     {"memory", "Allocators and pages",
      "The cost of a packet by where its memory comes from; behind each bar what a save asks of the allocator and of "
      "the kernel.",
-     kAnySuite, memory_figure},
+     kFull, memory_figure},
     {"state-size", "Cost of a packet against the size of its state",
      "Both axes are logarithmic; packets without state stand at the left edge.", kFull, state_size_figure},
     {"roofline", "The roofline: how close to copying memory",
@@ -46,7 +46,7 @@ constexpr Figure kFigures[] = {
      "The median save, the 99th percentile and the longest one, in the trace's busiest instant.",
      "vmbsave replay --trace FILE --json >replay.json", replays_figure},
     {"gate", "Verdicts of the gate", "Each case's head by its base: right of the line is slower, or more instructions.",
-     "vmbsave gate --out FOLDER", gate_figure},
+     "vmbsave gate --out gate.json", gate_figure},
     {"machine", "The machine, the build and what the doctor finds", "Whether its numbers can be trusted.",
      "vmbsave doctor --json >doctor.json", machine_figure},
 };

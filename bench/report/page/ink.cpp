@@ -23,7 +23,9 @@ constexpr std::array<Shades, kInks> kShades{{{"engine", "#0072b2", "#4db2ff"},
                                              {"yellow", "#cdbd1b", "#f0e442"},
                                              {"axis", "#444444", "#c8c8c8"},
                                              {"grid", "#dddddd", "#3a3f44"},
-                                             {"band", "#fbe9d0", "#3b3122"}}};
+                                             {"band", "#fbe9d0", "#3b3122"},
+                                             {"faster", "#12768a", "#45c4da"},
+                                             {"slower", "#b0306a", "#ff7ab0"}}};
 
 std::string variables(const char* Shades::*shade) {
   std::string text;

@@ -18,9 +18,11 @@ enum class Ink : unsigned char {
   kYellow,
   kAxis,
   kGrid,
-  kBand,  // behind a part of a time line
+  kBand,    // behind a part of a time line
+  kFaster,  // of two runs
+  kSlower,
 };
-inline constexpr unsigned kInks = static_cast<unsigned>(Ink::kBand) + 1;
+inline constexpr unsigned kInks = static_cast<unsigned>(Ink::kSlower) + 1;
 
 // As gnuplot takes it, and the two ways in which it writes it: a colour that nothing else has, which `ink_variable`
 // replaces.
