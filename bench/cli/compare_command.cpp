@@ -64,12 +64,7 @@ void add_compare(CLI::App& app, Command& chosen) {
   command->add_option("--only", arguments->options.only, "only rows whose name this regular expression finds")
       ->type_name("REGEX")
       ->check(given());
-  command
-      ->add_option("--checkout", arguments->checkout,
-                   "a checkout of vmbsave: says how many commits have changed the engine since each run")
-      ->type_name("FOLDER")
-      ->check(existing_folder())
-      ->capture_default_str();
+  add_checkout_option(*command, arguments->checkout);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_compare(*arguments); }; });
 }
 

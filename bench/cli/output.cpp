@@ -23,6 +23,15 @@ void add_output_options(CLI::App& command, Output& output) {
       ->excludes(json);
 }
 
+void add_checkout_option(CLI::App& command, std::string& checkout) {
+  command
+      .add_option("--checkout", checkout,
+                  "a checkout of vmbsave: says how many commits have changed the engine since each run")
+      ->type_name("FOLDER")
+      ->check(existing_folder())
+      ->capture_default_str();
+}
+
 void expect_usable(const Output& output, const std::vector<std::string>& inputs) {
   if (output.out.empty()) return;
   for (const std::string& input : inputs) {

@@ -17,6 +17,9 @@ struct Output {
 // --json, -o and --out, -q and --quiet.
 void add_output_options(CLI::App& command, Output& output);
 
+// --checkout, of what shows runs: for how old they are (report/run_age.hpp).
+void add_checkout_option(CLI::App& command, std::string& checkout);
+
 // Before minutes of work: the file can be written, and is none of `inputs`. Throws std::runtime_error.
 void expect_usable(const Output& output, const std::vector<std::string>& inputs);
 

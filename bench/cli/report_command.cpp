@@ -7,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
+#include "cli/output.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
@@ -106,12 +107,7 @@ void add_report(CLI::App& app, Command& chosen) {
       ->check(given());
   command->add_flag("--across-machines", arguments->across_machines,
                     "compares runs of different machines too, by ratios to what was measured beside");
-  command
-      ->add_option("--checkout", arguments->checkout,
-                   "a checkout of vmbsave: says how many commits have changed the engine since each run")
-      ->type_name("FOLDER")
-      ->check(existing_folder())
-      ->capture_default_str();
+  add_checkout_option(*command, arguments->checkout);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });
 }
 
