@@ -13,7 +13,8 @@ vmbsave_add_test(e2e_tool SOURCES e2e/compare_test.cpp e2e/doctor_test.cpp e2e/o
   LINK nlohmann_json::nlohmann_json)
 target_compile_definitions(e2e_tool PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
   VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_PROFILES="${PROJECT_SOURCE_DIR}/bench/trace"
-  VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden" VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
+  VMBSAVE_GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/format/golden" VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results"
+  VMBSAVE_ROOT="${PROJECT_SOURCE_DIR}")
 add_dependencies(e2e_tool vmbsave)
 # The words: --help, and what the documentation says of the programs.
 if(TARGET vmbsave-bench)
@@ -22,7 +23,8 @@ if(TARGET vmbsave-bench)
   target_compile_definitions(e2e_words PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>" VMBSAVE_ROOT="${PROJECT_SOURCE_DIR}")
   add_dependencies(e2e_words vmbsave vmbsave-bench)
   vmbsave_add_test(e2e_process SOURCES e2e/signals_test.cpp e2e/terminal_test.cpp LINK util)  # forkpty
-  target_compile_definitions(e2e_process PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>")
+  target_compile_definitions(e2e_process PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
+    VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
   add_dependencies(e2e_process vmbsave vmbsave-bench)
 endif()
 # The README shows what the committed runs make.
@@ -32,17 +34,18 @@ set_tests_properties(docs.readme_results PROPERTIES TIMEOUT 60)
 
 # The bench. With a sanitizer there are no wrappers around the allocator, and nothing counts.
 vmbsave_add_test(unit_report
-  SOURCES unit/bar_test.cpp unit/bench_report_test.cpp unit/commit_test.cpp unit/compare_test.cpp unit/doctor_test.cpp unit/intervals_test.cpp
+  SOURCES unit/bar_test.cpp unit/bench_report_test.cpp unit/commit_test.cpp unit/compare_kinds_test.cpp unit/compare_test.cpp unit/doctor_test.cpp unit/intervals_test.cpp
           unit/machine_test.cpp unit/results_test.cpp unit/run_age_test.cpp unit/scaling_test.cpp
   LINK vmbsave_report nlohmann_json::nlohmann_json)
 target_compile_definitions(unit_report PRIVATE VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_COMMIT_SCRIPT="${schemas}"
-  VMBSAVE_CMAKE="${CMAKE_COMMAND}")
+  VMBSAVE_CMAKE="${CMAKE_COMMAND}" VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
 vmbsave_add_test(unit_page SOURCES unit/page_svg_test.cpp LINK vmbsave_page)
 vmbsave_add_test(unit_gate
   SOURCES unit/gate_matrix_test.cpp unit/gate_rules_test.cpp unit/gate_selftest_test.cpp unit/gate_timing_test.cpp
   LINK vmbsave_gate nlohmann_json::nlohmann_json)
 set(gate_schema VMBSAVE_GATE_SCHEMA="${PROJECT_SOURCE_DIR}/bench/gate/gate.schema.json")
-target_compile_definitions(unit_gate PRIVATE ${gate_schema} VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
+target_compile_definitions(unit_gate PRIVATE ${gate_schema} VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results"
+  VMBSAVE_SELFTEST_SCHEMA="${PROJECT_SOURCE_DIR}/bench/gate/selftest.schema.json")
 # A sanitizer's tool runs under no valgrind, and loads no side that was built without it.
 if(TARGET vmbsave_gate_entry)
   set(gate_sides good slower slowest larger allocating crashing crashing_at_load other_packets refusing versioned renamed)
@@ -100,7 +103,7 @@ if(TARGET vmbsave-bench)
   vmbsave_add_test(e2e_report SOURCES e2e/report_browser_test.cpp e2e/report_test.cpp LINK nlohmann_json::nlohmann_json)
   target_compile_definitions(e2e_report PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"
     VMBSAVE_BENCH_PROGRAM="$<TARGET_FILE:vmbsave-bench>"
-    VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results"
+    VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results" VMBSAVE_SCHEMAS="${schemas}"
     VMBSAVE_RECORDED="${PROJECT_SOURCE_DIR}/results/20261129T110550Z-intel-xeon-2cpu-87fdd2c")
   add_dependencies(e2e_report vmbsave vmbsave-bench)
   target_compile_definitions(e2e_live PRIVATE VMBSAVE_TOOL="$<TARGET_FILE:vmbsave>"

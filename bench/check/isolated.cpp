@@ -20,6 +20,7 @@
 
 #include "check/trap.hpp"
 #include "check/wire.hpp"
+#include "harness/pipe.hpp"
 
 namespace vmbsave::check {
 namespace {
@@ -92,26 +93,6 @@ void settle_in(pid_t parent) {
 }
 
 // ---- the parent --------------------------------------------------------------------------------------------------
-
-class Pipe {
- public:
-  Pipe() {
-    if (pipe2(ends_.data(), O_CLOEXEC) != 0) throw std::runtime_error(fmt::format("no pipe: {}", std::strerror(errno)));
-  }
-  ~Pipe() {
-    for (std::size_t end = 0; end < ends_.size(); ++end) close_end(end);
-  }
-  Pipe(const Pipe&) = delete;
-
-  int end(std::size_t which) const noexcept { return ends_[which]; }
-  void close_end(std::size_t which) noexcept {
-    if (ends_[which] >= 0) close(ends_[which]);
-    ends_[which] = -1;
-  }
-
- private:
-  std::array<int, 2> ends_{-1, -1};  // to read from, to write to
-};
 
 // Measured with the VSPs that are built in: 93 to 106 of each of 2,048 packets. More of few ones, but that is soon
 // over.
@@ -244,18 +225,18 @@ Checked result(const Watcher& watcher, const Shared& shared, std::chrono::nanose
 Checked examine_isolated(const Load& load, const verify::Options& options, std::chrono::nanoseconds limit,
                          const ShowCalls& show) {
   const SharedMemory shared;
-  Pipe pipe;
-  if (fcntl(pipe.end(0), F_SETFL, O_NONBLOCK) != 0) throw std::runtime_error("a pipe that cannot be polled");
+  bench::Pipe pipe;
+  if (fcntl(pipe.read_end(), F_SETFL, O_NONBLOCK) != 0) throw std::runtime_error("a pipe that cannot be polled");
   std::fflush(nullptr);
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error(fmt::format("cannot start a process: {}", std::strerror(errno)));
   if (child == 0) {
     settle_in(parent);
-    run_child(load, options, *shared, pipe.end(1));
+    run_child(load, options, *shared, pipe.write_end());
   }
-  pipe.close_end(1);
-  Watcher watcher(child, pipe.end(0), *shared, limit);
+  pipe.close_write_end();
+  Watcher watcher(child, pipe.read_end(), *shared, limit);
   const std::uint64_t expected = expected_calls(options);
   watcher.watch([&](std::uint64_t calls) { show(std::min(calls, expected), expected); });
   if (!watcher.received().failure.empty()) throw std::runtime_error(watcher.received().failure);

@@ -215,7 +215,7 @@ void record_selftest(const fs::path& folder, const std::string& table, const nlo
       "processes, as `vmbsave gate rules` has them. Each process measures both sides in turns; compare.py gets the "
       "slices "
       "of base from one and those of head from the next one, as it runs one program after the other.\n\n```\n{}```\n",
-      json.at("started_utc").get<std::string>(), table, gate::rules_table(json));
+      json.at("started_utc").get<std::string>(), table, gate::rules_table(gate::rules_json(json)));
   report::write_xz(folder / "gate-selftest.json.xz", json.dump() + "\n");
   report::write_text(folder / "gate.md", page);
 }
@@ -260,22 +260,30 @@ void add_selftest(CLI::App& gate_command, Command& chosen) {
       [arguments, &chosen] { chosen = [arguments] { return guarded([&] { return run_selftest(*arguments); }); }; });
 }
 
-int run_rules(const std::string& file) {
+nlohmann::ordered_json rules_of(const std::string& file) {
   const nlohmann::ordered_json json = report::read_json(file);
   try {
-    if (json.at("schema") != "vmbsave-gate-selftest-1") throw std::runtime_error("");
-    fmt::print("{}", gate::rules_table(json));
-  } catch (const std::exception&) {
-    throw std::runtime_error(fmt::format("{}: expected the JSON of 'vmbsave gate selftest --out FILE'", file));
+    if (json.at("schema") == "vmbsave-gate-selftest-1") return gate::rules_json(json);
+  } catch (const nlohmann::json::exception&) {
+    // It is no object, or not whole.
   }
+  throw std::runtime_error(fmt::format("{}: expected the JSON of 'vmbsave gate selftest --out FILE'", file));
+}
+
+int run_rules(const std::string& file, const Output& output) {
+  expect_usable(output, {file});
+  const nlohmann::ordered_json rules = rules_of(file);
+  give(output, rules, gate::rules_table(rules));
   return kOk;
 }
 
 void add_rules(CLI::App& gate_command, Command& chosen) {
   CLI::App* const command = add_command(gate_command, kRulesHelp);
   const auto file = std::make_shared<std::string>();
+  const auto output = std::make_shared<Output>();
   command->add_option("FILE", *file, "JSON of a self-test, also compressed (.json.xz)")->required()->check(given());
-  command->callback([file, &chosen] { chosen = [file] { return guarded([&] { return run_rules(*file); }); }; });
+  add_output_options(*command, *output);
+  command->callback([=, &chosen] { chosen = [=] { return guarded([&] { return run_rules(*file, *output); }); }; });
 }
 
 }  // namespace

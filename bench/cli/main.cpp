@@ -1,10 +1,8 @@
 // vmbsave: the tool. `vmbsave --help` lists its subcommands.
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <new>
@@ -36,19 +34,14 @@ int fail(int code, const CLI::App& app, const std::string& what) {
   return code;
 }
 
-// Every line says what to do; where it does not by itself, the help does.
 int refuse(const CLI::App& app, const std::string& what) {
-  const bool has_advice = what.find("; ") != std::string::npos;
-  return fail(vmbsave::cli::kBadInput, app, has_advice ? what : fmt::format("{}; see {} --help", what, path_of(app)));
+  return fail(vmbsave::cli::kBadInput, app, vmbsave::bench::with_advice(what, path_of(app)));
 }
 
-// Output that did not reach its reader is a failure, not a success.
 int flushed(const CLI::App& app, int code) {
-  using vmbsave::cli::kOk;
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-  const int error = errno;
-  return fail(code == kOk ? vmbsave::cli::kBadInput : code, app,
-              fmt::format("cannot write to standard output: {}; make room, or keep its reader", std::strerror(error)));
+  const std::string lost = vmbsave::bench::lost_output();
+  if (lost.empty()) return code;
+  return fail(code == vmbsave::cli::kOk ? vmbsave::cli::kBadInput : code, app, lost);
 }
 
 // In the order in which they are listed.
@@ -75,7 +68,7 @@ void add_commands(CLI::App& app, vmbsave::cli::Command& chosen) {
 // What CLI11 says of an option that is none depends on what else is missing.
 int refuse_parsing(const CLI::App& app, int argc, char** argv, const CLI::ParseError& error) {
   const std::string unknown = vmbsave::cli::unknown_word(app, {argv + 1, argv + argc});
-  return refuse(app, unknown.empty() ? fmt::format("{}; see {} --help", error.what(), path_of(app)) : unknown);
+  return refuse(app, unknown.empty() ? error.what() : unknown);
 }
 
 }  // namespace

@@ -14,11 +14,15 @@
 namespace vmbsave::cli {
 
 void add_output_options(CLI::App& command, Output& output) {
-  CLI::Option* const json =
-      command.add_flag("--json", output.json, "JSON on standard output instead of text, nothing else");
   command.add_option("-o,--out", output.out, "write the JSON to FILE too, whole or not at all")
       ->type_name("FILE")
       ->check(given());
+  add_json_options(command, output);
+}
+
+void add_json_options(CLI::App& command, Output& output) {
+  CLI::Option* const json =
+      command.add_flag("--json", output.json, "JSON on standard output instead of text, nothing else");
   command.add_flag("-q,--quiet", output.quiet, "no text and no progress: errors and the exit code alone")
       ->excludes(json);
 }

@@ -17,6 +17,9 @@ struct Output {
 // --json, -o and --out, -q and --quiet.
 void add_output_options(CLI::App& command, Output& output);
 
+// The same without -o and --out, of a subcommand that writes something else there.
+void add_json_options(CLI::App& command, Output& output);
+
 // --checkout, of what shows runs: for how old they are (report/run_age.hpp).
 void add_checkout_option(CLI::App& command, std::string& checkout);
 

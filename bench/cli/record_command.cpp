@@ -2,15 +2,18 @@
 
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
+#include "cli/output.hpp"
 #include "harness/interrupts.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
 #include "harness/whole_file.hpp"
+#include "report/facts_text.hpp"
 #include "report/json_file.hpp"
 #include "report/readme_results.hpp"
 #include "report/results_folder.hpp"
@@ -21,6 +24,7 @@
 namespace vmbsave::cli {
 namespace {
 
+using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 const Help kRecordHelp = {
@@ -43,9 +47,11 @@ struct RecordArguments {
   std::vector<std::string> files;
   bool check = false;
   bool allow_changes = false;
+  Output output;
 };
 
 void expect_usable(const RecordArguments& arguments) {
+  expect_usable(arguments.output, arguments.files);
   if (arguments.check && !arguments.files.empty()) throw CLI::ValidationError("--check", "takes no FILE");
   if (arguments.check && arguments.readme.empty()) throw CLI::ValidationError("--check", "needs --readme");
   if (arguments.files.empty() && arguments.readme.empty()) {
@@ -112,27 +118,61 @@ void write_pages(const std::vector<Page>& pages, const std::string& results, con
   }
 }
 
-// Not in the pages themselves, which would then be others after every commit.
-void say_ages(const std::string& results) {
+// How old the newest runs are; not in the pages themselves, which would then be others after every commit.
+Json ages_of(const std::string& results) {
+  Json ages = Json::array();
   for (const fs::path& folder : report::newest_results(results)) {
     const std::string name = folder.filename().string();
-    const std::uint64_t commits = report::engine_commits_since(results, name.substr(name.rfind('-') + 1)).value_or(0);
-    if (commits == 0) continue;
-    fmt::print(stderr, "note: since the run {} {} commit{} changed the engine\n", bench::one_line(name), commits,
-               commits == 1 ? " has" : "s have");
+    const auto since = report::engine_commits_since(results, name.substr(name.rfind('-') + 1));
+    ages.push_back({{"run", name}, {"engine_commits_since", since ? Json(*since) : Json()}});
   }
+  return ages;
+}
+
+void say_ages(const Json& ages) {
+  for (const Json& run : ages) {
+    if (run.at("engine_commits_since").is_null()) continue;
+    const std::string age = report::age_text(run.at("engine_commits_since").get<std::uint64_t>());
+    if (age.empty()) continue;
+    fmt::print(stderr, "note: the run {} is {}\n", bench::one_line(run.at("run").get<std::string>()), age);
+  }
+}
+
+// Which pages are others than before, or would be.
+Json changes_of(const RecordArguments& arguments, const std::vector<Page>& pages) {
+  Json changes = Json::array();
+  for (const Page& page : pages) {
+    const bool changes_it = page.made(page.path, page.text, arguments.results) != page.text;
+    changes.push_back({{"page", page.path}, {"changes", changes_it}});
+  }
+  return changes;
+}
+
+void give_record(const RecordArguments& arguments, const fs::path& folder, const Json& changes) {
+  const std::string name = folder.string();
+  const Json ages = ages_of(arguments.results);
+  if (!arguments.output.json && !arguments.output.quiet) say_ages(ages);
+  give(arguments.output,
+       {{"schema", "vmbsave-record-1"},
+        {"folder", name.empty() ? Json() : Json(name)},
+        {"pages", changes},
+        {"newest", ages}},
+       name.empty() ? "" : name + "\n");
 }
 
 int check_pages(const RecordArguments& arguments) {
   const std::string results = bench::one_line(arguments.results);
-  for (const Page& page : read_pages(arguments)) {
-    if (page.made(page.path, page.text, arguments.results) == page.text) continue;
-    fmt::print(stderr, "vmbsave: {} is not what {} makes; run: vmbsave record --results {} --readme {}\n",
-               bench::one_line(page.path), results, results, bench::one_line(arguments.readme));
-    return kFailed;
+  const Json changes = changes_of(arguments, read_pages(arguments));
+  int code = kOk;
+  for (const Json& page : changes) {
+    if (page.at("changes") == false) continue;
+    fmt::print(stderr, "vmbsave record: {} is not what {} makes; run: vmbsave record --results {} --readme {}\n",
+               bench::one_line(page.at("page").get<std::string>()), results, results,
+               bench::one_line(arguments.readme));
+    code = kFailed;
   }
-  say_ages(arguments.results);
-  return kOk;
+  give_record(arguments, {}, changes);
+  return code;
 }
 
 int run_record(const RecordArguments& arguments) {
@@ -144,10 +184,10 @@ int run_record(const RecordArguments& arguments) {
   expect_pages(pages, arguments.results);
   const bench::HeldInterrupts held;  // a second: a folder and its place in the pages belong together
   const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
+  const Json changes = changes_of(arguments, pages);
   write_pages(pages, arguments.results, folder);
-  if (!folder.empty()) fmt::print("{}\n", folder.string());
-  std::fflush(stdout);
   bench::say_when_interrupted("all was recorded");
+  give_record(arguments, folder, changes);
   return kOk;
 }
 
@@ -173,6 +213,7 @@ void add_record(CLI::App& app, Command& chosen) {
                    "JSON of vmbsave-bench (one), of replays, of the suites load, live and host, of the doctor and of "
                    "the gate; pictures (.svg)")
       ->check(given());
+  add_output_options(*command, arguments->output);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_record(*arguments); }; });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "cli/commands.hpp"
@@ -25,8 +26,7 @@ const Help kReportHelp = {
     "report",
     "makes one page of HTML of results, with figures",
     "Each figure has its data, what it shows, and the command that makes it again. The page needs no network and runs "
-    "no "
-    "scripts. Figures are drawn by gnuplot; without it the page has the tables.",
+    "no scripts. Figures are drawn by gnuplot; without it the page has the tables.",
     "  vmbsave report build/bench/20260131T120000Z -o report.html\n"
     "  vmbsave report results/20260131T120000Z-amd-epyc-2cpu-0123456 -o report.html --figures figures\n"
     "  vmbsave report bench.json -o - >report.html    one file; to standard output\n"
@@ -39,6 +39,7 @@ struct ReportArguments {
   std::string figures;
   std::string checkout = ".";
   bool across_machines = false;
+  Output output;  // of what was written; --out is the page's
 };
 
 bool is_standard_output(const ReportArguments& arguments) { return arguments.out == "-"; }
@@ -72,7 +73,21 @@ void say_left_out(const page::Page& page) {
              page.left_out.size());
 }
 
+nlohmann::ordered_json json_of(const ReportArguments& arguments, const std::vector<page::Run>& runs,
+                               const page::Page& page) {
+  nlohmann::ordered_json json{{"schema", "vmbsave-report-1"}, {"page", arguments.out}};
+  json["runs"] = nlohmann::ordered_json::array();
+  for (const page::Run& run : runs) json["runs"].push_back(run.title);
+  json["figures"] = nlohmann::ordered_json::array();
+  for (const page::NamedSvg& figure : page.figures) json["figures"].push_back(figure.name);
+  json["left_out"] = page.left_out;
+  return json;
+}
+
 int run_report(const ReportArguments& arguments) {
+  if (is_standard_output(arguments) && arguments.output.json) {
+    throw CLI::ValidationError("--json", "the page goes to standard output; give --out a file");
+  }
   std::vector<page::Run> runs;
   for (const std::string& result : arguments.results) runs.push_back(page::read_page_run(result));
   expect_no_input(arguments, runs);
@@ -85,6 +100,7 @@ int run_report(const ReportArguments& arguments) {
     report::write_text(arguments.out, page.html);
   }
   say_left_out(page);
+  give(arguments.output, json_of(arguments, runs, page), "");
   return kOk;
 }
 
@@ -108,6 +124,7 @@ void add_report(CLI::App& app, Command& chosen) {
   command->add_flag("--across-machines", arguments->across_machines,
                     "compares runs of different machines too, by ratios to what was measured beside");
   add_checkout_option(*command, arguments->checkout);
+  add_json_options(*command, arguments->output);
   command->callback([arguments, &chosen] { chosen = [arguments] { return run_report(*arguments); }; });
 }
 

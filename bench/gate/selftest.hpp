@@ -81,8 +81,10 @@ nlohmann::ordered_json selftest_json(const Selftest& selftest, const nlohmann::o
 // The processes that a self-test recorded. Their controls are not in it: even, for whoever asks.
 std::vector<Slices> processes_of(const nlohmann::ordered_json& json);
 
-// What compare.py, DuckDB's runner and this gate say of the same trials. `json`: what selftest_json made. Throws
+// What compare.py, DuckDB's runner and this gate say of the same trials. `selftest`: what selftest_json made. Throws
 // nlohmann::json::exception.
-std::string rules_table(const nlohmann::ordered_json& json);
+nlohmann::ordered_json rules_json(const nlohmann::ordered_json& selftest);
+
+std::string rules_table(const nlohmann::ordered_json& rules);
 
 }  // namespace vmbsave::gate

@@ -131,9 +131,12 @@ Rates rates_of(const Json& json, const char* kind) {
   return rates;
 }
 
-std::string percent(const Rate& rate) {
-  if (rate.of == 0) return "-";
-  return fmt::format("{:.1f} % of {}", 100.0 * static_cast<double>(rate.said) / static_cast<double>(rate.of), rate.of);
+Json rate_json(const Rate& rate) { return {{"said", rate.said}, {"of", rate.of}}; }
+
+std::string percent(const Json& rate) {
+  const double of = rate.at("of").get<double>();
+  if (of == 0) return "-";
+  return fmt::format("{:.1f} % of {:.0f}", 100 * rate.at("said").get<double>() / of, of);
 }
 
 }  // namespace
@@ -200,20 +203,30 @@ std::vector<Slices> processes_of(const nlohmann::ordered_json& json) {
   return processes;
 }
 
-std::string rules_table(const Json& json) {
-  const Rates same = rates_of(json, "same");
-  const Rates slower = rates_of(json, "slower");
+Json rules_json(const Json& selftest) {
+  const Rates same = rates_of(selftest, "same");
+  const Rates slower = rates_of(selftest, "slower");
+  Json json{{"schema", "vmbsave-gate-rules-1"}, {"rules", Json::array()}};
+  const auto add = [&](const char* rule, Rate Rates::*rate) {
+    json["rules"].push_back(
+        {{"rule", rule}, {"same_commit", rate_json(same.*rate)}, {"slower", rate_json(slower.*rate)}});
+  };
+  add("compare.py: one run each, Mann-Whitney p < 0.05, different", &Rates::compare_py);
+  add("compare.py: the same, and slower", &Rates::compare_py_slower);
+  add("DuckDB: 10 pairs, then 30, shown as 2 % slower", &Rates::duckdb_shown);
+  add("DuckDB: the same, failing from 10 %", &Rates::duckdb_fails);
+  add("this gate: FAIL", &Rates::gate);
+  add("this gate: INCONCLUSIVE", &Rates::gate_unknown);
+  return json;
+}
+
+std::string rules_table(const Json& rules) {
   std::string text =
       fmt::format("{:<58}{:>20}{:>20}\n", "RULE, ON THE SAME RECORDED PROCESSES", "SAME COMMIT", "5 % SLOWER");
-  const auto row = [&](const char* rule, const Rate& wrong, const Rate& right) {
-    text += fmt::format("{:<58}{:>20}{:>20}\n", rule, percent(wrong), percent(right));
-  };
-  row("compare.py: one run each, Mann-Whitney p < 0.05, different", same.compare_py, slower.compare_py);
-  row("compare.py: the same, and slower", same.compare_py_slower, slower.compare_py_slower);
-  row("DuckDB: 10 pairs, then 30, shown as 2 % slower", same.duckdb_shown, slower.duckdb_shown);
-  row("DuckDB: the same, failing from 10 %", same.duckdb_fails, slower.duckdb_fails);
-  row("this gate: FAIL", same.gate, slower.gate);
-  row("this gate: INCONCLUSIVE", same.gate_unknown, slower.gate_unknown);
+  for (const Json& rule : rules.at("rules")) {
+    text += fmt::format("{:<58}{:>20}{:>20}\n", rule.at("rule").get<std::string>(), percent(rule.at("same_commit")),
+                        percent(rule.at("slower")));
+  }
   return text;
 }
 

@@ -14,34 +14,14 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "harness/pipe.hpp"
+
 extern char** environ;
 
 namespace vmbsave::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-class Pipe {
- public:
-  Pipe() {
-    if (pipe2(ends_.data(), O_CLOEXEC) != 0) throw std::runtime_error(fmt::format("no pipe: {}", std::strerror(errno)));
-  }
-  ~Pipe() {
-    close_end(0);
-    close_end(1);
-  }
-  Pipe(const Pipe&) = delete;
-
-  int read_end() const noexcept { return ends_[0]; }
-  int write_end() const noexcept { return ends_[1]; }
-  void close_end(std::size_t end) noexcept {
-    if (ends_[end] >= 0) close(ends_[end]);
-    ends_[end] = -1;
-  }
-
- private:
-  std::array<int, 2> ends_{-1, -1};
-};
 
 class Actions {
  public:
@@ -162,8 +142,8 @@ ChildResult run_child(const ChildSpec& spec) {
   Pipe err;
   const pid_t child = start(spec, out, err);
   running = child;
-  out.close_end(1);
-  err.close_end(1);
+  out.close_write_end();
+  err.close_write_end();
   ChildResult result;
   const auto deadline = Clock::now() + spec.limit;
   const bool ended =

@@ -14,4 +14,9 @@ inline std::string one_line(std::string text) {
   return text;
 }
 
+// A refusal says what to do; where `what` does not by itself, behind "; ", the help of `program` does.
+inline std::string with_advice(const std::string& what, const std::string& program) {
+  return what.find("; ") == std::string::npos ? what + "; see " + program + " --help" : what;
+}
+
 }  // namespace vmbsave::bench

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "harness/terminal.hpp"
@@ -29,6 +30,10 @@ std::string short_number(double value) {
 bool Progress::is_shown() noexcept { return line_is_shown; }
 
 Progress::Progress(bool quiet) : terminal_(!quiet && is_live_terminal(STDERR_FILENO)) {}
+
+Watch Progress::watch(std::string step) {
+  return [this, step = std::move(step)](std::uint64_t done, std::uint64_t total) { show(step.c_str(), done, total); };
+}
 
 void Progress::end() {
   if (shown_ == 0) return;

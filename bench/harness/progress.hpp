@@ -3,9 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace vmbsave::bench {
+
+// Told of a long step how many of its parts are done.
+using Watch = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 class Progress {
  public:
@@ -14,6 +18,9 @@ class Progress {
   Progress(const Progress&) = delete;
 
   void show(const char* step, std::uint64_t done, std::uint64_t total);
+
+  // A step's watch, for as long as this lives.
+  Watch watch(std::string step);
 
   // Wipes the line: before anything else is printed.
   void end();

@@ -8,6 +8,7 @@
 #include <new>
 #include <set>
 
+#include "harness/progress.hpp"
 #include "report/percentiles.hpp"
 #include "scenarios/host/host_run.hpp"
 #include "scenarios/vm/check_failed.hpp"
@@ -22,10 +23,15 @@ unsigned rounds_of(std::uint32_t vms) {
   return std::max(kSaves / vms, kFewest);
 }
 
-void measure(benchmark::State& state, report::HostRow& row, const Workload& workload, Executors& executors) {
+void measure(benchmark::State& state, report::HostRow& row, const Workload& workload, Executors& executors,
+             bool quiet) {
+  Progress progress(quiet);
   HostRun run(row.spec, executors.with_threads(row.spec.threads), workload);
   for ([[maybe_unused]] const auto& iteration : state) {
-    for (unsigned round = 0; round <= row.spec.rounds; ++round) run.round();
+    for (unsigned round = 0; round <= row.spec.rounds; ++round) {
+      progress.show("rounds", round, row.spec.rounds + 1);
+      run.round();
+    }
     const auto total = report::percentiles(run.result().total_ns).p50;
     state.SetIterationTime(static_cast<double>(total.value_or(0)) * 1e-9);
   }
@@ -44,9 +50,10 @@ void show(benchmark::State& state, const HostResult& result) {
   state.counters["resident_bytes"] = static_cast<double>(result.resident_bytes);
 }
 
-void run_row(benchmark::State& state, report::HostRow& row, const Workload& workload, Executors& executors) {
+void run_row(benchmark::State& state, report::HostRow& row, const Workload& workload, Executors& executors,
+             bool quiet) {
   try {
-    measure(state, row, workload, executors);
+    measure(state, row, workload, executors, quiet);
     show(state, row.result);
   } catch (const std::bad_alloc&) {
     row.error = "not enough memory: give fewer VMs with --vms, or fewer --packets";
@@ -88,10 +95,11 @@ std::string host_failure(const report::HostRow& row) {
                      static_cast<double>(row.spec.deadline_ns) / 1e6);
 }
 
-void register_host(std::vector<report::HostRow>& rows, const Workload& workload, Executors& executors) {
+void register_host(std::vector<report::HostRow>& rows, const Workload& workload, Executors& executors, bool quiet) {
   for (report::HostRow& row : rows) {
-    benchmark::RegisterBenchmark(host_name(row.spec).c_str(),
-                                 [&](benchmark::State& state) { run_row(state, row, workload, executors); })
+    benchmark::RegisterBenchmark(
+        host_name(row.spec).c_str(),
+        [&, quiet](benchmark::State& state) { run_row(state, row, workload, executors, quiet); })
         ->UseManualTime()
         ->Iterations(1);
   }

@@ -19,7 +19,7 @@ std::vector<report::HostRow> host_rows(const HostOptions& options, unsigned cpus
 std::string host_failure(const report::HostRow& row);
 
 // All of it in a row's time: its VMs are made, saved round after round and freed. Rows without rounds were not run.
-// All must live until the benchmarks have run.
-void register_host(std::vector<report::HostRow>& rows, const Workload& workload, Executors& executors);
+// All must live until the benchmarks have run. On a terminal a line shows how far a row is, unless `quiet`.
+void register_host(std::vector<report::HostRow>& rows, const Workload& workload, Executors& executors, bool quiet);
 
 }  // namespace vmbsave::bench

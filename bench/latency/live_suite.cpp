@@ -28,9 +28,10 @@ void show_live(benchmark::State& state, const LiveResult& result) {
   state.counters["saves"] = static_cast<double>(result.saves.packets.size());
 }
 
-void run_live_benchmark(benchmark::State& state, report::LiveRow& row, LiveDisk& disk) {
+void run_live_benchmark(benchmark::State& state, report::LiveRow& row, LiveDisk& disk, bool quiet) {
+  Progress progress(quiet);
   for ([[maybe_unused]] const auto& iteration : state) {
-    run_live_row(row, disk);
+    run_live_row(row, disk, progress.watch("rounds"));
     const auto blackout = report::percentiles(row.result.saves.blackout_ns).p50;
     state.SetIterationTime(static_cast<double>(blackout.value_or(0)) * 1e-9);
   }
@@ -45,11 +46,11 @@ report::LiveRow live_row(const LiveSpec& spec) {
   return {.name = fmt::format("live/channels:{}/depth:{}", spec.channels, spec.depth), .spec = spec};
 }
 
-void run_live_row(report::LiveRow& row, LiveDisk& disk) {
+void run_live_row(report::LiveRow& row, LiveDisk& disk, const Watch& watch) {
   row = live_row(row.spec);
   row.spec.disk_bytes = disk.facts().bytes;
   try {
-    row.result = LiveRun(row.spec, disk).run();
+    row.result = LiveRun(row.spec, disk).run(watch);
   } catch (const RingRefused& refused) {
     row.skipped = fmt::format("io_uring is refused here: {}", refused.what());
   } catch (const std::bad_alloc&) {
@@ -60,11 +61,11 @@ void run_live_row(report::LiveRow& row, LiveDisk& disk) {
   row.result.disk = disk.facts();
 }
 
-void register_live(report::LiveRow& row, LiveDisk* disk, bool& has_run) {
+void register_live(report::LiveRow& row, LiveDisk* disk, bool& has_run, bool quiet) {
   benchmark::RegisterBenchmark(row.name.c_str(),
-                               [&row, disk, &has_run](benchmark::State& state) {
+                               [&row, disk, &has_run, quiet](benchmark::State& state) {
                                  has_run = true;
-                                 run_live_benchmark(state, row, *disk);
+                                 run_live_benchmark(state, row, *disk, quiet);
                                })
       ->UseManualTime()
       ->Iterations(1);

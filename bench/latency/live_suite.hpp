@@ -1,6 +1,7 @@
 // live_suite.hpp: the suite `live`: one row, as one benchmark of Google Benchmark.
 #pragma once
 
+#include "harness/progress.hpp"
 #include "report/live_report.hpp"
 #include "scenarios/live/live_disk.hpp"
 
@@ -12,9 +13,10 @@ inline constexpr const char* kLiveSuite = "live";
 report::LiveRow live_row(const LiveSpec& spec);
 
 // Runs the row; what goes wrong is in its `skipped` and `error`.
-void run_live_row(report::LiveRow& row, LiveDisk& disk);
+void run_live_row(report::LiveRow& row, LiveDisk& disk, const Watch& watch = {});
 
-// All must live until the benchmarks have run. disk: nullptr if the rows are only listed.
-void register_live(report::LiveRow& row, LiveDisk* disk, bool& has_run);
+// All must live until the benchmarks have run. disk: nullptr if the rows are only listed. On a terminal a line shows
+// how far the row is, unless `quiet`.
+void register_live(report::LiveRow& row, LiveDisk* disk, bool& has_run, bool quiet);
 
 }  // namespace vmbsave::bench

@@ -87,9 +87,10 @@ void show(benchmark::State& state, const std::vector<report::LoadRow>& rows) {
   }
 }
 
-void run_benchmark(benchmark::State& state, const LoadGroup& group, Executors& executors, LoadLog& log) {
+void run_benchmark(benchmark::State& state, const LoadGroup& group, Executors& executors, LoadLog& log, bool quiet) {
+  Progress progress(quiet);
   for ([[maybe_unused]] const auto& iteration : state) {
-    run_group(group, executors, log);
+    run_group(group, executors, log, progress.watch("rounds"));
     const std::vector<report::LoadRow>& rows = log.of(group.name);
     const auto blackout = report::percentiles(rows.front().result.blackout_ns).p50;
     state.SetIterationTime(static_cast<double>(blackout.value_or(0)) * 1e-9);  // the engine's
@@ -135,7 +136,7 @@ std::vector<report::LoadRow> LoadLog::rows() const {
   return all;
 }
 
-void run_group(const LoadGroup& group, Executors& executors, LoadLog& log) {
+void run_group(const LoadGroup& group, Executors& executors, LoadLog& log, const Watch& watch) {
   std::vector<Subject> subjects;
   unsigned rounds = 0;
   for (const LoadSpec& spec : group.specs) {
@@ -151,7 +152,10 @@ void run_group(const LoadGroup& group, Executors& executors, LoadLog& log) {
       subject.run->check();
     });
   }
-  for (unsigned round = 0; round < rounds; ++round) run_round(subjects, round);
+  for (unsigned round = 0; round < rounds; ++round) {
+    if (watch) watch(round, rounds);
+    run_round(subjects, round);
+  }
   std::vector<report::LoadRow>& rows = log.of(group.name);
   rows.clear();
   for (Subject& subject : subjects) {
@@ -160,11 +164,12 @@ void run_group(const LoadGroup& group, Executors& executors, LoadLog& log) {
   }
 }
 
-void register_load(const std::vector<LoadGroup>& groups, Executors& executors, LoadLog& log) {
+void register_load(const std::vector<LoadGroup>& groups, Executors& executors, LoadLog& log, bool quiet) {
   for (const LoadGroup& group : groups) {
-    benchmark::RegisterBenchmark(
-        ("load/" + group.name).c_str(),
-        [group, &executors, &log](benchmark::State& state) { run_benchmark(state, group, executors, log); })
+    benchmark::RegisterBenchmark(("load/" + group.name).c_str(),
+                                 [group, &executors, &log, quiet](benchmark::State& state) {
+                                   run_benchmark(state, group, executors, log, quiet);
+                                 })
         ->UseManualTime()
         ->Iterations(1);
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "harness/executors.hpp"
+#include "harness/progress.hpp"
 #include "report/load_report.hpp"
 
 namespace vmbsave::bench {
@@ -29,9 +30,10 @@ class LoadLog {
 };
 
 // The rounds of all rows of a group, one after the other. A row that fails takes no further part.
-void run_group(const LoadGroup& group, Executors& executors, LoadLog& log);
+void run_group(const LoadGroup& group, Executors& executors, LoadLog& log, const Watch& watch = {});
 
-// Both must live until the benchmarks have run.
-void register_load(const std::vector<LoadGroup>& groups, Executors& executors, LoadLog& log);
+// What was passed must live until the benchmarks have run. On a terminal a line shows how far a group is, unless
+// `quiet`.
+void register_load(const std::vector<LoadGroup>& groups, Executors& executors, LoadLog& log, bool quiet = false);
 
 }  // namespace vmbsave::bench

@@ -8,7 +8,6 @@
 #include <ctime>
 #include <exception>
 #include <filesystem>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -47,19 +46,17 @@ namespace {
 using namespace vmbsave;
 using Json = nlohmann::ordered_json;
 
-using bench::kBadInput;
-using bench::kFailed;
-
-int fail(int code, const std::string& what) {
-  std::fputs(fmt::format("vmbsave-bench: {}\n", bench::one_line(what)).c_str(), stderr);
-  return code;
+int refuse(const std::string& what) {
+  const std::string line = bench::one_line(bench::with_advice(what, "vmbsave-bench"));
+  std::fputs(fmt::format("vmbsave-bench: {}\n", line).c_str(), stderr);
+  return bench::kBadInput;
 }
 
-// Output that did not reach its reader is a failure, not a success.
 int flushed(int code) {
-  std::cout.flush();
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout) return code;
-  return fail(kFailed, "cannot write to standard output");
+  const std::string lost = bench::lost_output();
+  if (lost.empty()) return code;
+  const int refused = refuse(lost);
+  return code == bench::kOk ? refused : code;
 }
 
 Json context() {
@@ -167,7 +164,7 @@ Run run_load(const bench::Options& options, const VMBS_VSP*, const std::string& 
              const Reporters& to) {
   bench::Executors executors;
   bench::LoadLog log;
-  bench::register_load(bench::load_groups(), executors, log);
+  bench::register_load(bench::load_groups(), executors, log, options.quiet);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(to.display, to.file);
   const std::vector<report::LoadRow> rows = log.rows();
   std::vector<bench::Outcome> outcomes;
@@ -188,7 +185,7 @@ Run run_host(const bench::Options& options, const VMBS_VSP* vsp, const std::stri
   if (vsp != nullptr) {
     for (report::HostRow& row : rows) row.spec.vsp = vsp->name;
   }
-  bench::register_host(rows, workload, executors);
+  bench::register_host(rows, workload, executors, options.quiet);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(to.display, to.file);
   std::erase_if(rows, [](const report::HostRow& row) { return row.cold.total_ns.empty() && row.error.empty(); });
   std::vector<bench::Outcome> outcomes;
@@ -213,7 +210,7 @@ Run run_live(const bench::Options& options, const VMBS_VSP* vsp, const std::stri
   if (!options.list_only) disk.emplace(options.live.disk());
   report::LiveRow row = bench::live_row(spec);
   bool has_run = false;
-  bench::register_live(row, disk ? &*disk : nullptr, has_run);
+  bench::register_live(row, disk ? &*disk : nullptr, has_run, options.quiet);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(to.display, to.file);
   if (!has_run) return {bench::exit_code(options.list_only, matched, {}), Json()};
   const std::string why = row.skipped.empty() ? row.error : "skipped: " + row.skipped;
@@ -262,10 +259,13 @@ int run(const bench::Options& options) {
     fmt::print("\n{}", table);
   }
   try {
-    if (!options.out.empty()) write(options.out, text);
+    if (!options.out.empty()) {
+      write(options.out, text);
+      bench::say_when_interrupted("the result was written");
+    }
     if (file) write(options.google_out, file->text());
   } catch (const std::exception& error) {
-    return fail(kFailed, error.what());  // after all that was measured
+    return refuse(error.what());
   }
   return flushed(code);
 }
@@ -279,8 +279,8 @@ int main(int argc, char** argv) {
   try {
     return run(bench::parse_options(argc, argv));
   } catch (const std::filesystem::filesystem_error& error) {  // what() has the library's own words
-    return fail(kBadInput, fmt::format("{}: {}", error.path1().string(), error.code().message()));
+    return refuse(fmt::format("{}: {}", error.path1().string(), error.code().message()));
   } catch (const std::exception& error) {
-    return fail(kBadInput, error.what());
+    return refuse(error.what());
   }
 }

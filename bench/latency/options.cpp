@@ -31,8 +31,7 @@ namespace vmbsave::bench {
 namespace {
 
 [[noreturn]] void fail(const std::string& what) {
-  const char* const advice = what.find("; ") == std::string::npos ? "; see vmbsave-bench --help" : "";
-  std::fputs(fmt::format("vmbsave-bench: {}{}\n", one_line(what), advice).c_str(), stderr);
+  std::fputs(fmt::format("vmbsave-bench: {}\n", one_line(with_advice(what, "vmbsave-bench"))).c_str(), stderr);
   std::exit(kBadInput);
 }
 

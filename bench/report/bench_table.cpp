@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "report/facts_text.hpp"
 #include "report/operation_report.hpp"
 #include "report/roofline_report.hpp"
 #include "report/scaling.hpp"
@@ -79,19 +80,11 @@ std::string line(const Json& row) {
                      count(row.at("allocator_calls_p50")), row.at("verified").get<bool>() ? "yes" : "NO");
 }
 
-std::string cleanness(const Json& clean) {
-  if (clean.is_null()) return "not known whether clean";
-  return clean.get<bool>() ? "clean" : "with changes";
-}
-
 std::string context(const Json& run) {
   const Json& build = run.at("build");
-  const Json& machine = run.at("machine");
-  return fmt::format(
-      "suite {}, {}\n{}, {} CPUs, hypervisor: {}; {}, allocator {}\ncommit {} ({})\n", text(run.at("suite")),
-      text(run.at("started_utc")), text(machine.at("cpu")), count(machine.at("cpus_allowed")),
-      machine.at("hypervisor").is_null() ? "none seen" : text(machine.at("hypervisor")), text(build.at("compiler")),
-      text(run.at("allocator")), text(build.at("commit")), cleanness(build.at("clean")));
+  return fmt::format("suite {}, {}\n{}; {}, allocator {}\ncommit {}\n", text(run.at("suite")),
+                     text(run.at("started_utc")), machine_text(run.at("machine")), known_text(build.at("compiler")),
+                     known_text(run.at("allocator")), commit_text(build));
 }
 
 // Rows by their heading, headings in the order in which they first come.

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "report/facts_text.hpp"
 #include "report/same_machine.hpp"
 
 namespace vmbsave::report {
@@ -16,11 +17,6 @@ using Json = nlohmann::ordered_json;
 
 std::string value_text(const Json& block, const std::string& key) {
   return block.contains(key) ? block.at(key).dump() : "not known";
-}
-
-std::string machine_text(const Json& machine) {
-  return fmt::format("{}, {} CPUs, hypervisor {}", value_text(machine, "cpu"), value_text(machine, "cpus_allowed"),
-                     value_text(machine, "hypervisor"));
 }
 
 void expect_one_machine(const ComparedSide& side, const NamedResult& other) {

@@ -6,6 +6,7 @@
 #include "harness/one_line.hpp"
 #include "report/compare_cells.hpp"
 #include "report/compare_output.hpp"
+#include "report/facts_text.hpp"
 #include "report/result_text.hpp"
 
 namespace vmbsave::report {
@@ -62,28 +63,18 @@ std::string words(const std::vector<std::string>& list) {
   return text;
 }
 
-std::string known_text(const Json& block, const char* key) {
-  const Json value = block.value(key, Json(nullptr));
-  if (value.is_null()) return "not known";
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 std::string side_lines(const char* letter, const ComparedSide& side) {
-  const std::string commit = known_text(side.build, "commit").substr(0, 7);
   return bench::one_line(fmt::format("{}  {}", letter, side.name)) + "\n" +
-         bench::one_line(fmt::format("   {}; {}, {} CPUs, hypervisor {}; {}, allocator {}, commit {}",
-                                     side.started_utc.empty() ? "time not known" : side.started_utc,
-                                     known_text(side.machine, "cpu"), known_text(side.machine, "cpus_allowed"),
-                                     known_text(side.machine, "hypervisor"), known_text(side.build, "compiler"),
-                                     words(side.allocators), commit)) +
+         bench::one_line(fmt::format(
+             "   {}; {}; {}, allocator {}, commit {}", side.started_utc.empty() ? "time not known" : side.started_utc,
+             machine_text(side.machine), known_text(side.build.value("compiler", Json(nullptr))),
+             words(side.allocators), commit_text(side.build))) +
          "\n" + bench::one_line("   suites: " + words(side.suites)) + "\n";
 }
 
 std::string age_line(const char* letter, const ComparedSide& side) {
-  const std::uint64_t commits = side.engine_commits_since.value_or(0);
-  if (commits == 0) return "";
-  return fmt::format("{} is older than the engine here: {} {} since then change it\n", letter, commits,
-                     commits == 1 ? "commit" : "commits");
+  const std::string age = age_text(side.engine_commits_since);
+  return age.empty() ? "" : fmt::format("{} is {}\n", letter, age);
 }
 
 std::string context_lines(const Comparison& comparison) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "report/bench_table.hpp"
+#include "report/facts_text.hpp"
 #include "report/marked_part.hpp"
 #include "report/replay_report.hpp"
 #include "report/results_folder.hpp"
@@ -49,27 +50,13 @@ Run tables_of(const fs::path& folder) {
   return run;
 }
 
-std::string known(const Json& value) { return value.is_null() ? "unknown" : value.get<std::string>(); }
-
-std::string cpus(const Json& machine) {
-  const Json& count = machine.at("cpus_allowed");
-  if (count.is_null()) return "an unknown number of CPUs";
-  return count == 1 ? "1 CPU" : fmt::format("{} CPUs", count.get<unsigned>());
-}
-
 std::string facts(const Json& bench, const std::string& link) {
-  const Json& machine = bench.at("machine");
-  const Json& build = bench.at("build");
-  const Json& hypervisor = machine.at("hypervisor");
-  const Json& quota = machine.at("cpu_quota");
   return fmt::format(
-      "These numbers are of {}{}: {}, hypervisor {}, kernel {}, {}, allocator {}, commit {}{}; every save of the table "
-      "at scale is in "
+      "These numbers are of {}, kernel {}, {}, allocator {}, commit {}; every save of the table at scale is in "
       "[{}]({}).\n",
-      cpus(machine), quota.is_null() ? "" : fmt::format(" with a quota of {:.2g} CPUs", quota.get<double>()),
-      known(machine.at("cpu")), hypervisor.is_null() ? "none seen" : known(hypervisor), known(machine.at("kernel")),
-      known(build.at("compiler")), known(bench.at("allocator")), known(build.at("commit")).substr(0, 7),
-      build.at("clean") == true ? "" : " with changes", link, link);
+      machine_text(bench.at("machine")), known_text(bench.at("machine").at("kernel")),
+      known_text(bench.at("build").at("compiler")), known_text(bench.at("allocator")), commit_text(bench.at("build")),
+      link, link);
 }
 
 std::string section(const fs::path& folder, const std::string& link) {

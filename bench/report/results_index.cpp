@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "report/facts_text.hpp"
 #include "report/marked_part.hpp"
 #include "report/results_folder.hpp"
 #include "report/run_results.hpp"
@@ -53,13 +54,6 @@ std::string both(const Json& bench, const char* key, double unit, const char* fo
   return text;
 }
 
-std::string text_or_unknown(const Json& value) { return value.is_string() ? value.get<std::string>() : "unknown"; }
-
-std::string machine_cell(const Json& machine) {
-  const Json& cpus = machine.at("cpus_allowed");
-  return fmt::format("{}, {} CPUs", text_or_unknown(machine.at("cpu")), cpus.is_null() ? "unknown" : cpus.dump());
-}
-
 // 2026-11-29T11:05:50Z
 std::string minute(const std::string& utc) {
   return utc.size() < 16 ? utc : utc.substr(0, 10) + " " + utc.substr(11, 5);
@@ -69,13 +63,11 @@ std::string index_line(const fs::path& folder, const std::string& link) {
   try {
     const RunResults run = read_run(folder);
     const Json& bench = bench_of(run);
-    const Json& build = bench.at("build");
-    return fmt::format(
-        "| {} | {}{} | {} | {} | {} | {} | {} | [{}]({}) |\n", minute(bench.at("started_utc").get<std::string>()),
-        text_or_unknown(build.at("commit")).substr(0, 7), build.at("clean") == true ? "" : " with changes",
-        machine_cell(bench.at("machine")), text_or_unknown(bench.at("suite")), both(bench, "save_ns", 1e6, "{:.3f}"),
-        both(bench, "ratio_to_floor", 1, "{:.2f}"), both(bench, "times_faster_than_documented_sequential", 1, "{:.2f}"),
-        link, link);
+    return fmt::format("| {} | {} | {} | {} | {} | {} | {} | [{}]({}) |\n",
+                       minute(bench.at("started_utc").get<std::string>()), commit_text(bench.at("build")),
+                       machine_text(bench.at("machine")), known_text(bench.at("suite")),
+                       both(bench, "save_ns", 1e6, "{:.3f}"), both(bench, "ratio_to_floor", 1, "{:.2f}"),
+                       both(bench, "times_faster_than_documented_sequential", 1, "{:.2f}"), link, link);
   } catch (const Json::exception&) {
     throw std::runtime_error(fmt::format("{}: no result of vmbsave, or damaged", folder.string()));
   } catch (const std::exception& error) {

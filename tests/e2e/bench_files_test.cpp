@@ -39,12 +39,12 @@ class BenchFiles : public InAFolder {
 
 TEST_F(BenchFiles, ClosedStreamsDoNotBecomeAFile) {
   const std::string arguments = std::string(kOneRow) + "--benchmark_out=out.json ";
-  EXPECT_EQ(bench(arguments + ">&-; exit $?").exit_code, 1);
+  EXPECT_EQ(bench(arguments + ">&-; exit $?").exit_code, 2);
   EXPECT_EQ(nlohmann::json::parse(text_of("out.json")).at("benchmarks").size(), 1u);
   EXPECT_EQ(bench("--out=ours.json " + arguments + "2>&- <&-; exit $?").exit_code, 0);
   EXPECT_EQ(nlohmann::json::parse(text_of("out.json")).at("benchmarks").size(), 1u);
   EXPECT_EQ(nlohmann::json::parse(text_of("ours.json")).at("rows").size(), 1u);
-  EXPECT_EQ(bench("--benchmark_list_tests >&-; exit $?").exit_code, 1);
+  EXPECT_EQ(bench("--benchmark_list_tests >&-; exit $?").exit_code, 2);
 }
 
 TEST_F(BenchFiles, OneFileHasOneContent) {

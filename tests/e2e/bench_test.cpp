@@ -52,7 +52,7 @@ class Bench : public testing::Test {
 TEST_F(Bench, OutputThatIsLostIsAFailure) {
   const std::string arguments = "--benchmark_filter=copy_floor --benchmark_format=json ";
   EXPECT_EQ(smoke(arguments).exit_code, 0);
-  EXPECT_EQ(smoke(arguments + "> /dev/full").exit_code, 1);
+  EXPECT_EQ(smoke(arguments + "> /dev/full").exit_code, 2);
 }
 
 TEST_F(Bench, EveryRowOfTheSmallestSuiteIsMeasuredAndVerified) {
@@ -197,7 +197,7 @@ TEST_F(Bench, OutputThatGoogleBenchmarkLosesIsAFailureToo) {
     const Outcome outcome =
         vmbsave::tests::run("ulimit -f 0; TMPDIR=/nowhere " VMBSAVE_BENCH_PROGRAM,
                             "--suite=smoke " + filter + "'" + out_.string() + "' --benchmark_out_format=" + format);
-    EXPECT_EQ(outcome.exit_code, 1) << format;
+    EXPECT_EQ(outcome.exit_code, 2) << format;
     EXPECT_NE(outcome.out.find("vmbsave-bench: cannot write " + out_.string()), std::string::npos) << outcome.out;
     EXPECT_FALSE(fs::exists(out_)) << format;
   }
@@ -284,6 +284,9 @@ TEST_F(Bench, TheToolJudgesARun) {
   EXPECT_NE(bar.out.find("NOT MEASURED: no row save/engine/fused/channels:16"), std::string::npos) << bar.out;
   EXPECT_EQ(bar.out.find("no row operations/"), std::string::npos) << bar.out;
   EXPECT_NE(bar.out.find(" lines hold\n"), std::string::npos) << bar.out;
+  const Outcome as_json = vmbsave::tests::run(VMBSAVE_TOOL, "bar --json '" + out_.string() + "'");
+  EXPECT_EQ(as_json.exit_code, 1);
+  vmbsave::tests::Schema(VMBSAVE_SCHEMAS "/bar.schema.json").expect_matches(nlohmann::json::parse(as_json.out));
   std::ofstream(out_) << R"({"schema": "vmbsave-load-1"})";
   for (const std::string& arguments : {std::string("bar"), "bar '" + out_.string() + "'", std::string("bar none")}) {
     const Outcome refused = vmbsave::tests::run(VMBSAVE_TOOL, arguments);

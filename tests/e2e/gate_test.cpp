@@ -343,6 +343,19 @@ TEST_F(Gate, ASignalEndsItAndWhatItStarted) {
   EXPECT_TRUE(has(outcome.out, "code 143\nended\n0\n")) << outcome.out;
 }
 
+// As under nohup: the build is let come to its end, a bad one.
+TEST_F(Gate, ASignalThatIsIgnoredStaysIgnored) {
+  commit("good", "Words only");
+  const Outcome outcome = run("cd '" + folder_.string() + "'; trap '' HUP; " VMBSAVE_TOOL,
+                              "gate --cache cache --base HEAD~1 --head HEAD "
+                              "--build 'echo $$ > ../../started; sleep 1; exit 3' 2>&1 & pid=$!; "
+                              "while [ ! -s cache/started ]; do sleep 0.05; done; kill -HUP $pid; wait $pid; "
+                              "echo code $?");
+  EXPECT_FALSE(has(outcome.out, "interrupted")) << outcome.out;
+  EXPECT_TRUE(has(outcome.out, "exit code 3")) << outcome.out;
+  EXPECT_TRUE(has(outcome.out, "code 2\n")) << outcome.out;
+}
+
 TEST_F(Gate, BadOptionsAreOneClearLine) {
   for (const char* const arguments :
        {"--margin 0%", "--margin x", "--margin 60%", "--target 1%", "--budget 0s", "--budget soon", "--signals none",

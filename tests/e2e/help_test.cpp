@@ -79,8 +79,6 @@ TEST(Help, NamesOnlyFlagsThatThereAre) {
 TEST(Help, ShowsTheSameOptionsForTheSameThing) {
   for (const std::string& command : all_commands()) {
     const std::string help = help_of(kRoot, command);
-    // What these make is no text: a folder, a table of the paper's, a page.
-    if (command == "vmbsave record" || command == "vmbsave gate rules" || command == "vmbsave report") continue;
     for (const char* const option : {"\n  --json ", "\n  -o, --out FILE ", "\n  -q, --quiet "}) {
       EXPECT_NE(help.find(option), std::string::npos) << command << option;
     }
@@ -136,6 +134,27 @@ TEST(Pages, NameOnlyFlagsThatThereAre) {
     for (const std::string& fault : faults_on(text, known)) ADD_FAILURE() << page.string() << ": " << fault;
   }
   EXPECT_GE(flags, 40u) << "it would not notice one";
+}
+
+// The command beside each figure of a report: its flags, its suite and its profile are those that there are.
+TEST(Pages, OfAReportShowCommandsThatThereAre) {
+  KnownFlags known(kRoot);
+  const std::string html =
+      run(VMBSAVE_TOOL, "report '" + kRoot + "/results/20261130T142145Z-amd-epyc-2cpu-b094c77' -o -").out;
+  static const std::regex command("<p class=\"command\">[^<]*<code>([^<]*)</code>");
+  static const std::regex suite("--suite=([a-z]+)");
+  const std::string bench_help = help_of(kRoot, "vmbsave bench");
+  std::size_t commands = 0;
+  for (std::sregex_iterator match(html.begin(), html.end(), command), end; match != end; ++match, ++commands) {
+    const std::string line = (*match)[1].str();
+    EXPECT_TRUE(line.starts_with("vmbsave ")) << line;
+    EXPECT_GE(flags_in(line).size(), 1u) << line;
+    for (const Named& named : flags_in(line)) EXPECT_EQ(known.fault(named), "") << line;
+    std::smatch found;
+    if (!std::regex_search(line, found, suite)) continue;
+    EXPECT_TRUE(std::regex_search(bench_help, std::regex("\\b" + found[1].str() + "\\b"))) << line;
+  }
+  EXPECT_GE(commands, 12u);
 }
 
 TEST(Pages, WithAFlagThatThereIsNotAreNoticed) {

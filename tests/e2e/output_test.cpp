@@ -74,6 +74,12 @@ TEST_F(Output, OfReplaysAndTables) {
   EXPECT_EQ(json.at("results")[0].at("result"), nlohmann::json::parse(text_of(result)));
 }
 
+TEST_F(Output, OfTheRecordAndOfOthersRules) {
+  expect_same_everywhere("record --check --results " VMBSAVE_RESULTS " --readme " VMBSAVE_ROOT "/README.md", 0,
+                         "record.schema.json");
+  expect_same_everywhere("gate rules " VMBSAVE_RESULTS "/gate-selftest.json.xz", 0, "../gate/rules.schema.json");
+}
+
 TEST_F(Output, IsNeverWrittenOverAnInput) {
   const std::string result = replay();
   const std::string before = text_of(result);

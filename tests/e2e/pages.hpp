@@ -22,9 +22,10 @@ inline std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-// Of the project's own words: not those that are made from results.
+// Of the project's own words: of results/ the index alone, as the others are made from results.
 inline std::vector<std::filesystem::path> pages(const std::string& root) {
-  std::vector<std::filesystem::path> pages = {root + "/README.md", root + "/CONTRIBUTING.md", root + "/THIRD-PARTY.md"};
+  std::vector<std::filesystem::path> pages = {root + "/README.md", root + "/CONTRIBUTING.md", root + "/THIRD-PARTY.md",
+                                              root + "/results/README.md"};
   for (const char* const folder : {"/engine", "/bench", "/tests"}) {
     for (const std::filesystem::directory_entry& entry : std::filesystem::recursive_directory_iterator(root + folder)) {
       if (entry.path().extension() == ".md") pages.push_back(entry.path());

@@ -64,9 +64,14 @@ TEST_F(Readme, EachCommandRuns) {
 
 TEST(ReadmeExample, IsTheOneThatIsTested) {
   const std::string header = text_of(VMBSAVE_ROOT "/tests/embed/readme_example.hpp");
-  const std::size_t begin = header.find("// ----\n") + 8;
-  const std::string example = header.substr(begin, header.find("// ----\n", begin) - begin);
-  EXPECT_NE(text_of(VMBSAVE_ROOT "/README.md").find("```cpp\n" + example + "```\n"), std::string::npos) << example;
+  for (const std::string page : {"README.md", "engine/EMBEDDING.md"}) {
+    const std::string before = "// ---- " + page + "\n";
+    const std::size_t begin = header.find(before) + before.size();
+    const std::string example = header.substr(begin, header.find("// ----\n", begin) - begin);
+    EXPECT_NE(text_of(std::string(VMBSAVE_ROOT "/") + page).find("```cpp\n" + example + "```\n"), std::string::npos)
+        << page << "\n"
+        << example;
+  }
 }
 
 // "file.md#part" without the part; "" for what lies elsewhere.

@@ -87,7 +87,7 @@ TEST_F(ReportDifferences, TheAgeOfARunIsSaid) {
   const Outcome changed = run("sed", "-i 's/\"commit\": .*/\"commit\": \"" + first + "\",/' " + path("run.json"));
   ASSERT_EQ(changed.exit_code, 0) << changed.out;
   ASSERT_EQ(report(path("run.json") + " --checkout " + path("tree")).exit_code, 0);
-  EXPECT_NE(page().find("older than the engine here: 2 commits since then change it"), std::string::npos);
+  EXPECT_NE(page().find("older than the engine here, which 2 commits have changed since"), std::string::npos);
   ASSERT_EQ(report(path("run.json") + " --checkout /").exit_code, 0);
   EXPECT_EQ(page().find("older than the engine"), std::string::npos) << "it is not known";
 }

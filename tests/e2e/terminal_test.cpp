@@ -50,6 +50,25 @@ TEST(Terminal, WithNoColorHasNoEscapeCodes) {
   }
 }
 
+// Two runs of different machines: hardly a row is the same.
+TEST(Terminal, ComparesInColourUnlessToldNotTo) {
+  const std::vector<std::string> words = {VMBSAVE_TOOL, "compare", "--across-machines",
+                                          VMBSAVE_RESULTS "/20261128T215642Z-amd-epyc-2cpu-371e280",
+                                          VMBSAVE_RESULTS "/20261129T025430Z-amd-epyc-2cpu-c0a1ad4"};
+  const auto compare = [&](Child child) {
+    const std::string text = child.await();
+    EXPECT_EQ(child.exit_code(), 0) << text;
+    EXPECT_TRUE(has(text, "faster") && has(text, "slower")) << text;
+    return text;
+  };
+  const std::string coloured = compare(Child::on_terminal(words, {"TERM=xterm"}));
+  EXPECT_TRUE(has(coloured, "\x1b[32mfaster\x1b[0m")) << coloured;
+  EXPECT_TRUE(has(coloured, "\x1b[31mslower\x1b[0m")) << coloured;
+  EXPECT_FALSE(has(compare(Child::on_terminal(words, {"TERM=xterm", "NO_COLOR=1"})), "\x1b"));
+  EXPECT_FALSE(has(compare(Child::on_terminal(words, {"TERM=dumb"})), "\x1b"));
+  EXPECT_FALSE(has(compare(Child::on_pipe(words, {"TERM=xterm"})), "\x1b"));
+}
+
 TEST(Terminal, IsNotWhatAPipeIs) {
   Child child = Child::on_pipe(kReplay, {"TERM=xterm"});
   const std::string text = child.await();

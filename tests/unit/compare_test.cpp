@@ -12,6 +12,7 @@
 #include "report/build_info.hpp"
 #include "report/compare_output.hpp"
 #include "report/replay_report.hpp"
+#include "unit/compared_row.hpp"
 
 namespace vmbsave::report {
 namespace {
@@ -80,13 +81,6 @@ RunResults a_run(const std::string& name, const Cost& cost) { return a_run(name,
 
 Comparison compared(const Cost& a, const Cost& b) { return compare_runs(a_run("A", a), a_run("B", b)); }
 
-const ComparedRow& row_named(const Comparison& comparison, const std::string& name) {
-  for (const ComparedRow& row : comparison.rows) {
-    if (row.a.name == name) return row;
-  }
-  throw std::runtime_error("no row " + name);
-}
-
 const ComparedRow& fused(const Comparison& comparison) { return row_named(comparison, kFused); }
 
 void expect_refused(const RunResults& a, const RunResults& b, const std::string& words,
@@ -112,6 +106,16 @@ TEST(Compare, ARunWithItselfIsNoDifference) {
   }
   EXPECT_EQ(fused(comparison).ratio.p50, 1.0);
   EXPECT_EQ(fused(comparison).difference, Difference::kNoneSeen);
+}
+
+TEST(Compare, OperationsAreJudgedByTheirTimes) {
+  const auto run = [](const char* name, double ns, unsigned seed) {
+    const OperationRow row{.name = "operations/acquire", .operations = 100, .ns = spread(ns, 500, seed)};
+    return a_run(name, bench_json("bar", "2026-11-22T23:15:00Z", facts(), rows_of({}), {}, {row}));
+  };
+  const Comparison comparison = compare_runs(run("A", 20, 1), run("B", 24, 2));
+  EXPECT_EQ(row_named(comparison, "operations/acquire").difference, Difference::kSlower);
+  EXPECT_TRUE(row_named(comparison, "operations/acquire").is_by_time);
 }
 
 TEST(Compare, TenPercentAreFound) {
@@ -366,7 +370,7 @@ TEST(Compare, RunsThatAreOlderThanTheEngineAreNamed) {
   EXPECT_EQ(compare_table(comparison).find("older"), std::string::npos);
   comparison.a.engine_commits_since = 3;
   comparison.b.engine_commits_since = 0;
-  EXPECT_NE(compare_table(comparison).find("A is older than the engine here: 3 commits since then change it\n"),
+  EXPECT_NE(compare_table(comparison).find("A is older than the engine here, which 3 commits have changed since\n"),
             std::string::npos);
   EXPECT_EQ(compare_table(comparison).find("B is older"), std::string::npos);
 }

@@ -6,6 +6,7 @@
 
 #include "gate/gate.hpp"
 #include "gate/selftest.hpp"
+#include "json_schema.hpp"
 #include "report/json_file.hpp"
 
 namespace vmbsave::gate {
@@ -129,8 +130,16 @@ TEST(GateSelftest, TheRecordedTrialsAreJudgedTheSameAgain) {
   EXPECT_GT(judged, 350u);
 }
 
+TEST(GateSelftest, TheRecordIsWhatTheSchemaSays) {
+  const auto recorded = report::read_json(VMBSAVE_RESULTS "/gate-selftest.json.xz");
+  tests::Schema(VMBSAVE_SELFTEST_SCHEMA).expect_matches(nlohmann::json(recorded));
+  Selftest selftest = good();
+  const nlohmann::ordered_json made = selftest_json(selftest, nlohmann::ordered_json::object());
+  for (const auto& [key, value] : made.items()) EXPECT_TRUE(recorded.contains(key)) << key;
+}
+
 TEST(GateSelftest, OthersRulesOnTheRecordedTrials) {
-  const std::string table = rules_table(report::read_json(VMBSAVE_RESULTS "/gate-selftest.json.xz"));
+  const std::string table = rules_table(rules_json(report::read_json(VMBSAVE_RESULTS "/gate-selftest.json.xz")));
   EXPECT_NE(table.find("compare.py: one run each"), std::string::npos) << table;
   EXPECT_NE(table.find(" 0.0 % of 299      100.0 % of 124\n"), std::string::npos) << "this gate: " << table;
 }

@@ -146,9 +146,9 @@ class LiveImage : public Live {
     host_ = std::make_unique<LiveHost>(kTiny, requests_, disk_->descriptor(), memory_.data(), fault_);
     for (const std::uint32_t slot : {3u, 1u, 9u, 12u}) send(slot);
     save_ = {std::vector<Standing>(kTiny.slots()), std::vector<Standing>(kTiny.slots()), {}};
-    host_->progress().read(save_.before);
+    host_->standings().read(save_.before);
     ASSERT_EQ(host_->session().begin({}), Status::kSuccess);
-    host_->progress().read(save_.after);
+    host_->standings().read(save_.after);
     ASSERT_EQ(host_->session().save(), Status::kSuccess);
     host_->session().end(EndMode::kResume);
     save_.image = gather(host_->session().image());
@@ -214,7 +214,7 @@ TEST_F(LiveImage, WhatASaveKeptInTheRingsIsTakenAfterIt) {
 }
 
 TEST_F(LiveImage, MayHoldOrLackWhatWasBeingAnswered) {
-  for (const Stage stage : {Stage::kAnswering, Stage::kAnswered}) {
+  for (const RequestStage stage : {RequestStage::kAnswering, RequestStage::kAnswered}) {
     save_.after[1].stage = stage;                          // in the image
     save_.after[2] = {requests_.record(3, 2) + 1, stage};  // not in it
     EXPECT_EQ(difference(), "");
@@ -222,18 +222,18 @@ TEST_F(LiveImage, MayHoldOrLackWhatWasBeingAnswered) {
 }
 
 TEST_F(LiveImage, ThatLacksARequestIsFound) {
-  save_.after[2] = {requests_.record(3, 2) + 1, Stage::kSubmitted};
+  save_.after[2] = {requests_.record(3, 2) + 1, RequestStage::kSubmitted};
   EXPECT_TRUE(has(difference(), "lacks transaction 51, ")) << difference();
 }
 
 TEST_F(LiveImage, ThatHoldsAnAnsweredRequestIsFound) {
-  save_.before[1].stage = Stage::kAnswered;
-  save_.after[1].stage = Stage::kAnswered;
+  save_.before[1].stage = RequestStage::kAnswered;
+  save_.after[1].stage = RequestStage::kAnswered;
   EXPECT_TRUE(has(difference(), "holds transaction 98, which was not in flight")) << difference();
 }
 
 TEST_F(LiveImage, ThatHoldsAnEarlierRequestIsFound) {
-  save_.after[1] = {requests_.record(90, 1) + 1, Stage::kAnswering};
+  save_.after[1] = {requests_.record(90, 1) + 1, RequestStage::kAnswering};
   EXPECT_TRUE(has(difference(), "holds transaction 98, which was not in flight")) << difference();
 }
 

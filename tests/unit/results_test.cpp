@@ -268,7 +268,7 @@ TEST_F(Results, ThePageShowsTheCentrePointTheReplaysAndTheFacts) {
                         ("```\n" + bench_groups(bench(), {"channels:16/packets:65536/state:32-272",
                                                           "channels:16/packets:65536/state:32-272/skew:90"})) +
                         "\n" + replay_table({replay(1), replay(2)}) + "```\n" +
-                        "These numbers are of 2 CPUs: AMD EPYC(TM) 7763 Processor @ 2.45GHz, hypervisor KVM, kernel "
+                        "These numbers are of AMD EPYC(TM) 7763 Processor @ 2.45GHz, 2 CPUs, hypervisor KVM, kernel "
                         "6.1.0, GCC 12.2.0, allocator glibc, commit 0123456; every save of the table at scale is in [" +
                         folder + "](" + folder + ").\n" + kAfter);
   EXPECT_NE(page().find("skew:90, warm\n"), std::string::npos);
@@ -417,7 +417,7 @@ TEST_F(Results, TheIndexListsEveryRunTheNewestFirst) {
   (void)record({file("bench", fused_bench("2026-11-22T23:15:00Z"))});
   (void)record({file("bench", bench("2026-11-23T08:00:00Z"))});
   fs::create_directories(results_ / "notes");
-  const std::string machine = "| AMD EPYC(TM) 7763 Processor @ 2.45GHz, 2 CPUs |";
+  const std::string machine = "| AMD EPYC(TM) 7763 Processor @ 2.45GHz, 2 CPUs, hypervisor KVM |";
   const auto link = [](const std::string& utc) {
     const std::string name = utc + "-amd-epyc-7763-2cpu-0123456";
     return " [" + name + "](" + name + ") |\n";

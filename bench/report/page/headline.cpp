@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "report/facts_text.hpp"
 #include "report/page/axis.hpp"
 #include "report/page/html.hpp"
 #include "report/page/rows.hpp"
@@ -54,30 +55,14 @@ std::string date_text(const Json& result) {
   return date;
 }
 
-std::string cpus_text(const Json& machine) {
-  const Json& hypervisor = machine.at("hypervisor");
-  const Json& quota = machine.at("cpu_quota");
-  return fmt::format("{}, {} CPUs{}, hypervisor {}, kernel {}", known_text(machine.at("cpu")),
-                     known_text(machine.at("cpus_allowed")),
-                     quota.is_null() ? "" : fmt::format(" with a quota of {:.2g}", quota.get<double>()),
-                     hypervisor.is_null() ? "none seen" : known_text(hypervisor), known_text(machine.at("kernel")));
-}
-
-std::string commit_text(const Json& build) {
-  const Json& clean = build.at("clean");
-  return fmt::format("{} ({})", known_text(build.at("commit")),
-                     clean.is_null()     ? "not known whether files differed from it"
-                     : clean.get<bool>() ? "clean"
-                                         : "with changes that are not committed");
-}
-
 std::string facts(const Json& context) {
   std::string html = "<dl class=\"facts\">\n";
   const auto add = [&](const char* name, const std::string& text) {
     if (!text.empty()) html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, escaped(text));
   };
-  add("Machine", cpus_text(context.at("machine")));
-  add("Commit", commit_text(context.at("build")));
+  add("Machine", report::machine_text(context.at("machine")));
+  add("Kernel", known_text(context.at("machine").at("kernel")));
+  add("Commit", report::commit_text(context.at("build")));
   add("Allocator", known_text(context.at("allocator")));
   add("Compiler", fmt::format("{}, {}", known_text(context.at("build").at("compiler")),
                               known_text(context.at("build").at("flags"))));
@@ -130,11 +115,8 @@ std::string failed_rows(const Json& bench) {
 std::string age(const Json& context, const std::string& source) {
   const Json& commit = context.at("build").at("commit");
   if (!commit.is_string()) return "";
-  const std::uint64_t since = report::engine_commits_since(source, commit.get<std::string>()).value_or(0);
-  if (since == 0) return "";
-  return paragraph(fmt::format("This run is older than the engine here: {} commit{} since then change{} it.", since,
-                               since == 1 ? "" : "s", since == 1 ? "s" : ""),
-                   "warning");
+  const std::string text = report::age_text(report::engine_commits_since(source, commit.get<std::string>()));
+  return text.empty() ? "" : paragraph(fmt::format("This run is {}.", text), "warning");
 }
 
 // A folder may hold what was not made together: who made what.
@@ -145,9 +127,9 @@ std::string strangers(const Run& run, const Json& context) {
     const Json& build = result.json.at("build");
     const std::string file = std::filesystem::path(result.file).filename().string();
     if (!report::machine_difference(result.json.at("machine"), context.at("machine")).empty()) {
-      files["on another machine: " + cpus_text(result.json.at("machine"))].push_back(file);
+      files["on another machine: " + report::machine_text(result.json.at("machine"))].push_back(file);
     } else if (build.at("commit") != context.at("build").at("commit")) {
-      files["by another commit: " + commit_text(build)].push_back(file);
+      files["by another commit: " + report::commit_text(build)].push_back(file);
     }
   }
   std::string html;

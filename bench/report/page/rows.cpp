@@ -124,9 +124,4 @@ std::string interval_text(const Json& median) {
                      number_text(median.at("high")));
 }
 
-std::string known_text(const Json& value) {
-  if (value.is_null()) return "not known";
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 }  // namespace vmbsave::page

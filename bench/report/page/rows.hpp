@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "report/facts_text.hpp"
 #include "report/page/drawing.hpp"
 #include "report/page/run.hpp"
 
@@ -49,6 +50,6 @@ std::optional<double> number_if(const Json& value);
 // "1.43 [1.42, 1.44]", "-" for what is not known.
 std::string number_text(const Json& value);
 std::string interval_text(const Json& median);
-std::string known_text(const Json& value);
+using report::known_text;
 
 }  // namespace vmbsave::page

@@ -29,10 +29,10 @@ std::string collect(const LiveSave& save, const LiveRequests& requests, Ids& ids
 }
 
 std::string slot_difference(std::uint64_t id, const Standing& before, const Standing& after) {
-  const bool was_over = before == after && before.stage == Stage::kAnswered;
-  const bool may = id == after.transaction_id && after.stage != Stage::kNone && !was_over;
+  const bool was_over = before == after && before.stage == RequestStage::kAnswered;
+  const bool may = id == after.transaction_id && after.stage != RequestStage::kNone && !was_over;
   if (id != 0 && !may) return fmt::format("an image holds transaction {}, which was not in flight at its cut", id);
-  if (id == 0 && after.stage == Stage::kSubmitted) {
+  if (id == 0 && after.stage == RequestStage::kSubmitted) {
     return fmt::format("an image lacks transaction {}, which was in flight at its cut", after.transaction_id);
   }
   return {};

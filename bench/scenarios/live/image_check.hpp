@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "scenarios/live/live_requests.hpp"
-#include "scenarios/live/progress.hpp"
+#include "scenarios/live/standings.hpp"
 
 namespace vmbsave::bench {
 

@@ -40,7 +40,7 @@ LiveHost::LiveHost(const LiveSpec& spec, const LiveRequests& requests, int disk,
       memory_(memory),
       fault_(fault),
       ring_(spec.slots()),
-      progress_(spec.slots()),
+      standings_(spec.slots()),
       requests_under_way_(spec.slots()) {
   for (std::uint32_t number = 0; number < spec.channels; ++number) add_channel(number);
 }
@@ -123,7 +123,7 @@ VOID LiveHost::on_submit(VOID* context, VMBPACKET packet, UINT64 transaction_id)
 // Page numbers are made up from the record: the guest's page is found by the slot.
 void LiveHost::start(VMBPACKET packet, std::uint64_t transaction_id) {
   const std::uint32_t slot = requests_.slot(transaction_id - 1);
-  progress_.note(slot, {transaction_id, Stage::kSubmitted});
+  standings_.note(slot, {transaction_id, RequestStage::kSubmitted});
   const auto command = command_of(spec_, packet, requests_.request(transaction_id - 1),
                                   requests_.blocks() * kLiveBlockBytes / storvsp::kBlockBytes);
   if (!command || command->blocks * storvsp::kBlockBytes != kLiveBlockBytes) {
@@ -146,9 +146,9 @@ void LiveHost::finish(UnderWay& request, int result) {
 
 void LiveHost::answer(VMBPACKET packet, std::uint64_t transaction_id, NTSTATUS status) {
   const std::uint32_t slot = requests_.slot(transaction_id - 1);
-  progress_.note(slot, {transaction_id, Stage::kAnswering});
+  standings_.note(slot, {transaction_id, RequestStage::kAnswering});
   vsp_.complete(packet, status);
-  progress_.note(slot, {transaction_id, Stage::kAnswered});
+  standings_.note(slot, {transaction_id, RequestStage::kAnswered});
   ++answered_;
 }
 

@@ -13,7 +13,7 @@
 #include "scenarios/live/disk_ring.hpp"
 #include "scenarios/live/first_fault.hpp"
 #include "scenarios/live/live_requests.hpp"
-#include "scenarios/live/progress.hpp"
+#include "scenarios/live/standings.hpp"
 #include "vmbsave/guest.hpp"
 #include "vmbsave/kmcl_ext.h"
 #include "vmbsave/vsp.h"
@@ -30,7 +30,7 @@ class LiveHost {
 
   guest::Guest& guest(std::uint32_t channel) noexcept { return *guests_[channel]; }
   save::SaveSession& session() const;
-  const Progress& progress() const noexcept { return progress_; }
+  const Standings& standings() const noexcept { return standings_; }
 
   // The VSP's thread: takes requests from the rings to the disk, and what the disk has done back to the guest. Until
   // stop() was called and nothing is under way on the disk.
@@ -65,7 +65,7 @@ class LiveHost {
   std::byte* const memory_;
   FirstFault& fault_;
   DiskRing ring_;
-  Progress progress_;
+  Standings standings_;
   std::vector<UnderWay> requests_under_way_;  // by slot
   std::uint32_t on_disk_ = 0;                 // of these
   std::uint64_t answered_ = 0;

@@ -75,7 +75,7 @@ class LiveRun::Threads {
 
 LiveRun::LiveRun(const LiveSpec& spec, LiveDisk& disk) : spec_(spec), requests_(spec), disk_(disk) {}
 
-LiveResult LiveRun::run() {
+LiveResult LiveRun::run(const Watch& watch) {
   const mem::Mapping memory = mem::Mapping::reserve(std::size_t{spec_.slots()} * kLiveBlockBytes);
   if (!memory) throw std::bad_alloc();
   LiveHost host(spec_, requests_, disk_.descriptor(), memory.data(), fault_);
@@ -87,7 +87,10 @@ LiveResult LiveRun::run() {
   {
     Threads threads(guest, host, fault_, result_.cpus);
     const Pinned here(result_.cpus.saver.value_or(-1));
-    for (unsigned i = 0; i < spec_.rounds; ++i) round(guest, host, saving);
+    for (unsigned i = 0; i < spec_.rounds; ++i) {
+      if (watch) watch(i, spec_.rounds);
+      round(guest, host, saving);
+    }
     threads.stop();
   }
   if (fault_.any()) throw CheckFailed(fault_.what());
@@ -131,12 +134,12 @@ void LiveRun::saves(LiveGuest& guest, LiveHost& host, SaveFlag& saving) {
 LiveSave LiveRun::save(LiveHost& host, SaveFlag& saving) {
   save::SaveSession& session = host.session();
   LiveSave made{std::vector<Standing>(spec_.slots()), std::vector<Standing>(spec_.slots()), {}};
-  host.progress().read(made.before);
+  host.standings().read(made.before);
   saving.begin();
   const std::uint64_t start = base::now_ns();
   expect_saved(session.begin({}), "begin");
   const std::uint64_t begun = base::now_ns();
-  host.progress().read(made.after);
+  host.standings().read(made.after);
   const std::uint64_t witnessed = base::now_ns();
   const Status status = session.save();
   const std::uint64_t complete = base::now_ns();

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "harness/progress.hpp"
 #include "scenarios/live/image_check.hpp"
 #include "scenarios/live/live_disk.hpp"
 #include "scenarios/live/live_guest.hpp"
@@ -17,10 +18,10 @@ class LiveRun {
   // spec.disk_bytes: of the disk.
   LiveRun(const LiveSpec& spec, LiveDisk& disk);
 
-  // Once. Throws RingRefused where there is no io_uring; CheckFailed if a save fails, an image does not hold what
-  // was in flight, a request is not completed exactly once, or a block does not hold its last write; else
-  // std::runtime_error in one line.
-  LiveResult run();
+  // Once; `watch` is told of its rounds. Throws RingRefused where there is no io_uring; CheckFailed if a save fails, an
+  // image does not hold what was in flight, a request is not completed exactly once, or a block does not hold its last
+  // write; else std::runtime_error in one line.
+  LiveResult run(const Watch& watch = {});
 
  private:
   class Threads;
