@@ -31,8 +31,8 @@ struct CountOptions {
 // side failed, or two counts of its instructions differ.
 Counts count(const CountOptions& options);
 
-// Page faults of an operation, counted once more: the fewest stay. What else happens on a machine adds one now and then,
-// and takes none away.
+// Page faults of an operation, counted once more: the fewest stay. What else happens on a machine adds one now and
+// then, and takes none away.
 void count_page_faults_again(const CountOptions& options, Counts& counts);
 inline constexpr const char* kPageFaults = "page_faults";
 

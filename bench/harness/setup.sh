@@ -100,6 +100,7 @@ packages_for() {
     browser) echo chromium chromium-driver fonts-dejavu-core ;;
     model) echo spin gcc ;;
     headers) echo clang doxygen gcc-mingw-w64-x86-64-win32 ;;
+    lint) echo clang-format clang-tidy ;;
     fuzz) echo clang libclang-rt-14-dev llvm-14 ;;
   esac
 }
