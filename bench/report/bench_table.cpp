@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ namespace vmbsave::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using namespace nlohmann::literals;
 
 constexpr const char* kLine = "{:<22}{:>6}{:>8}{:>6}{:>9}{:>9}{:>10}  {:>17}  {:>17}{:>7}{:>8}{:>9}\n";
 
@@ -80,11 +82,24 @@ std::string line(const Json& row) {
                      count(row.at("allocator_calls_p50")), row.at("verified").get<bool>() ? "yes" : "NO");
 }
 
+// What else the machine did: of the rest of what the doctor finds, most is so on every shared machine.
+std::string warning(const Json& run) {
+  std::string found;
+  for (const Json& finding : run.value("/doctor/findings"_json_pointer, Json::array())) {
+    const std::string name = text(finding.at("name"));
+    const bool is_load = name == "load" || name.ends_with("pressure") || name == "stolen time";
+    if (!is_load || finding.at("level") == "ok") continue;
+    found += fmt::format("{}{} {}", found.empty() ? "" : "; ", name, text(finding.at("found")));
+  }
+  return found.empty() ? "" : fmt::format("the doctor warned: {}\n", found);
+}
+
 std::string context(const Json& run) {
   const Json& build = run.at("build");
   return fmt::format("suite {}, {}\n{}; {}, allocator {}\ncommit {}\n", text(run.at("suite")),
                      text(run.at("started_utc")), machine_text(run.at("machine")), known_text(build.at("compiler")),
-                     known_text(run.at("allocator")), commit_text(build));
+                     known_text(run.at("allocator")), commit_text(build)) +
+         warning(run);
 }
 
 // Rows by their heading, headings in the order in which they first come.
@@ -106,11 +121,22 @@ Groups group(const Json& rows, Wanted&& wanted) {
   return groups;
 }
 
+// A row beside a second one of its own kind: 1, if a neighbour fares as a row does. What it is off by, the column is.
+std::string beside_itself(const Json& row) {
+  constexpr double kWorthSaying = 0.05;
+  const Json& ratio = row.at("times_faster_than_documented_sequential");
+  if (row.at("implementation") != "documented_sequential" || ratio.at("p50").is_null()) return "";
+  if (std::abs(ratio.at("p50").get<double>() - 1) < kWorthSaying) return "";
+  return fmt::format("(documented_sequential beside itself: {} and not 1; so much the column is off)\n",
+                     number(ratio.at("p50")));
+}
+
 std::string tables(const Groups& groups) {
   std::string text;
   for (const auto& [name, rows] : groups) {
     text += (text.empty() ? "" : "\n") + name + "\n" + heading(*rows.front());
     for (const Json* const row : rows) text += line(*row);
+    for (const Json* const row : rows) text += beside_itself(*row);
   }
   return text;
 }

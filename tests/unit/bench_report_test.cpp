@@ -169,7 +169,8 @@ TEST(BenchTable, IsThisText) {
             "documented_sequential      -       1  warm    1.000    1.001      15.3  1.50 [1.50, 1.50]  "
             "12.3 [12.3, 12.3]      3       -      yes\n"
             "engine+checksum        fused       2  warm    1.000    1.001      15.3  1.50 [1.50, 1.50]  "
-            "12.3 [12.3, 12.3]      3       0      yes\n");
+            "12.3 [12.3, 12.3]      3       0      yes\n"
+            "(documented_sequential beside itself: 12.3 and not 1; so much the column is off)\n");
 }
 
 TEST(BenchTable, PeersHaveATableOfTheirOwnBesideTheEngine) {
@@ -248,6 +249,26 @@ TEST(BenchTable, NamesMachineAllocatorAndCommit) {
        {"suite quick, 2026-01-01T00:00:00Z", "Fast CPU", "allocator mimalloc 2.0.9", "commit abc with changes"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
+}
+
+TEST(BenchTable, SaysWhatElseTheMachineDid) {
+  Json json = json_of({});
+  json["doctor"]["findings"] = {{{"name", "load"}, {"level", "warn"}, {"found", "9.00 on 2 CPUs"}},
+                                {{"name", "PMU"}, {"level", "warn"}, {"found", "none"}},
+                                {{"name", "stolen time"}, {"level", "ok"}, {"found", "0.0 %"}},
+                                {{"name", "CPU pressure"}, {"level", "fail"}, {"found", "35 %"}}};
+  EXPECT_NE(bench_table(json).find("\nthe doctor warned: load 9.00 on 2 CPUs; CPU pressure 35 %\n"), std::string::npos);
+  json["doctor"]["findings"] = Json::array();
+  EXPECT_EQ(bench_table(json).find("doctor"), std::string::npos);
+}
+
+TEST(BenchTable, SaysHowADocumentedSaveFaresBesideItself) {
+  BenchRow sequential = row("documented_sequential", 1000);
+  sequential.samples.times_faster_than_documented_sequential.assign(64, 1.24);
+  EXPECT_NE(bench_table(json_of({sequential})).find("\n(documented_sequential beside itself: 1.24 and not 1;"),
+            std::string::npos);
+  sequential.samples.times_faster_than_documented_sequential.assign(64, 1.02);
+  EXPECT_EQ(bench_table(json_of({sequential})).find("beside itself"), std::string::npos);
 }
 
 TEST(BenchTable, RefusesOtherJson) { EXPECT_ANY_THROW((void)bench_table(Json{{"schema", "vmbsave-bench-1"}})); }
