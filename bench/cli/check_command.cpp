@@ -16,8 +16,8 @@
 #include "harness/duration.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
+#include "harness/output_files.hpp"
 #include "harness/progress.hpp"
-#include "harness/whole_file.hpp"
 #include "report/json_file.hpp"
 #include "vsp/blob/blob.h"
 #include "vsp/netvsp/netvsp.h"
@@ -123,8 +123,7 @@ int run_check(CheckArguments& arguments) {
   }
   const auto only =
       arguments.only.empty() ? std::vector<verify::Check>() : check::parse_checks("--only", arguments.only);
-  if (!arguments.junit.empty()) bench::expect_writable(arguments.junit);
-  expect_usable(arguments.output, {arguments.vsp});
+  bench::expect_usable({{"--out", arguments.output.out}, {"--junit", arguments.junit}}, {arguments.vsp});
   arguments.options.channels = channels_of(arguments);
   check::Checked checked = examine(arguments);
   checked.given = arguments.vsp;

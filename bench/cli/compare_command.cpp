@@ -1,8 +1,10 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
@@ -11,6 +13,7 @@
 #include "harness/terminal.hpp"
 #include "report/compare.hpp"
 #include "report/compare_output.hpp"
+#include "report/json_file.hpp"
 #include "report/run_age.hpp"
 
 namespace vmbsave::cli {
@@ -36,13 +39,30 @@ struct CompareArguments {
   Output output;
 };
 
+// What a result lacks, or has of another kind, is its damage.
+report::Comparison compared(const report::RunResults& a, const report::RunResults& b,
+                            const report::CompareOptions& options) {
+  try {
+    return report::compare_runs(a, b, options);
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error(
+        fmt::format("{}, {}: one is no result of vmbsave, or damaged: {}", a.name, b.name, report::json_fault(error)));
+  }
+}
+
 int run_compare(const CompareArguments& arguments) {
-  expect_usable(arguments.output, {arguments.a, arguments.b});
   const report::RunResults a = report::read_run(arguments.a);
   const report::RunResults b = report::read_run(arguments.b);
-  report::Comparison comparison = report::compare_runs(a, b, arguments.options);
+  std::vector<std::string> inputs;
+  for (const report::RunResults* const run : {&a, &b}) {
+    for (const report::NamedResult& result : run->results) inputs.push_back(result.file);
+  }
+  expect_usable(arguments.output, inputs);
+  report::Comparison comparison = compared(a, b, arguments.options);
   for (report::ComparedSide* const side : {&comparison.a, &comparison.b}) {
-    side->engine_commits_since = report::engine_commits_since(arguments.checkout, side->build.at("commit"));
+    const nlohmann::ordered_json& commit = side->build.at("commit");
+    if (!commit.is_string()) continue;
+    side->engine_commits_since = report::engine_commits_since(arguments.checkout, commit.get<std::string>());
   }
   give(arguments.output, report::compare_json(comparison),
        report::compare_table(comparison, bench::wants_colour(STDOUT_FILENO)));

@@ -75,6 +75,7 @@ int refuse_parsing(const CLI::App& app, int argc, char** argv, const CLI::ParseE
 
 int main(int argc, char** argv) {
   using namespace vmbsave::cli;
+  vmbsave::bench::end_on_interrupts("vmbsave");  // until it is known which command this is
   vmbsave::bench::occupy_standard_streams();
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
   CLI::App app(kToolDescription, "vmbsave");

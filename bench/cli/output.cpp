@@ -1,14 +1,10 @@
 #include "cli/output.hpp"
 
-#include <fmt/format.h>
-
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "harness/option_checks.hpp"
-#include "harness/whole_file.hpp"
+#include "harness/output_files.hpp"
 #include "report/json_file.hpp"
 
 namespace vmbsave::cli {
@@ -37,14 +33,7 @@ void add_checkout_option(CLI::App& command, std::string& checkout) {
 }
 
 void expect_usable(const Output& output, const std::vector<std::string>& inputs) {
-  if (output.out.empty()) return;
-  for (const std::string& input : inputs) {
-    std::error_code none;
-    if (output.out == input || std::filesystem::equivalent(output.out, input, none)) {
-      throw std::runtime_error(fmt::format("--out {} would write over {}; give another file", output.out, input));
-    }
-  }
-  bench::expect_writable(output.out);
+  bench::expect_usable({{"--out", output.out}}, inputs);
 }
 
 std::string json_text(const nlohmann::ordered_json& json) {

@@ -51,7 +51,10 @@ struct RecordArguments {
 };
 
 void expect_usable(const RecordArguments& arguments) {
-  expect_usable(arguments.output, arguments.files);
+  std::vector<std::string> others = arguments.files;
+  others.push_back(arguments.readme);
+  others.push_back((fs::path(arguments.results) / "README.md").string());
+  expect_usable(arguments.output, others);
   if (arguments.check && !arguments.files.empty()) throw CLI::ValidationError("--check", "takes no FILE");
   if (arguments.check && arguments.readme.empty()) throw CLI::ValidationError("--check", "needs --readme");
   if (arguments.files.empty() && arguments.readme.empty()) {
@@ -175,10 +178,20 @@ int check_pages(const RecordArguments& arguments) {
   return code;
 }
 
+// A new one only for a run to keep: else it is a name that was mistyped, of which no README is to be made.
+void expect_results(const RecordArguments& arguments) {
+  if (arguments.files.empty() && !fs::exists(arguments.results)) {
+    throw std::runtime_error(
+        fmt::format("--results {}: there is no such folder, and no FILE to keep in it", arguments.results));
+  }
+  for (const std::string& file : arguments.files) (void)report::read_text(file);  // before a folder is made for it
+  fs::create_directories(arguments.results);
+}
+
 int run_record(const RecordArguments& arguments) {
   expect_usable(arguments);
   if (arguments.check) return check_pages(arguments);
-  fs::create_directories(arguments.results);
+  expect_results(arguments);
   const report::ResultsLock lock(arguments.results);
   const std::vector<Page> pages = read_pages(arguments);
   expect_pages(pages, arguments.results);

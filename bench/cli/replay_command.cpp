@@ -16,6 +16,7 @@
 #include "harness/duration.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
+#include "harness/output_files.hpp"
 #include "harness/progress.hpp"
 #include "packet/vm.hpp"
 #include "report/replay_report.hpp"
@@ -137,7 +138,10 @@ int run_replay(ReplayArguments& arguments) {
   const Output& output = arguments.output;
   if (is_file) expect_trace_kept("--image", name, replay::image_files(arguments.options));
   if (is_file && !output.out.empty()) expect_trace_kept("--out", name, {output.out});
-  expect_usable(output, replay::image_files(arguments.options));
+  std::vector<std::string> others = replay::image_files(arguments.options);
+  for (const std::string& image : others) bench::expect_usable({{"--image", image}}, {arguments.vsp});
+  others.push_back(arguments.vsp);
+  expect_usable(output, others);
   std::optional<bench::ExitGuard> guard;
   std::optional<bench::Plugin> plugin;  // before minutes of reading
   if (!arguments.vsp.empty()) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,7 +12,7 @@
 #include "cli/output.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
-#include "harness/whole_file.hpp"
+#include "harness/output_files.hpp"
 #include "report/json_file.hpp"
 #include "report/page/gnuplot.hpp"
 #include "report/page/page.hpp"
@@ -44,27 +45,39 @@ struct ReportArguments {
 
 bool is_standard_output(const ReportArguments& arguments) { return arguments.out == "-"; }
 
-void expect_no_input(const ReportArguments& arguments, const std::vector<page::Run>& runs) {
-  std::error_code none;
-  for (const page::Run& run : runs) {
-    for (const report::NamedResult& result : run.read.results) {
-      if (!fs::equivalent(result.file, arguments.out, none)) continue;
-      throw std::runtime_error(fmt::format("{} is one of the results; give --out another name", arguments.out));
-    }
-  }
-}
-
-void expect_usable_output(const ReportArguments& arguments) {
+void expect_usable_output(const ReportArguments& arguments, const std::vector<page::Run>& runs) {
   if (is_standard_output(arguments)) return;
   if (fs::is_directory(arguments.out)) {
     throw std::runtime_error(fmt::format("{} is a folder; give --out the name of a file", arguments.out));
   }
-  bench::expect_writable(arguments.out);
+  std::vector<std::string> inputs;
+  for (const page::Run& run : runs) {
+    for (const report::NamedResult& result : run.read.results) inputs.push_back(result.file);
+  }
+  bench::expect_usable({{"--out", arguments.out}}, inputs);
 }
 
-void write_figures(const std::string& folder, const std::vector<page::NamedSvg>& figures) {
-  fs::create_directories(folder);
-  for (const page::NamedSvg& figure : figures) report::write_text(fs::path(folder) / figure.name, figure.text);
+page::Page page_of(const ReportArguments& arguments, const std::vector<page::Run>& runs) {
+  try {
+    return page::make_page(runs, {page::has_gnuplot(), arguments.across_machines, arguments.checkout});
+  } catch (const nlohmann::json::exception& error) {
+    std::string names;
+    for (const page::Run& run : runs) names += (names.empty() ? "" : ", ") + run.read.name;
+    throw std::runtime_error(fmt::format("{}: no result of vmbsave, or damaged: {}", names, report::json_fault(error)));
+  }
+}
+
+// The page is none of them.
+void write_figures(const ReportArguments& arguments, const std::vector<page::NamedSvg>& figures) {
+  if (arguments.figures.empty()) return;
+  fs::create_directories(arguments.figures);
+  for (const page::NamedSvg& figure : figures) {
+    const fs::path file = fs::path(arguments.figures) / figure.name;
+    bench::expect_usable({{"--out", arguments.out}, {"--figures", file.string()}}, {});
+  }
+  for (const page::NamedSvg& figure : figures) {
+    report::write_text(fs::path(arguments.figures) / figure.name, figure.text);
+  }
 }
 
 void say_left_out(const page::Page& page) {
@@ -85,17 +98,17 @@ nlohmann::ordered_json json_of(const ReportArguments& arguments, const std::vect
 }
 
 int run_report(const ReportArguments& arguments) {
-  if (is_standard_output(arguments) && arguments.output.json) {
-    throw CLI::ValidationError("--json", "the page goes to standard output; give --out a file");
+  if (is_standard_output(arguments) && (arguments.output.json || arguments.output.quiet)) {
+    throw CLI::ValidationError(arguments.output.json ? "--json" : "--quiet",
+                               "the page goes to standard output; give --out a file");
   }
   std::vector<page::Run> runs;
   for (const std::string& result : arguments.results) runs.push_back(page::read_page_run(result));
-  expect_no_input(arguments, runs);
-  expect_usable_output(arguments);
-  const page::Page page = page::make_page(runs, {page::has_gnuplot(), arguments.across_machines, arguments.checkout});
-  if (!arguments.figures.empty()) write_figures(arguments.figures, page.figures);
+  expect_usable_output(arguments, runs);
+  const page::Page page = page_of(arguments, runs);
+  write_figures(arguments, page.figures);
   if (is_standard_output(arguments)) {
-    fmt::print("{}", page.html);
+    std::fputs(page.html.c_str(), stdout);
   } else {
     report::write_text(arguments.out, page.html);
   }

@@ -17,6 +17,7 @@
 #include "harness/exit_codes.hpp"
 #include "harness/interrupts.hpp"
 #include "harness/one_line.hpp"
+#include "harness/output_files.hpp"
 #include "harness/standard_streams.hpp"
 #include "harness/whole_file.hpp"
 #include "latency/display.hpp"
@@ -94,8 +95,9 @@ void show(const Json& context) {
   }
 }
 
+// path: empty if it was not asked for.
 void write(const std::string& path, const std::string& text) {
-  if (!text.empty()) bench::write_file(path, std::as_bytes(std::span(text)));
+  if (!path.empty() && !text.empty()) bench::write_file(path, std::as_bytes(std::span(text)));
 }
 
 struct Run {
@@ -227,16 +229,17 @@ Runner runner_of(const std::string& suite) {
 }
 
 // For `vmbsave doctor`, which does not load Google Benchmark.
-int print_context() {
-  fmt::print("{}\n", context().dump(2));
+int give_context(const bench::Options& options) {
+  const std::string text = context().dump(2) + "\n";
+  bench::expect_usable({{"--out", options.out}}, {});
+  write(options.out, text);
+  if (!options.quiet) std::fputs(text.c_str(), stdout);
   return flushed(0);
 }
 
 int run(const bench::Options& options) {
-  if (options.context_only) return print_context();
-  for (const std::string& path : {options.out, options.google_out}) {
-    if (!path.empty()) bench::expect_writable(path);
-  }
+  if (options.context_only) return give_context(options);
+  bench::expect_usable({{"--out", options.out}, {"--benchmark_out", options.google_out}}, {options.vsp});
   std::optional<bench::ExitGuard> guard;
   std::optional<bench::Plugin> plugin;
   if (!options.vsp.empty()) {
@@ -259,10 +262,8 @@ int run(const bench::Options& options) {
     fmt::print("\n{}", table);
   }
   try {
-    if (!options.out.empty()) {
-      write(options.out, text);
-      bench::say_when_interrupted("the result was written");
-    }
+    write(options.out, text);
+    if (!options.out.empty()) bench::say_when_interrupted("the result was written");
     if (file) write(options.google_out, file->text());
   } catch (const std::exception& error) {
     return refuse(error.what());

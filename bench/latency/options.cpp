@@ -20,6 +20,8 @@
 #include "harness/exit_codes.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
+#include "harness/pattern.hpp"
+#include "harness/standard_streams.hpp"
 #include "harness/suggestion.hpp"
 #include "harness/terminal.hpp"
 #include "latency/host_suite.hpp"
@@ -89,7 +91,9 @@ constexpr const char* kHelp =
 [[noreturn]] void print_help() {
   std::fputs(kHelp, stdout);
   benchmark::PrintDefaultHelp();
-  std::exit(std::fflush(stdout) == 0 ? kOk : kBadInput);
+  const std::string lost = lost_output();
+  if (!lost.empty()) fail(lost);
+  std::exit(kOk);
 }
 
 // Google Benchmark calls this for values of its flags that it does not know.
@@ -123,22 +127,33 @@ std::optional<double> number_flag(int argc, char** argv, std::string_view name, 
   return value;
 }
 
+// Google Benchmark reads no "1e3", and says so in words of its own.
+unsigned repetitions(int argc, char** argv) {
+  constexpr double kMost = 1e6;
+  const double number = number_flag(argc, argv, "benchmark_repetitions", "BENCHMARK_REPETITIONS", 1).value_or(1);
+  const char* const text = google_flag(argc, argv, "benchmark_repetitions", "BENCHMARK_REPETITIONS");
+  if (number > kMost || (text != nullptr && std::strspn(text, "0123456789") != std::strlen(text))) {
+    fail(fmt::format("--benchmark_repetitions: expected a whole number of at most {}, found '{}'", kMost, text));
+  }
+  return static_cast<unsigned>(number);
+}
+
+// A '-' in front of it is Google Benchmark's "all but those".
+void expect_filter(int argc, char** argv) {
+  const char* filter = google_flag(argc, argv, "benchmark_filter", "BENCHMARK_FILTER");
+  if (filter == nullptr || *filter == '\0') return;
+  if (*filter == '-') ++filter;
+  try {
+    (void)Pattern(filter);
+  } catch (const std::invalid_argument& error) {
+    fail(fmt::format("--benchmark_filter: {}", error.what()));
+  }
+}
+
 // A suite that has no place for another VSP: what it measures is a packet's way through the table.
 std::string vsp_option_fault(const std::string& suite, const std::string& vsp) {
   if (vsp.empty() || suite != kLoadSuite) return {};
   return fmt::format("--vsp: --suite={} has packets of its own and no callbacks; take --suite=live", suite);
-}
-
-// Under whatever names.
-void expect_two_files(const std::string& out, const std::string& google_out) {
-  namespace fs = std::filesystem;
-  if (out.empty() || google_out.empty()) return;
-  std::error_code none;
-  const std::string one = fs::weakly_canonical(fs::absolute(out)).string();
-  const std::string two = fs::weakly_canonical(fs::absolute(google_out)).string();
-  if (one == two || fs::equivalent(out, google_out, none)) {
-    fail("--out and --benchmark_out name the same file");
-  }
 }
 
 // Google Benchmark empties --benchmark_out before it knows whether a row matches: it gets another file, and what it
@@ -192,8 +207,8 @@ Options parse_options(int argc, char** argv) {
   constexpr double kShortestSeconds = 1e-6;
   (void)number_flag(argc, argv, "benchmark_min_time", "BENCHMARK_MIN_TIME", kShortestSeconds);
   (void)number_flag(argc, argv, "benchmark_min_warmup_time", "BENCHMARK_MIN_WARMUP_TIME", 0);
-  options.repetitions = static_cast<unsigned>(
-      std::min(number_flag(argc, argv, "benchmark_repetitions", "BENCHMARK_REPETITIONS", 1).value_or(1), 1e6));
+  options.repetitions = repetitions(argc, argv);
+  expect_filter(argc, argv);
   if (const char* const out = google_flag(argc, argv, "benchmark_out", "BENCHMARK_OUT")) options.google_out = out;
   if (const char* const format = google_flag(argc, argv, "benchmark_out_format", "BENCHMARK_OUT_FORMAT")) {
     options.google_out_format = format;
@@ -224,7 +239,6 @@ Options parse_options(int argc, char** argv) {
         vsp_option_fault(options.suite, options.vsp)}) {
     if (!fault.empty()) fail(fault);
   }
-  expect_two_files(options.out, options.google_out);
   return options;
 }
 

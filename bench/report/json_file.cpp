@@ -85,6 +85,12 @@ nlohmann::ordered_json read_json(const std::filesystem::path& file) {
   }
 }
 
+std::string json_fault(const std::exception& error) {
+  const std::string what = error.what();
+  const std::size_t end = what.find("] ");  // "[json.exception.out_of_range.403] key 'kernel' not found"
+  return end == std::string::npos ? what : what.substr(end + 2);
+}
+
 void write_text(const std::filesystem::path& file, std::string_view text) {
   bench::write_file(file.string(), std::as_bytes(std::span(text)));
 }

@@ -40,7 +40,7 @@ std::string why_not(const Json& row) {
   for (const char* const key : {"error", "skipped"}) {
     if (row.contains(key) && row.at(key).is_string()) return row.at(key).get<std::string>();
   }
-  return "";
+  return row.contains("verified") && row.at("verified") != true ? "not verified" : "";
 }
 
 // Of "save/engine/fused/channels:1/packets:64/threads:2": the group is "channels:1/packets:64", the label

@@ -188,8 +188,13 @@ void expect_small(const fs::path& folder) {
 
 void expect_pictures(const std::vector<ResultFile>& pictures) {
   for (const ResultFile& picture : pictures) {
-    if (picture.text.find("<svg") != std::string::npos) continue;
-    refuse(fmt::format("{}.svg: expected a picture in SVG", picture.name));
+    const auto same = [&](const ResultFile& other) { return other.name == picture.name; };
+    if (std::count_if(pictures.begin(), pictures.end(), same) > 1) {
+      refuse(fmt::format("two pictures named {}.svg", picture.name));
+    }
+    if (picture.text.find("<svg") == std::string::npos) {
+      refuse(fmt::format("{}.svg: expected a picture in SVG", picture.name));
+    }
   }
 }
 

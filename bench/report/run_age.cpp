@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <chrono>
 #include <stdexcept>
 
 #include "harness/child.hpp"
@@ -30,7 +31,8 @@ std::optional<std::uint64_t> engine_commits_since(const std::filesystem::path& s
   bench::ChildSpec git{.arguments = {"git", "--no-optional-locks", "-c", "safe.directory=*", "rev-list", "--count",
                                      commit + "..HEAD", "--", ":(top)engine", ":(top,exclude)engine/*.md"},
                        .environment = bench::own_environment(),
-                       .folder = source};
+                       .folder = source,
+                       .limit = std::chrono::seconds(10)};
   try {
     const bench::ChildResult result = bench::run_child(git);
     if (result.exit_code == 0) return number_in(result.out);

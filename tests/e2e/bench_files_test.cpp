@@ -94,6 +94,23 @@ TEST_F(BenchFiles, NamesThatSteerTheTerminalInOneLine) {
   }
 }
 
+TEST_F(BenchFiles, TheContextIsAFileToo) {
+  const Outcome outcome = bench("--context --quiet --out=context.json");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_TRUE(nlohmann::json::parse(std::ifstream(folder_ / "context.json")).contains("machine"));
+}
+
+TEST_F(BenchFiles, WhatGoogleBenchmarkWouldMisreadIsRefused) {
+  for (const char* const arguments :
+       {"--benchmark_filter='('", "--benchmark_repetitions=1e3", "--benchmark_repetitions=2000000"}) {
+    const Outcome outcome = bench(std::string("--suite=smoke ") + arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << outcome.out;
+  }
+  EXPECT_EQ(bench("--help > /dev/full").exit_code, 2);
+}
+
 TEST_F(BenchFiles, HelpDescribesEverySuite) {
   const std::string help = bench("--help").out;
   for (const char* const suite : {"smoke", "quick", "bar", "image", "full", "long", "load", "live"}) {
@@ -159,6 +176,21 @@ TEST_F(Record, WithoutItsReadmeARunIsNotKept) {
 }
 
 // Keys and types that no run has.
+// A name that was mistyped empties no README, and neither does the JSON of what was recorded.
+TEST_F(Record, TheReadmeIsNotLost) {
+  ASSERT_EQ(run(command(), "").exit_code, 0);
+  const std::string before = text_of("README.md");
+  const std::string where = "cd '" + folder_.string() + "'; " VMBSAVE_TOOL;
+  EXPECT_EQ(run(where, "record --results reslts --readme README.md").exit_code, 2);
+  EXPECT_FALSE(fs::exists(folder_ / "reslts"));
+  EXPECT_EQ(run(where, "record --results new --readme README.md none.json").exit_code, 2);
+  EXPECT_FALSE(fs::exists(folder_ / "new"));
+  for (const char* const page : {"README.md", "results/README.md"}) {
+    EXPECT_EQ(run(where, std::string("record --results results --readme README.md -o ") + page).exit_code, 2) << page;
+  }
+  EXPECT_EQ(text_of("README.md"), before);
+}
+
 TEST_F(Record, WhatIsNoRunIsNamed) {
   for (const char* const text : {R"({"schema": "vmbsave-bench-1", "build": {"clean": true}, "rows": 5})",
                                  R"({"schema": "vmbsave-bench-1"})", R"({"schema": "vmbsave-replay-1", "build": 1})"}) {

@@ -202,6 +202,24 @@ TEST(Check, WhatIsAskedForAndNotExaminedIsNotWell) {
 
 // ---- what cannot be checked --------------------------------------------------------------------------------------
 
+// The files of a command are apart: a VSP is not written over by what is found of it.
+TEST_F(CheckInAFolder, WritesOverNeitherTheVspNorItself) {
+  const std::string vsp = path("v.so");
+  std::filesystem::copy_file(VMBSAVE_TEMPLATE, vsp);
+  const std::string tool = "timeout 60 " VMBSAVE_TOOL;
+  for (const std::string& arguments :
+       {"check " + vsp + " --junit " + vsp, "check " + vsp + " -o " + vsp, "check blob -o " + vsp + " --junit " + vsp,
+        "replay --profile cloudphysics --vsp " + vsp + " --image " + vsp,
+        "replay --profile cloudphysics --vsp " + vsp + " -o " + vsp,
+        "bench --suite=smoke --vsp " + vsp + " --out=" + vsp,
+        "bench --suite=smoke --vsp " + vsp + " --benchmark_out=" + vsp}) {
+    const Outcome outcome = vmbsave::tests::run(tool, arguments + " --quiet");
+    EXPECT_EQ(outcome.exit_code, 2) << arguments << "\n" << outcome.out;
+    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << arguments << "\n" << outcome.out;
+  }
+  EXPECT_EQ(std::filesystem::file_size(vsp), std::filesystem::file_size(VMBSAVE_TEMPLATE));
+}
+
 TEST_F(CheckInAFolder, SaysWhatItCannotCheckInOneLine) {
   std::ofstream(path("no.so")) << "not a shared object";
   expect_one_line(check("vspstor"), 2,

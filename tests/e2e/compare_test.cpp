@@ -101,6 +101,26 @@ TEST_F(CompareTool, WhatIsNoRun) {
   expect_refused(good + good + "--only nowhere", "no row that --only finds");
 }
 
+TEST_F(CompareTool, IsNeverWrittenOverAResult) {
+  const std::filesystem::path run = folder_ / "run";
+  std::filesystem::copy(results_ + "20261128T183702Z-amd-epyc-2cpu-ae3a68d", run,
+                        std::filesystem::copy_options::recursive);
+  std::filesystem::create_hard_link(run / "bench.json.xz", folder_ / "linked");
+  const std::string both = run.string() + " " + results_ + "20261128T215642Z-amd-epyc-2cpu-371e280 --quiet -o ";
+  expect_refused(both + (run / "bench.json.xz").string(), "would write over");
+  expect_refused(both + path("linked"), "would write over");
+  EXPECT_EQ(compare(both + path("new.json")).exit_code, 0);
+}
+
+TEST_F(CompareTool, WhatIsOfAnotherKindIsNamedInOurWords) {
+  Json broken = replay();
+  const std::string good = file("good.json", broken.dump());
+  broken["build"] = Json::array({1, 2});
+  const Outcome outcome = compare(good + file("build.json", broken.dump()));
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+  EXPECT_EQ(outcome.out.find("json.exception"), std::string::npos) << outcome.out;
+}
+
 TEST_F(CompareTool, HelpHasExamples) {
   const Outcome help = compare("--help");
   EXPECT_EQ(help.exit_code, 0);

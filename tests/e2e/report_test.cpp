@@ -201,7 +201,7 @@ TEST_F(Report, UnusableInputIsOneLineAndLeavesThePageThatIsThere) {
 TEST_F(Report, UnusableOutputIsOneLineAndLeavesTheResults) {
   const std::string result = path("gate.json");
   write(result, vmbsave::tests::gate_result());
-  expect_refused(result + " -o " + result, "is one of the results");
+  expect_refused(result + " -o " + result, "would write over");
   EXPECT_EQ(text_of(result), vmbsave::tests::gate_result());
   expect_refused(result + " -o " + folder_.string(), "is a folder");
   expect_refused(result + " -o " + path("no/such/report.html"), "cannot write");

@@ -410,6 +410,11 @@ Json fused_bench(const std::string& started) {
   return bench_json("full", started, an_epyc(), rows);
 }
 
+TEST_F(Results, TwoPicturesOfOneNameAreRefused) {
+  const std::vector<ResultFile> pictures(2, {"latency", "<svg/>"});
+  EXPECT_THROW((void)record_results(results_, {file("bench", bench())}, false, pictures), std::runtime_error);
+}
+
 TEST_F(Results, TheIndexListsEveryRunTheNewestFirst) {
   const auto index = [&](const std::string& text) { return with_index(results_ / "README.md", text, results_); };
   const std::string none = std::string(kIndexBefore) + kIndexAfter;

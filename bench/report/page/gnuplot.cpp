@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <stdexcept>
 
@@ -39,16 +40,17 @@ std::string complaint(const bench::ChildResult& result) {
 }
 
 // Without the settings of whoever runs it.
-bench::ChildResult gnuplot(const std::string& argument) {
-  return bench::run_child(
-      {.arguments = {"gnuplot", "--default-settings", argument}, .environment = bench::own_environment()});
+bench::ChildResult gnuplot(const std::string& argument, std::chrono::seconds limit) {
+  return bench::run_child({.arguments = {"gnuplot", "--default-settings", argument},
+                           .environment = bench::own_environment(),
+                           .limit = limit});
 }
 
 }  // namespace
 
 bool has_gnuplot() {
   try {
-    return gnuplot("--version").exit_code == 0;
+    return gnuplot("--version", std::chrono::seconds(10)).exit_code == 0;
   } catch (const std::runtime_error&) {
     return false;
   }
@@ -56,7 +58,7 @@ bool has_gnuplot() {
 
 std::string run_gnuplot(const std::string& script) {
   const ScriptFile file(script);
-  bench::ChildResult result = gnuplot(file.path());
+  bench::ChildResult result = gnuplot(file.path(), std::chrono::seconds(60));
   if (result.exit_code != 0 || result.out.empty()) {
     throw std::runtime_error(fmt::format("gnuplot: {}", complaint(result)));
   }
