@@ -8,9 +8,9 @@
 
 namespace vmbsave::report {
 
-// How many commits between `commit` and HEAD of the git work tree that `source` lies in change the engine: engine/
-// without its pages of text. Nothing where that is not known: no git, no work tree, or none that has this commit, as a
-// shallow clone.
+// How many commits between `commit` and HEAD of the git work tree that `source` lies in change what is measured: engine/
+// without pages, comments, and what examines VSPs. Nothing where that is not known: no git, no work tree, or none that
+// has this commit, as a shallow clone.
 std::optional<std::uint64_t> engine_commits_since(const std::filesystem::path& source, const std::string& commit);
 
 }  // namespace vmbsave::report

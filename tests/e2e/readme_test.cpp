@@ -1,6 +1,7 @@
 // Every command that README.md shows is run, or it is said here why not; every link of the pages leads somewhere.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -48,6 +49,7 @@ TEST_F(Readme, EachCommandRuns) {
   for (const char* const name : {"tests", "engine", "results"}) {
     std::filesystem::create_directory_symlink(std::string(VMBSAVE_ROOT) + "/" + name, folder_ / name);
   }
+  std::filesystem::create_directory(folder_ / "build");
   const std::string tool = std::filesystem::path(VMBSAVE_TOOL).parent_path().string();
   std::size_t others = 0;
   for (const std::string& command : shell_commands(text_of(VMBSAVE_ROOT "/README.md"))) {
@@ -71,6 +73,9 @@ TEST(ReadmeExample, IsTheOneThatIsTested) {
     EXPECT_NE(text_of(std::string(VMBSAVE_ROOT "/") + page).find("```cpp\n" + example + "```\n"), std::string::npos)
         << page << "\n"
         << example;
+    const std::vector<std::string> lines = lines_of(example);
+    EXPECT_LE(std::count_if(lines.begin(), lines.end(), [](const auto& line) { return !line.starts_with("//"); }), 12)
+        << "short enough to be read at once";
   }
 }
 

@@ -10,19 +10,18 @@
 namespace vmbsave::test {
 
 // ---- README.md
-// A channel's packets in use, as bytes; empty if that failed, and then nothing was lost either.
-inline std::vector<UINT8> save(VMBCHANNEL channel) {
-  if (!NT_SUCCESS(VmbChannelSaveBegin(channel))) return {};  // the cut: completions wait from here on
-  std::vector<UINT8> image;
+// A channel's packets in use, as bytes. False: it failed, and nothing was lost.
+inline bool save(VMBCHANNEL channel, std::vector<UINT8>& bytes) {
+  if (!NT_SUCCESS(VmbChannelSaveBegin(channel))) return false;  // the cut: completions wait from here on
+  NTSTATUS status;
   ULONG size = 0, filled = 0, required = 64;
-  NTSTATUS status = STATUS_BUFFER_OVERFLOW;
-  for (; status == STATUS_BUFFER_OVERFLOW || status == STATUS_BUFFER_TOO_SMALL; size += filled) {
-    image.resize(std::max<std::size_t>(image.size(), size + required));
-    status = VmbChannelSaveContinue(channel, image.data() + size, ULONG(image.size()) - size, &filled, &required);
-  }
+  do {
+    bytes.resize(std::max<std::size_t>(bytes.size(), size + required));
+    status = VmbChannelSaveContinue(channel, bytes.data() + size, ULONG(bytes.size()) - size, &filled, &required);
+  } while (size += filled, status == STATUS_BUFFER_OVERFLOW || status == STATUS_BUFFER_TOO_SMALL);
   VmbChannelSaveEnd(channel);  // what was completed meanwhile is delivered, the packets go on
-  image.resize(status == STATUS_SUCCESS ? size : 0);
-  return image;
+  bytes.resize(size);
+  return status == STATUS_SUCCESS;
 }
 // ----
 

@@ -34,9 +34,9 @@ class RunAge : public testing::Test {
   }
 
   // Gives the new commit.
-  std::string change(const std::string& file) const {
+  std::string change(const std::string& file, const std::string& line = "more") const {
     fs::create_directories((tree_ / file).parent_path());
-    std::ofstream(tree_ / file, std::ios::app) << "more\n";
+    std::ofstream(tree_ / file, std::ios::app) << line << '\n';
     git({"add", "-A"});
     git({"commit", "-q", "-m", "change"});
     return git({"rev-parse", "HEAD"});
@@ -52,6 +52,10 @@ TEST_F(RunAge, CountsWhatChangesTheEngine) {
   change("bench/run");
   change("engine/README.md");
   change("engine/verify/README.md");
+  change("engine/verify/examine.cpp");
+  change("engine/include/vmbsave/step.h");
+  for (const char* const comment : {"// a word", "  /// a word", " * a word", ""})
+    change("engine/save/session.cpp", comment);
   EXPECT_EQ(engine_commits_since(tree_, run), 0u) << "none of it is measured";
   change("engine/mem/arena.hpp");
   change("engine/CMakeLists.txt");
