@@ -114,10 +114,29 @@ std::vector<std::string> commands_on(const std::string& page) {
   return commands;
 }
 
+// A subcommand or a suite that there is not; "": none is named.
+std::string wrong_word_in(const std::string& command) {
+  static const std::regex after_tool("(?:^|[ /])vmbsave ([a-z][a-z-]*)");
+  static const std::regex after_suite("--suite[= ]([a-z]+)");
+  static const std::vector<std::string> commands = listed_commands(help_of(kRoot, "vmbsave"));
+  static const std::string bench = help_of(kRoot, "vmbsave bench");
+  std::smatch found;
+  if (std::regex_search(command, found, after_tool) && found[1] != "vmbsave-bench" &&
+      std::find(commands.begin(), commands.end(), found[1].str()) == commands.end()) {
+    return "no command " + found[1].str();
+  }
+  if (std::regex_search(command, found, after_suite) &&
+      !std::regex_search(bench, std::regex("which rows:[^(]*\\b" + found[1].str() + "\\b"))) {
+    return "no suite " + found[1].str();
+  }
+  return "";
+}
+
 // The faults of a page, each with what it says.
 std::vector<std::string> faults_on(const std::string& page, KnownFlags& known) {
   std::vector<std::string> faults;
   for (const std::string& command : commands_on(page)) {
+    if (const std::string word = wrong_word_in(command); !word.empty()) faults.push_back(word + ": " + command);
     for (const Named& named : flags_in(command)) {
       if (const std::string fault = known.fault(named); !fault.empty()) faults.push_back(fault + ": " + command);
     }
@@ -161,6 +180,9 @@ TEST(Pages, WithAFlagThatThereIsNotAreNoticed) {
   KnownFlags known(kRoot);
   EXPECT_EQ(faults_on("`vmbsave gate --sauce .` and ```\n", known).size(), 1u);
   EXPECT_EQ(faults_on("```sh\nvmbsave replay --profile a --imago x | vmbsave table --none\n```\n", known).size(), 2u);
+  EXPECT_EQ(faults_on("`vmbsave frobnicate FILE`; `vmbsave bench --suite=nosuch`; `vmbsave bench --suite=load`", known)
+                .size(),
+            2u);
   EXPECT_EQ(faults_on("`--nowhere`, `build/release/bench/cli/vmbsave check --profile`", known).size(), 2u);
   EXPECT_EQ(faults_on("`tests/run --everything`; `cmake --build x`; `tests/run --quick`", known).size(), 1u);
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -85,16 +86,44 @@ std::string path_of_link(const std::string& link) {
   return link.substr(0, link.find('#'));
 }
 
+// As GitHub names the parts of a page: "In a program" is #in-a-program.
+std::string anchor_of(const std::string& heading) {
+  std::string anchor;
+  for (const char c : heading) {
+    if (c == ' ' || c == '-') anchor += '-';
+    if (c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0) {
+      anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  return anchor;
+}
+
+bool has_part(const std::filesystem::path& page, const std::string& part) {
+  for (const std::string& line : lines_of(text_of(page))) {
+    const std::size_t level = line.find_first_not_of('#');
+    if (level != 0 && level != std::string::npos && line[level] == ' ' && anchor_of(line.substr(level + 1)) == part) {
+      return true;
+    }
+  }
+  return false;
+}
+
 TEST(Pages, LinksLeadSomewhere) {
   static const std::regex link("\\]\\(([^)\\s]+)\\)");
   std::size_t links = 0;
   for (const std::filesystem::path& page : pages(VMBSAVE_ROOT)) {
     const std::string text = text_of(page);
     for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match) {
-      const std::string path = path_of_link((*match)[1].str());
+      const std::string target = (*match)[1].str();
+      const std::string path = path_of_link(target);
+      const std::filesystem::path file = path.empty() ? page : page.parent_path() / path;
+      const std::size_t part = target.find("://") == std::string::npos ? target.find('#') : std::string::npos;
+      if (part != std::string::npos) {
+        EXPECT_TRUE(has_part(file, target.substr(part + 1))) << page.string() << ": " << target;
+      }
       if (path.empty()) continue;
       ++links;
-      EXPECT_TRUE(std::filesystem::exists(page.parent_path() / path)) << page.string() << ": " << path;
+      EXPECT_TRUE(std::filesystem::exists(file)) << page.string() << ": " << path;
     }
   }
   EXPECT_GE(links, 100u);
