@@ -14,7 +14,6 @@ class Pipe {
 
   int read_end() const noexcept { return ends_[0]; }
   int write_end() const noexcept { return ends_[1]; }
-  void close_read_end() noexcept { close_end(0); }
   void close_write_end() noexcept { close_end(1); }
 
  private:

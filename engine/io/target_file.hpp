@@ -24,7 +24,6 @@ class TargetFile {
   IoError open(const char* path);
 
   int descriptor() const noexcept { return file_.get(); }
-  bool in_place() const noexcept { return in_place_; }
 
   // Gives the file its name, after `bytes` bytes. Where it fails at kSyncDirectory the file has its name already, and
   // what was there before is gone.

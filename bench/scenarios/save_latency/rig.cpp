@@ -12,6 +12,7 @@
 #include "scenarios/save_latency/two_calls.hpp"
 #include "scenarios/vm/machine.hpp"
 #include "vsp/blob/blob.h"
+#include "vsp/blob/wire.hpp"
 
 namespace vmbsave::bench {
 namespace {
@@ -41,8 +42,7 @@ void check_states(const Point& point) {
     require(point.state_min_bytes == 0, point, "the smaller state comes first");
   }
   require(point.stateful_percent <= 100, point, "0 to 100 percent of the packets have state");
-  constexpr std::uint64_t kLongestCallbackNs = 1'000'000;  // blob's
-  require(std::uint64_t{point.callback_ns} + point.slow_callback_ns <= kLongestCallbackNs, point,
+  require(std::uint64_t{point.callback_ns} + point.slow_callback_ns <= blob::kLongestCallbackNs, point,
           "a callback takes at most 1 ms longer");
   require(vmbs_vsp_blob(point.state_max_bytes, 1) != nullptr, point, "no VSP has such large states");
 }

@@ -16,9 +16,8 @@ template <std::uint32_t kSections>
 class SectionMap {
  public:
   static constexpr std::uint32_t kWordBits = 64;
-  static constexpr std::uint32_t kLongestRun = kWordBits;
 
-  // `count` sections side by side (1 to kLongestRun), within one word: the first of them, or kNoSection.
+  // `count` sections side by side (1 to kWordBits), within one word: the first of them, or kNoSection.
   std::uint32_t take(std::uint32_t count) {
     for (std::uint32_t w = 0; w < words_.size(); ++w) {
       const std::uint32_t bit = take_in(w, count);
