@@ -25,8 +25,8 @@ constexpr Figure kFigures[] = {
      "saved again and again.",
      "vmbsave bench --suite=live --out=live.json", live_figure},
     {"load", "What a VSP sees while saves run",
-     "How long the slowest of a thousand calls take without saves (grey) and during them, and how long each save stops "
-     "completions.",
+     "How long completions take without saves (grey) and during them, and how long each save stops completions. The "
+     "percentile of completions is the highest that all rows of a load have.",
      "vmbsave bench --suite=load --out=load.json", load_figure},
     {"memory", "Allocators and pages",
      "The cost of a packet by where its memory comes from; behind each bar what a save asks of the allocator and of "
