@@ -39,6 +39,14 @@ std::size_t count(const std::string& text, const std::string& part) {
   return n;
 }
 
+// Of a command, whose words have one each.
+std::string without_spans(std::string html) {
+  for (const char* const tag : {"<span>", "</span>"}) {
+    for (std::size_t at; (at = html.find(tag)) != std::string::npos;) html.erase(at, std::string(tag).size());
+  }
+  return html;
+}
+
 bool has_gnuplot() { return run("gnuplot", "--version >/dev/null").exit_code == 0; }
 
 class Report : public InAFolder {
@@ -146,11 +154,24 @@ TEST_F(Report, WhatARunDoesNotHoldIsListedWithItsCommand) {
   write(path("load.json"), vmbsave::tests::load_result());
   ASSERT_EQ(report(path("load.json") + " -o " + path("report.html")).exit_code, 0);
   const std::string page = html();
-  const std::string missing = page.substr(page.find("id=\"not-shown\""));
+  const std::string missing = without_spans(page.substr(page.find("id=\"not-shown\"")));
   EXPECT_NE(missing.find("<li>Many VMs on one host: <code>vmbsave bench --suite=host --out=host.json</code></li>"),
             std::string::npos);
   EXPECT_EQ(missing.find("What a VSP sees"), std::string::npos);
   EXPECT_EQ(count(page, "<section id=\"load\""), 1u);
+}
+
+TEST_F(Report, TheCommandOfAReplayIsTheOneThatMadeIt) {
+  const std::string command =
+      "replay --profile cloudphysics --service-time 5ms --replicate 2 --shift 3us --channels 4 --threads 2 "
+      "--plan exact --repeat 20 --json >";
+  ASSERT_EQ(run(VMBSAVE_TOOL, command + "'" + path("two vms.json") + "'").exit_code, 0);
+  ASSERT_EQ(report("'" + path("two vms.json") + "' -o " + path("report.html")).exit_code, 0);
+  EXPECT_NE(without_spans(html()).find(
+                "Its data come from <code>vmbsave replay --profile cloudphysics --service-time 5ms --replicate 2 "
+                "--shift 3us --channels 4 --threads 2 --plan exact --repeat 20 --json &gt;'two vms.json'</code>"),
+            std::string::npos)
+      << without_spans(html());
 }
 
 TEST_F(Report, WhatAFileSaysCannotBecomePartOfThePage) {

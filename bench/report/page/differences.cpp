@@ -143,8 +143,8 @@ std::string differences_html(const Comparison& comparison, const std::string& id
   html += hidden_html("Every row", row_tables(comparison));
   html += hidden_html("What was not compared", {left_table(comparison)});
   return html +
-         fmt::format("<p class=\"command\">The same in a terminal: <code>vmbsave compare {} {}</code></p>\n",
-                     escaped(comparison.a.name), escaped(comparison.b.name)) +
+         fmt::format("<p class=\"command\">The same in a terminal: {}</p>\n",
+                     code(fmt::format("vmbsave compare {} {}", comparison.a.name, comparison.b.name))) +
          "</section>\n";
 }
 
