@@ -41,7 +41,7 @@ target_compile_definitions(unit_report PRIVATE VMBSAVE_SCHEMAS="${schemas}" VMBS
   VMBSAVE_CMAKE="${CMAKE_COMMAND}" VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
 vmbsave_add_test(unit_page
   SOURCES unit/page_bars_test.cpp unit/page_commands_test.cpp unit/page_curves_test.cpp unit/page_live_test.cpp
-          unit/page_load_test.cpp unit/page_svg_test.cpp
+          unit/page_load_test.cpp unit/page_svg_test.cpp unit/page_words_test.cpp
   LINK vmbsave_page)
 target_compile_definitions(unit_page PRIVATE VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
 vmbsave_add_test(unit_gate

@@ -135,7 +135,7 @@ Page make_page(const std::vector<Run>& runs, const PageOptions& options) {
   const std::string title = title_of(runs);
   std::string html = head_html(title) + fmt::format("<body>\n<main>\n<h1>{}</h1>\n", escaped(title));
   html += runs_html(runs, options, painter);
-  html += "<section id=\"words\">\n<h2>Words</h2>\n" + glossary_html() + "</section>\n";
+  html += "<section id=\"words\">\n<h2>Words</h2>\n" + glossary_html(html) + "</section>\n";
   html +=
       "<footer>Figures are drawn by gnuplot; the page runs no scripts and loads nothing. Hold the pointer over a "
       "point or a bar to read it.</footer>\n</main>\n</body>\n</html>\n";
