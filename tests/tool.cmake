@@ -39,7 +39,11 @@ vmbsave_add_test(unit_report
   LINK vmbsave_report nlohmann_json::nlohmann_json)
 target_compile_definitions(unit_report PRIVATE VMBSAVE_SCHEMAS="${schemas}" VMBSAVE_COMMIT_SCRIPT="${schemas}"
   VMBSAVE_CMAKE="${CMAKE_COMMAND}" VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
-vmbsave_add_test(unit_page SOURCES unit/page_svg_test.cpp LINK vmbsave_page)
+vmbsave_add_test(unit_page
+  SOURCES unit/page_bars_test.cpp unit/page_commands_test.cpp unit/page_curves_test.cpp unit/page_live_test.cpp
+          unit/page_load_test.cpp unit/page_svg_test.cpp unit/page_words_test.cpp
+  LINK vmbsave_page)
+target_compile_definitions(unit_page PRIVATE VMBSAVE_RESULTS="${PROJECT_SOURCE_DIR}/results")
 vmbsave_add_test(unit_gate
   SOURCES unit/gate_matrix_test.cpp unit/gate_rules_test.cpp unit/gate_selftest_test.cpp unit/gate_timing_test.cpp
   LINK vmbsave_gate nlohmann_json::nlohmann_json)

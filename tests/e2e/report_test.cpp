@@ -25,7 +25,8 @@ namespace fs = std::filesystem;
 constexpr const char* kIds[] = {
     "implementations", "latency",  "percentiles", "phases", "threads", "live", "load",   "memory",
     "state-size",      "roofline", "transfers",   "host",   "replays", "gate", "machine"};
-constexpr std::size_t kPictures = 15;  // the machine has none, load has two
+constexpr std::size_t kDrawn = 14;     // of these: the machine has no picture
+constexpr std::size_t kPictures = 16;  // live and load have two
 
 std::string text_of(const fs::path& file) {
   std::ostringstream text;
@@ -37,6 +38,14 @@ std::size_t count(const std::string& text, const std::string& part) {
   std::size_t n = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
   return n;
+}
+
+// Of a command, whose words have one each.
+std::string without_spans(std::string html) {
+  for (const char* const tag : {"<span>", "</span>"}) {
+    for (std::size_t at; (at = html.find(tag)) != std::string::npos;) html.erase(at, std::string(tag).size());
+  }
+  return html;
 }
 
 bool has_gnuplot() { return run("gnuplot", "--version >/dev/null").exit_code == 0; }
@@ -80,7 +89,7 @@ TEST_F(Report, SaysWhatItWroteAsJson) {
   vmbsave::tests::Schema(VMBSAVE_SCHEMAS "/report.schema.json").expect_matches(said);
   EXPECT_EQ(said.at("page"), path("report.html"));
   EXPECT_EQ(said.at("runs").size(), 1u);
-  EXPECT_EQ(said.at("figures").size() + said.at("left_out").size(), has_gnuplot() ? kPictures : kPictures - 1);
+  EXPECT_EQ(said.at("figures").size() + said.at("left_out").size(), has_gnuplot() ? kPictures : kDrawn);
   expect_refused(path("run") + " --json -o -", "the page goes to standard output; give --out a file");
 }
 
@@ -146,11 +155,24 @@ TEST_F(Report, WhatARunDoesNotHoldIsListedWithItsCommand) {
   write(path("load.json"), vmbsave::tests::load_result());
   ASSERT_EQ(report(path("load.json") + " -o " + path("report.html")).exit_code, 0);
   const std::string page = html();
-  const std::string missing = page.substr(page.find("id=\"not-shown\""));
+  const std::string missing = without_spans(page.substr(page.find("id=\"not-shown\"")));
   EXPECT_NE(missing.find("<li>Many VMs on one host: <code>vmbsave bench --suite=host --out=host.json</code></li>"),
             std::string::npos);
   EXPECT_EQ(missing.find("What a VSP sees"), std::string::npos);
   EXPECT_EQ(count(page, "<section id=\"load\""), 1u);
+}
+
+TEST_F(Report, TheCommandOfAReplayIsTheOneThatMadeIt) {
+  const std::string command =
+      "replay --profile cloudphysics --service-time 5ms --replicate 2 --shift 3us --channels 4 --threads 2 "
+      "--plan exact --repeat 20 --json >";
+  ASSERT_EQ(run(VMBSAVE_TOOL, command + "'" + path("two vms.json") + "'").exit_code, 0);
+  ASSERT_EQ(report("'" + path("two vms.json") + "' -o " + path("report.html")).exit_code, 0);
+  EXPECT_NE(without_spans(html()).find(
+                "Its data come from <code>vmbsave replay --profile cloudphysics --service-time 5ms --replicate 2 "
+                "--shift 3us --channels 4 --threads 2 --plan exact --repeat 20 --json &gt;'two vms.json'</code>"),
+            std::string::npos)
+      << without_spans(html());
 }
 
 TEST_F(Report, WhatAFileSaysCannotBecomePartOfThePage) {

@@ -42,6 +42,20 @@ double axis_from(const Bars& bars, Width width) { return width == Width::kNarrow
 // Pixels of the axis.
 double axis_wide(const Bars& bars, Width width) { return pixels_wide(width) - axis_from(bars, width) - kRightMargin; }
 
+// Of the axis.
+double text_share(const Bars& bars, const Bar& bar, Width width) {
+  const double text = static_cast<double>(bar.text.size() + 2) * kCharacterWide / axis_wide(bars, width);
+  return std::min(text, kTextShare + 0.06);
+}
+
+// Where the text begins: behind the bar, and where the mark would strike it out, behind the mark.
+double text_from(const Bars& bars, const Bar& bar, Width width, const Range& range) {
+  const double end = end_of(bar);
+  if (!bars.mark || end >= *bars.mark) return end;
+  const double place = place_in(bars.x, range, end);
+  return place + text_share(bars, bar, width) > place_in(bars.x, range, *bars.mark) ? *bars.mark : end;
+}
+
 // With room for the text behind each bar.
 Range bars_range(const Bars& bars, Width width) {
   std::vector<double> ends;
@@ -50,8 +64,7 @@ Range bars_range(const Bars& bars, Width width) {
   Range range = range_of(bars.x, ends);
   const Range data = range;
   for (const Bar& bar : bars.bars) {
-    const double text = static_cast<double>(bar.text.size() + 2) * kCharacterWide / axis_wide(bars, width);
-    const double place = place_in(bars.x, data, end_of(bar)) / (1 - std::min(text, kTextShare + 0.06));
+    const double place = place_in(bars.x, data, text_from(bars, bar, width, data)) / (1 - text_share(bars, bar, width));
     const double to =
         bars.x.log ? data.from * std::pow(data.to / data.from, place) : data.from + (data.to - data.from) * place;
     range.to = std::max(range.to, to);
@@ -75,7 +88,8 @@ std::string labels(const Bars& bars, Width width, const Range& range) {
                           fitted(bar.label, axis_wide(bars, width)), range.from, y + 0.5, text_color(Ink::kAxis));
     }
     text += fmt::format("set label {} at first {}, first {} left offset character 0.8, 0 front {}\n",
-                        fitted(bar.text, kTextShare * axis_wide(bars, width)), end_of(bar), y, text_color(Ink::kAxis));
+                        fitted(bar.text, kTextShare * axis_wide(bars, width)), text_from(bars, bar, width, range), y,
+                        text_color(Ink::kAxis));
   }
   return text + "unset ytics\n";
 }
@@ -144,6 +158,22 @@ std::string legend(const Bars& bars, const std::vector<Place>& places, Width wid
   return text;
 }
 
+// Across all bars; where labels stand between these, beside each bar alone.
+std::string mark_lines(const Bars& bars, Width width) {
+  if (!bars.mark) return "";
+  const auto line = [&](const std::string& from, const std::string& to) {
+    return fmt::format("set arrow from first {0}, {1} to first {0}, {2} back nohead lw 1.5 dt (6,4) {3}\n", *bars.mark,
+                       from, to, color(Ink::kAxis));
+  };
+  if (width == Width::kWide) return line("graph 0", "graph 1");
+  std::string text;
+  for (std::size_t i = 0; i < bars.bars.size(); ++i) {
+    const double y = height_of(bars, i);
+    text += line(fmt::format("first {}", y - 0.25), fmt::format("first {}", y + 0.25));
+  }
+  return text;
+}
+
 }  // namespace
 
 Script bars_script(const Bars& bars, Width width) {
@@ -162,11 +192,7 @@ Script bars_script(const Bars& bars, Width width) {
                              rows - (is_wide ? 0.4 : 0.1), tics_of(bars.x, range, is_wide ? 0.1 : 0.22));
   script.text += fmt::format("set xlabel {} {}\n", single_quoted(bars.x.label), text_color(Ink::kAxis));
   script.text += is_wide ? "set grid noytics\n" : "unset grid\n";  // it would strike out what stands above the bars
-  if (bars.mark) {
-    script.text +=
-        fmt::format("set arrow from first {0}, graph 0 to first {0}, graph 1 back nohead lw 1.5 dt (6,4) {1}\n",
-                    *bars.mark, color(Ink::kAxis));
-  }
+  script.text += mark_lines(bars, width);
   script.text += labels(bars, width, range) + legend(bars, places, width, high);
   std::vector<std::string> plots;
   for (std::size_t i = 0; i < bars.bars.size(); ++i) add_bar(bars, i, width, script, plots);

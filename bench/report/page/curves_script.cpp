@@ -13,8 +13,8 @@ constexpr unsigned kAboveAxes = 34;
 constexpr unsigned kBelowAxes = 64;
 constexpr unsigned kKeyLine = 19;
 constexpr double kMostNamesWide = 280;
-constexpr double kNamesFrom = 40;  // right of the axes
-constexpr double kNameHigh = 16;
+constexpr double kNamesFrom = 56;              // right of the axes
+constexpr double kNameGap = 16.0 / kAxesHigh;  // from one name to the next, of the height of the axes
 
 struct Ranges {
   Range x;
@@ -45,14 +45,37 @@ std::string titles(const Curves& curves, unsigned high) {
                      1 - 12.0 / high, text_color(Ink::kAxis));
 }
 
-// From the lowest to the highest, each at least a line above the one before; then down again if the last ones are too
-// high.
-std::vector<double> spread(std::vector<double> places) {
-  constexpr double kGap = kNameHigh / kAxesHigh;
-  for (std::size_t i = 1; i < places.size(); ++i) places[i] = std::max(places[i], places[i - 1] + kGap);
-  double most = 1.02;
-  for (std::size_t i = places.size(); i-- > 0; most = places[i] - kGap) places[i] = std::min(places[i], most);
-  return places;
+// Names that stand a line apart, one above the other.
+struct NameGroup {
+  std::size_t count;
+  double middle;  // of the heights at which their curves end
+  double half() const { return static_cast<double>(count - 1) / 2 * kNameGap; }
+};
+
+// From the lowest to the highest, each at least a line above the one before, and as near to `places` as that leaves
+// room: those that would lie on each other are set apart around their middle.
+std::vector<double> spread(const std::vector<double>& places) {
+  constexpr double kHighest = 1.02;
+  std::vector<NameGroup> groups;
+  for (const double place : places) {
+    NameGroup group{1, place};
+    while (!groups.empty() && groups.back().middle + groups.back().half() + kNameGap > group.middle - group.half()) {
+      const NameGroup& below = groups.back();
+      const auto count = static_cast<double>(group.count);
+      const auto count_below = static_cast<double>(below.count);
+      group = {group.count + below.count, (group.middle * count + below.middle * count_below) / (count + count_below)};
+      group.middle = std::max(std::min(group.middle, kHighest - group.half()), group.half());
+      groups.pop_back();
+    }
+    groups.push_back(group);
+  }
+  std::vector<double> apart;
+  for (const NameGroup& group : groups) {
+    for (std::size_t i = 0; i < group.count; ++i) {
+      apart.push_back(group.middle - group.half() + static_cast<double>(i) * kNameGap);
+    }
+  }
+  return apart;
 }
 
 // Where the axes end, as a share of the width.
@@ -61,6 +84,23 @@ double names_from(const Curves& curves) {
   for (const Curve& curve : curves.curves) longest = std::max(longest, curve.name.size());
   const double wide = std::min(static_cast<double>(longest) * kCharacterWide, kMostNamesWide);
   return 1 - (kNamesFrom + wide) / pixels_wide(Width::kWide);
+}
+
+// An implementation's is everywhere the same, as its ink is; peers take turns.
+int mark_of(const Curve& curve, std::size_t number) {
+  constexpr int kMarks[] = {7, 5, 9, 13, 11};  // engine, exact, c_face, floor, documented
+  constexpr int kPeerMarks[] = {6, 4, 8, 12, 10, 14, 1, 2, 3};
+  const auto ink = static_cast<std::size_t>(curve.ink);
+  return ink < std::size(kMarks) ? kMarks[ink] : kPeerMarks[number % std::size(kPeerMarks)];
+}
+
+double mark_size(const Curve& curve) {
+  if (curve.stroke == Curve::Stroke::kNone) return 1;
+  return 0.65;
+}
+
+std::string marks(const Curve& curve, std::size_t number) {
+  return fmt::format("pt {} ps {}", mark_of(curve, number), mark_size(curve));
 }
 
 // The name of each curve on the right, at the height at which it ends or as near as there is room.
@@ -77,10 +117,13 @@ std::string names(const Curves& curves, const Ranges& ranges) {
   std::string text;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Point& last = order[i]->points.back();
-    text += fmt::format("set label {} at graph 1.045, graph {:.4f} left {}\n", fitted(order[i]->name, kMostNamesWide),
-                        places[i], text_color(order[i]->ink));
-    text += fmt::format("set arrow from first {}, first {} to graph 1.04, graph {:.4f} back nohead lw 1 dt 3 {}\n",
-                        last.x, last.y, places[i], color(Ink::kGrid));
+    const Curve& curve = *order[i];
+    text += fmt::format("set label {} at graph 1.055, graph {:.4f} left offset character 1, -0.3 point {} {} {}\n",
+                        fitted(curve.name, kMostNamesWide), places[i],
+                        marks(curve, static_cast<std::size_t>(&curve - curves.curves.data())), color(curve.ink),
+                        text_color(curve.ink));
+    text += fmt::format("set arrow from first {}, first {} to graph 1.045, graph {:.4f} back nohead lw 0.6 {}\n",
+                        last.x, last.y, places[i], color(curve.ink));
   }
   return text;
 }
@@ -96,19 +139,6 @@ std::string bands(const std::vector<Band>& bands) {
   return text;
 }
 
-// An implementation's is everywhere the same, as its ink is; peers take turns.
-int mark_of(const Curve& curve, std::size_t number) {
-  constexpr int kMarks[] = {7, 5, 9, 13, 11};  // engine, exact, c_face, floor, documented
-  constexpr int kPeerMarks[] = {6, 4, 8, 12, 10, 14, 1, 2, 3};
-  const auto ink = static_cast<std::size_t>(curve.ink);
-  return ink < std::size(kMarks) ? kMarks[ink] : kPeerMarks[number % std::size(kPeerMarks)];
-}
-
-double mark_size(const Curve& curve) {
-  if (curve.stroke == Curve::Stroke::kNone) return 1;
-  return curve.ink == Ink::kPeer ? 0.5 : 0.65;
-}
-
 std::string data(const Curve& curve, std::size_t number) {
   std::string text = fmt::format("$c{} << EOD\n", number);
   for (const Point& point : curve.points) {
@@ -118,12 +148,16 @@ std::string data(const Curve& curve, std::size_t number) {
   return text + "EOD\n";
 }
 
-std::string style_of(const Curve& curve) {
-  return fmt::format("lw {} {}{}",
-                     curve.is_emphasised       ? 3.5
-                     : curve.ink == Ink::kPeer ? 1.2
-                                               : 2,
-                     color(curve.ink), curve.stroke == Curve::Stroke::kDashed ? " dt (8,5)" : "");
+// Peers, all in one colour, take turns.
+const char* dashes_of(const Curve& curve, std::size_t number) {
+  constexpr const char* kPeerDashes[] = {"", " dt (9,3)", " dt (3,3)", " dt (9,3,2,3)"};
+  if (curve.stroke == Curve::Stroke::kDashed) return " dt (8,5)";
+  return curve.ink == Ink::kPeer ? kPeerDashes[number % std::size(kPeerDashes)] : "";
+}
+
+std::string style_of(const Curve& curve, std::size_t number) {
+  const double wide = curve.is_emphasised ? 3.5 : curve.ink == Ink::kPeer ? 1.4 : 2;
+  return fmt::format("lw {} {}{}", wide, color(curve.ink), dashes_of(curve, number));
 }
 
 // The line, the intervals, the points, each of which says on hover what it is, and the line of the key.
@@ -133,16 +167,16 @@ void add_plots(const Curve& curve, std::size_t number, bool has_key, std::vector
     plots.push_back(plot);
     script.hovers.push_back(curve.name);
   };
-  const std::string marks = fmt::format("pt {} ps {}", mark_of(curve, number), mark_size(curve));
+  const std::string mark = marks(curve, number);
   const bool has_line = curve.stroke != Curve::Stroke::kNone;
-  if (has_line) add(fmt::format("{}1:2 with lines {} notitle", from, style_of(curve)));
+  if (has_line) add(fmt::format("{}1:2 with lines {} notitle", from, style_of(curve, number)));
   const bool has_interval =
       std::any_of(curve.points.begin(), curve.points.end(), [](const Point& point) { return point.low.has_value(); });
   if (has_interval) add(fmt::format("{}1:3:(0):($4-$3) with vectors nohead lw 1.5 {} notitle", from, color(curve.ink)));
-  add(fmt::format("{}1:2:5 with labels hypertext point {} {} notitle", from, marks, color(curve.ink)));
+  add(fmt::format("{}1:2:5 with labels hypertext point {} {} notitle", from, mark, color(curve.ink)));
   if (!has_key) return;
-  const std::string key = has_line ? "linespoints " + style_of(curve) : "points " + color(curve.ink);
-  add(fmt::format("1/0 with {} {} title {}", key, marks, single_quoted(curve.name)));
+  const std::string key = has_line ? "linespoints " + style_of(curve, number) : "points " + color(curve.ink);
+  add(fmt::format("1/0 with {} {} title {}", key, mark, single_quoted(curve.name)));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "report/compare_cells.hpp"
 #include "report/page/axis.hpp"
 #include "report/page/rows.hpp"
+#include "report/page/short_names.hpp"
 
 namespace vmbsave::page {
 namespace {
@@ -47,11 +48,10 @@ Ink difference_ink(Difference difference) {
   return difference == Difference::kSlower ? Ink::kSlower : Ink::kPeer;
 }
 
-// Groups are called alike but for their ends: what of a group's name tells it from the first one's.
+// Groups are called alike but for a part or two: what of a group's name tells it from the first one's.
 std::string bar_label(const ComparedRow& row, const ComparedRow& first) {
-  const std::string& group = row.a.group;
-  const auto [end, none] = std::mismatch(group.begin(), group.end(), first.a.group.begin(), first.a.group.end());
-  return end == group.end() ? row.a.label : row.a.label + " " + std::string(end, group.end());
+  const std::string own = own_parts(row.a.group, first.a.group);
+  return own.empty() ? row.a.label : row.a.label + ", " + own;
 }
 
 Bars difference_bars(const std::vector<const ComparedRow*>& rows) {
@@ -143,8 +143,8 @@ std::string differences_html(const Comparison& comparison, const std::string& id
   html += hidden_html("Every row", row_tables(comparison));
   html += hidden_html("What was not compared", {left_table(comparison)});
   return html +
-         fmt::format("<p class=\"command\">The same in a terminal: <code>vmbsave compare {} {}</code></p>\n",
-                     escaped(comparison.a.name), escaped(comparison.b.name)) +
+         fmt::format("<p class=\"command\">The same in a terminal: {}</p>\n",
+                     code(fmt::format("vmbsave compare {} {}", comparison.a.name, comparison.b.name))) +
          "</section>\n";
 }
 

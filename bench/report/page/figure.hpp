@@ -25,12 +25,15 @@ struct Content {
   std::vector<std::string> notes = {};
 };
 
+using Results = std::vector<const report::NamedResult*>;
+
 struct Figure {
   const char* id;
   const char* title;
   const char* about;                             // what is drawn against what, for who sees it for the first time
-  const char* command;                           // which makes its data
+  const char* command;                           // which makes data for it where there are none
   std::optional<Content> (*of)(const Run& run);  // absent: the run does not hold the data
+  Results (*from)(const Run& run);               // what it shows
 };
 
 // In the order of the page.

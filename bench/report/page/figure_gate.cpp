@@ -4,6 +4,7 @@
 #include "report/page/axis.hpp"
 #include "report/page/figure.hpp"
 #include "report/page/rows.hpp"
+#include "report/page/short_names.hpp"
 
 namespace vmbsave::page {
 namespace {
@@ -35,14 +36,14 @@ std::string time_interval(const Json& judgement) {
 }
 
 // By time where it was measured, else by instructions. Absent: neither.
-std::optional<Bar> verdict_bar(const Json& compared) {
+std::optional<Bar> verdict_bar(const Json& compared, const ShortNames& names) {
   const Json& judgement = judged(compared);
   const auto ratio =
       judgement.is_null() ? number_if(compared.at("instruction_ratio")) : number_if(judgement.at("ratio"));
   if (!ratio) return std::nullopt;
   const std::string verdict = compared.at("verdict");
-  Bar bar{case_label(compared), {}, fmt::format("{:.3f} {}", *ratio, verdict)};
-  bar.segments = {{*ratio, verdict_ink(verdict), bar.label + ": " + bar.text}};
+  Bar bar{names.of(case_label(compared)), {}, fmt::format("{:.3f} {}", *ratio, verdict)};
+  bar.segments = {{*ratio, verdict_ink(verdict), case_label(compared) + ": " + bar.text}};
   if (!judgement.is_null()) {
     bar.low = number_if(judgement.at("low"));
     bar.high = number_if(judgement.at("high"));
@@ -50,14 +51,20 @@ std::optional<Bar> verdict_bar(const Json& compared) {
   return bar;
 }
 
-Bars verdict_bars(const Json& against) {
+Bars verdict_bars(const Json& against, const ShortNames& names) {
   Bars bars{{"head / base", plain_text, true}, {}};
   bars.legend = {{"pass", Ink::kCFace}, {"fail", Ink::kDocumented}, {"other", Ink::kOrange}};
   bars.mark = 1;
   for (const Json& compared : against.at("cases")) {
-    if (auto bar = verdict_bar(compared)) bars.bars.push_back(std::move(*bar));
+    if (auto bar = verdict_bar(compared, names)) bars.bars.push_back(std::move(*bar));
   }
   return bars;
+}
+
+ShortNames short_names(const Json& against) {
+  std::vector<std::string> names;
+  for (const Json& compared : against.at("cases")) names.push_back(case_label(compared));
+  return ShortNames(names);
 }
 
 std::string side_text(const Json& side) {
@@ -84,9 +91,16 @@ std::optional<Content> gate_figure(const Run& run) {
   for (const Json* const gate : run.of("vmbsave-gate-1")) {
     content.reading += (content.reading.empty() ? "" : " ") + gate->at("verdict").get<std::string>() + ".";
     for (const Json& against : gate->at("against")) {
-      Bars bars = verdict_bars(against);
+      const ShortNames names = short_names(against);
+      Bars bars = verdict_bars(against, names);
       const std::string caption = fmt::format("Against {}", against.at("what").get<std::string>());
-      if (!bars.bars.empty()) content.pictures.push_back({caption, std::move(bars)});
+      if (!bars.bars.empty()) {
+        content.pictures.push_back({caption, std::move(bars)});
+        if (!names.left_out().empty()) {
+          content.notes.push_back(fmt::format("{}: what most cases have is not in their labels: {}.", caption,
+                                              fmt::join(names.left_out(), ", ")));
+        }
+      }
       content.tables.push_back(verdict_table(against));
       if (against.at("identical").get<bool>()) {
         content.notes.push_back(caption + ": both are the same code, so nothing was measured.");

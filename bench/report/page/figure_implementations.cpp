@@ -49,6 +49,13 @@ std::string implementations_reading(const Rows& sorted) {
   return text + ".";
 }
 
+std::string point_note(const Json& row) {
+  return fmt::format("{} packets on {} channels, states of {} to {} bytes, warm caches: the point {}.",
+                     count_text(row.at("packets").get<double>()), row.at("channels").get<unsigned>(),
+                     row.at("state_min_bytes").get<unsigned>(), row.at("state_max_bytes").get<unsigned>(),
+                     row.at("point").get<std::string>());
+}
+
 }  // namespace
 
 std::optional<Content> implementations_figure(const Run& run) {
@@ -58,12 +65,8 @@ std::optional<Content> implementations_figure(const Run& run) {
   const Table table = implementations_table(rows);
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Json* a, const Json* b) { return median_ns(*a) < median_ns(*b); });
-  return Content{implementations_reading(rows),
-                 {{"", implementations_bars(rows)}},
-                 {table},
-                 {fmt::format("{} packets on {} channels, states of 32 to 272 bytes, warm caches.",
-                              count_text(static_cast<double>(main_packets(*bench))),
-                              rows.front()->at("channels").get<unsigned>())}};
+  return Content{
+      implementations_reading(rows), {{"", implementations_bars(rows)}}, {table}, {point_note(*rows.front())}};
 }
 
 }  // namespace vmbsave::page

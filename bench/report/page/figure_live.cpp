@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "report/page/axis.hpp"
+#include "report/page/dots.hpp"
 #include "report/page/figure.hpp"
 #include "report/page/rows.hpp"
 
@@ -44,21 +45,65 @@ Curves time_line(const Json& row) {
   return curves;
 }
 
+std::string live_time(const Json& ns) { return ns.is_null() ? "-" : time_text(ns.get<double>()); }
+
+// The stretches of all rounds together, and of what was sent during saves the requests that met one.
+std::vector<std::pair<std::string, const Json*>> stretches(const Json& row) {
+  std::vector<std::pair<std::string, const Json*>> all;
+  for (const char* const name : kLivePhases) {
+    const Json& phase = row.at("phases").at(name);
+    all.emplace_back(name, &phase.at("latency_ns"));
+    if (!phase.contains("met_a_save_ns")) continue;
+    all.emplace_back("during: met a save", &phase.at("met_a_save_ns"));
+    all.emplace_back("during: the others", &phase.at("apart_ns"));
+  }
+  return all;
+}
+
+Bars stretch_bars(const Json& row) {
+  Bars bars{{"latency of a request", time_text, true}, {}};
+  for (const LivePercentile& of : kLivePercentiles) bars.legend.emplace_back(of.name, of.ink);
+  for (const auto& [name, ns] : stretches(row)) {
+    std::vector<Dot> values;
+    std::string text;
+    for (const LivePercentile& of : kLivePercentiles) {
+      const std::optional<double> value = number_if(ns->at(of.key));
+      if (!value) continue;
+      values.push_back({*value, of.ink, fmt::format("{}: {} {}", name, of.name, time_text(*value))});
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", of.name, time_text(*value));
+    }
+    if (!values.empty()) bars.bars.push_back(dots(name, values, text));
+  }
+  return bars;
+}
+
+// What the time line draws.
+Table rounds_table(const Json& row) {
+  Table table{"round by round", {"round", "stretch", "seconds", "p50", "p99", "p99.9"}, {}};
+  std::size_t number = 0;
+  for (const Json& round : row.at("rounds")) {
+    ++number;
+    for (const char* const phase : kLivePhases) {
+      const Json& ns = round.at(phase).at("latency_ns");
+      std::vector<std::string>& cells = table.rows.emplace_back();
+      cells = {fmt::format("{}", number), phase, plain_text(seconds(round.at(phase).at("ns")))};
+      for (const LivePercentile& of : kLivePercentiles) cells.push_back(live_time(ns.at(of.key)));
+    }
+  }
+  return table;
+}
+
 Table live_table(const Json& row) {
   Table table{fmt::format("{}: all rounds together", row.at("name").get<std::string>()),
               {"stretch", "requests/s", "requests", "p50", "p99", "p99.9", "max"},
               {}};
   const auto add = [&](const std::string& name, const std::string& rate, const Json& ns) {
-    const auto cell = [&](const char* key) { return ns.at(key).is_null() ? "-" : time_text(ns.at(key).get<double>()); };
-    table.rows.push_back(
-        {name, rate, count_text(ns.at("calls").get<double>()), cell("p50"), cell("p99"), cell("p999"), cell("max")});
+    table.rows.push_back({name, rate, count_text(ns.at("calls").get<double>()), live_time(ns.at("p50")),
+                          live_time(ns.at("p99")), live_time(ns.at("p999")), live_time(ns.at("max"))});
   };
-  for (const char* const name : kLivePhases) {
-    const Json& phase = row.at("phases").at(name);
-    add(name, count_text(phase.at("per_s").get<double>()), phase.at("latency_ns"));
-    if (!phase.contains("met_a_save_ns")) continue;
-    add("during: met a save", "", phase.at("met_a_save_ns"));
-    add("during: the others", "", phase.at("apart_ns"));
+  for (const auto& [name, ns] : stretches(row)) {
+    const Json& phases = row.at("phases");
+    add(name, phases.contains(name) ? count_text(phases.at(name).at("per_s").get<double>()) : "", *ns);
   }
   return table;
 }
@@ -80,11 +125,16 @@ Table saves_table(const Json& saves) {
 }
 
 std::string live_reading(const Json& row) {
+  const Json& ratios = row.at("during_to_before");
+  if (ratios.at("p50").at("p50").is_null() || ratios.at("p99").at("p50").is_null()) {
+    return fmt::format(
+        "{} rounds are too few to tell by how much saves change the latency of a request; shown is what it was.",
+        row.at("rounds").size());
+  }
   return fmt::format(
       "During saves the median latency of a request is {} times that before them, the 99th percentile {} times "
       "(95 % interval over {} rounds).",
-      interval_text(row.at("during_to_before").at("p50")), interval_text(row.at("during_to_before").at("p99")),
-      row.at("rounds").size());
+      interval_text(ratios.at("p50")), interval_text(ratios.at("p99")), row.at("rounds").size());
 }
 
 }  // namespace
@@ -95,7 +145,12 @@ std::optional<Content> live_figure(const Run& run) {
     for (const Json& row : live->at("rows")) {
       if (!row.at("error").is_null() || !row.at("skipped").is_null() || row.at("rounds").empty()) continue;
       if (content.reading.empty()) content.reading = live_reading(row);
-      content.pictures.push_back({content.pictures.empty() ? "" : row.at("name").get<std::string>(), time_line(row)});
+      const std::string of = content.pictures.empty() ? "" : row.at("name").get<std::string>() + ": ";
+      content.pictures.push_back({of + "Round by round", time_line(row)});
+      if (Bars bars = stretch_bars(row); !bars.bars.empty()) {
+        content.pictures.push_back({of + "All rounds together", std::move(bars)});
+      }
+      content.tables.push_back(rounds_table(row));
       content.tables.push_back(live_table(row));
       content.tables.push_back(saves_table(row.at("saves")));
     }

@@ -1,4 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "report/page/axis.hpp"
 #include "report/page/dots.hpp"
@@ -7,6 +10,9 @@
 
 namespace vmbsave::page {
 namespace {
+
+constexpr const char* kCompletePicture = "What a completion takes";
+constexpr const char* kBlackoutPicture = "How long a save stops completions";
 
 std::string load_label(const Json& row) {
   return fmt::format("{}: {}", row.at("group").get<std::string>(), row.at("implementation").get<std::string>());
@@ -24,38 +30,93 @@ Rows load_rows(const Run& run) {
   return rows;
 }
 
-// "0.05 us, 0.21 us with saves"
+std::optional<double> complete_time(const Json& row, const char* stretch, const char* key) {
+  return number_if(row.at(stretch).at("complete_ns").at(key));
+}
+
+bool has_percentile(const Json& row, const char* key) {
+  return complete_time(row, "without_saves", key) && complete_time(row, "with_saves", key);
+}
+
+struct LoadPercentile {
+  const char* key;
+  const char* name;
+};
+constexpr LoadPercentile kLoadPercentiles[] = {{"p999", "p99.9"}, {"p99", "p99"}, {"p50", "p50"}};
+
+// The highest that all rows of a load have: they stand beside each other, and who holds completions up has few of them.
+// Rows without any have no say.
+const LoadPercentile* percentile_of(const Rows& rows, const Json& group) {
+  for (const LoadPercentile& of : kLoadPercentiles) {
+    const bool all = std::all_of(rows.begin(), rows.end(), [&](const Json* row) {
+      return row->at("group") != group || !has_percentile(*row, "p50") || has_percentile(*row, of.key);
+    });
+    if (all) return &of;
+  }
+  return nullptr;
+}
+
+bool is_drawable(const Json& row) { return has_percentile(row, "p50"); }
+
+// "pinned/open, p99: engine", "230 ns \u2192 311 ns"
 Bars complete_bars(const Rows& rows) {
-  Bars bars{{"complete(), 99.9th percentile", time_text, true}, {}};
+  Bars bars{{"complete(), at the percentile in the label", time_text, true}, {}};
   bars.legend = {{"without saves", Ink::kPeer},
                  {"engine, during saves", Ink::kEngine},
                  {"others, during saves", Ink::kDocumented}};
   for (const Json* const row : rows) {
-    const auto without = number_if(row->at("without_saves").at("complete_ns").at("p999"));
-    const auto during = number_if(row->at("with_saves").at("complete_ns").at("p999"));
-    if (!without || !during) continue;
+    if (!is_drawable(*row)) continue;
+    const LoadPercentile* const of = percentile_of(rows, row->at("group"));
+    const double without = *complete_time(*row, "without_saves", of->key);
+    const double during = *complete_time(*row, "with_saves", of->key);
     const Ink ink = load_ink(*row) == Ink::kEngine ? Ink::kEngine : Ink::kDocumented;
-    bars.bars.push_back(dots(load_label(*row),
-                             {{*without, Ink::kPeer, fmt::format("without saves: {}", time_text(*without))},
-                              {*during, ink, fmt::format("during saves: {}", time_text(*during))}},
-                             fmt::format("{} \u2192 {}", time_text(*without), time_text(*during))));
+    bars.bars.push_back(dots(fmt::format("{}, {}: {}", row->at("group").get<std::string>(), of->name,
+                                         row->at("implementation").get<std::string>()),
+                             {{without, Ink::kPeer, fmt::format("without saves, {}: {}", of->name, time_text(without))},
+                              {during, ink, fmt::format("during saves, {}: {}", of->name, time_text(during))}},
+                             fmt::format("{} \u2192 {}", time_text(without), time_text(during))));
   }
   return bars;
 }
 
+// "1.05 x [1.00, 1.12]" of the engine's. Of few rounds only the interval is known.
+std::string to_engine(const Json& row) {
+  const Json& ratio = row.at("blackout_to_engine");
+  if (load_ink(row) == Ink::kEngine) return "";
+  if (!ratio.at("p50").is_null())
+    return fmt::format(", {} x [{}, {}]", number_text(ratio.at("p50")), number_text(ratio.at("low")),
+                       number_text(ratio.at("high")));
+  if (ratio.at("low").is_null() || ratio.at("high").is_null()) return "";
+  return fmt::format(", {} to {} x", number_text(ratio.at("low")), number_text(ratio.at("high")));
+}
+
 Bars blackout_bars(const Rows& rows) {
-  Bars bars{{"median blackout", time_text, true}, {}};
+  Bars bars{{"median blackout; x: of the engine's [95 %]", time_text, true}, {}};
   for (const Json* const row : rows) {
     const auto ns = number_if(row->at("blackout_ns").at("p50"));
     if (!ns) continue;
-    const Json& ratio = row->at("blackout_to_engine");
-    const bool has_ratio = !ratio.at("p50").is_null() && load_ink(*row) != Ink::kEngine;
-    const std::string text =
-        time_text(*ns) + (has_ratio ? fmt::format(", {} x engine", number_text(ratio.at("p50"))) : "");
+    const std::string text = time_text(*ns) + to_engine(*row);
     const Ink ink = load_ink(*row) == Ink::kEngine ? Ink::kEngine : Ink::kDocumented;
     bars.bars.push_back(dots(load_label(*row), {{*ns, ink, text}}, text));
   }
   return bars;
+}
+
+// Why a row of the table has no bar.
+std::vector<std::string> not_drawn(const Rows& rows) {
+  std::vector<std::string> notes;
+  const auto add = [&](const char* picture, auto is_there) {
+    std::vector<std::string> names;
+    for (const Json* const row : rows) {
+      if (!is_there(*row)) names.push_back(load_label(*row));
+    }
+    if (!names.empty())
+      notes.push_back(
+          fmt::format("Too few samples to be drawn in \u201c{}\u201d: {}.", picture, fmt::join(names, "; ")));
+  };
+  add(kCompletePicture, is_drawable);
+  add(kBlackoutPicture, [](const Json& row) { return !row.at("blackout_ns").at("p50").is_null(); });
+  return notes;
 }
 
 Table load_table(const Rows& rows) {
@@ -94,11 +155,11 @@ std::string load_reading(const Rows& rows) {
 std::optional<Content> load_figure(const Run& run) {
   const Rows rows = load_rows(run);
   if (rows.empty()) return std::nullopt;
-  Content content{load_reading(rows), {}, {load_table(rows)}};
+  Content content{load_reading(rows), {}, {load_table(rows)}, not_drawn(rows)};
   const Bars complete = complete_bars(rows);
   const Bars blackout = blackout_bars(rows);
-  if (!complete.bars.empty()) content.pictures.push_back({"What a completion takes", complete});
-  if (!blackout.bars.empty()) content.pictures.push_back({"How long a save stops completions", blackout});
+  if (!complete.bars.empty()) content.pictures.push_back({kCompletePicture, complete});
+  if (!blackout.bars.empty()) content.pictures.push_back({kBlackoutPicture, blackout});
   return content;
 }
 

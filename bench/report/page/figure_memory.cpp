@@ -48,6 +48,15 @@ std::string asked(const Json& row) {
 
 double per_packet(const MemoryRow& of) { return number_if(of.row->at("ns_per_packet")).value_or(0); }
 
+// Those that differ in nothing but where memory comes from; caches and pages of another kind are compared in the table.
+std::vector<MemoryRow> alike(const std::vector<MemoryRow>& rows) {
+  std::vector<MemoryRow> warm = rows;
+  std::erase_if(warm, [](const MemoryRow& of) {
+    return of.row->at("cache") != "warm" || of.row->value("pages", "default") != "default";
+  });
+  return warm.empty() ? rows : warm;
+}
+
 std::string memory_reading(std::vector<MemoryRow> rows) {
   std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return per_packet(a) < per_packet(b); });
   return fmt::format("{} costs {} ns a packet ({}); {} costs {} ({}).", rows.front().label,
@@ -76,7 +85,7 @@ std::optional<Content> memory_figure(const Run& run) {
                           number_text(row.at("ns_per_packet")), known_text(row.at("allocator_calls_p50")),
                           known_text(row.at("page_faults_p50")), bytes("huge_page_bytes"), bytes("memory_mapped")});
   }
-  return Content{memory_reading(rows), {{"", bars}}, {table}};
+  return Content{memory_reading(alike(rows)), {{"", bars}}, {table}};
 }
 
 }  // namespace vmbsave::page

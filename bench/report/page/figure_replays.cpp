@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "report/page/axis.hpp"
@@ -30,7 +31,10 @@ Bar replay_bar(const Json& replay) {
     if (const auto ns = number_if(replay.at("save_ns").at(key)))
       values.push_back({*ns, ink, fmt::format("{}: {}", key, time_text(*ns))});
   }
-  return dots(replay_label(replay), values, values.empty() ? "" : time_text(values.front().value));
+  const Json& save = replay.at("save_ns");
+  const auto text = [](const Json& ns) { return ns.is_null() ? "-" : time_text(ns.get<double>()); };
+  if (values.empty()) return {replay_label(replay), {}, ""};
+  return dots(replay_label(replay), values, fmt::format("{}, longest {}", text(save.at("p50")), text(save.at("max"))));
 }
 
 Table replay_table(const Rows& replays) {
@@ -57,7 +61,10 @@ std::optional<Content> replays_figure(const Run& run) {
   const Rows replays = run.of("vmbsave-replay-1");
   if (replays.empty()) return std::nullopt;
   Bars bars{{"save time", time_text, true}, {}};
-  bars.legend = {{"median", Ink::kEngine}, {"p99", Ink::kOrange}, {"longest", Ink::kDocumented}};
+  bars.legend = {{"median", Ink::kEngine}, {"longest", Ink::kDocumented}};
+  const auto has_p99 = [](const Json* replay) { return !replay->at("save_ns").at("p99").is_null(); };
+  if (std::any_of(replays.begin(), replays.end(), has_p99))
+    bars.legend.insert(bars.legend.begin() + 1, {"p99", Ink::kOrange});
   for (const Json* const replay : replays) {
     if (Bar bar = replay_bar(*replay); !bar.segments.empty()) bars.bars.push_back(std::move(bar));
   }

@@ -13,17 +13,20 @@ namespace {
 constexpr double kNoState = 8;  // where packets without state stand on a logarithmic axis
 
 // All states of one size, and nothing else that is not as by default.
-bool has_one_size(const Json& row, std::uint64_t packets) {
+bool has_one_size(const Json& row, const Json& main) {
   const auto bytes = row.at("state_min_bytes").get<std::uint32_t>();
-  const bench::Point point{
-      .packets = static_cast<std::uint32_t>(packets), .state_min_bytes = bytes, .state_max_bytes = bytes};
+  const bench::Point point{.channels = main.at("channels").get<std::uint32_t>(),
+                           .packets = main.at("packets").get<std::uint32_t>(),
+                           .state_min_bytes = bytes,
+                           .state_max_bytes = bytes};
   return row.at("point") == bench::point_name(point) && row.at("cache") == "warm" && !row.at("checksum").get<bool>();
 }
 
 Rows rows_of_one_size(const Json& bench) {
-  const std::uint64_t packets = main_packets(bench);
+  const Rows main = main_rows(bench);
+  if (main.empty()) return {};
   Rows rows = measured_rows(bench);
-  std::erase_if(rows, [&](const Json* row) { return !has_one_size(*row, packets); });
+  std::erase_if(rows, [&](const Json* row) { return !has_one_size(*row, *main.front()); });
   return rows;
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace vmbsave::page {
 
-std::string glossary_html();
+// Of what is on the page, and what every page speaks of.
+std::string glossary_html(std::string_view page);
 
 }  // namespace vmbsave::page

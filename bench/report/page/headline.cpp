@@ -1,6 +1,7 @@
 #include "report/page/headline.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -14,6 +15,10 @@
 
 namespace vmbsave::page {
 namespace {
+
+std::string file_name(const report::NamedResult& result) {
+  return std::filesystem::path(result.file).filename().string();
+}
 
 // The engine's fused plan with the most threads.
 const Json* headline_row(const Json& bench) {
@@ -78,7 +83,8 @@ std::string verified_text(const Json& rows) {
 }
 
 std::string what_was_measured(const Run& run) {
-  if (const Json* const bench = run.bench()) {
+  const Json* const bench = run.bench();
+  if (bench != nullptr && !bench->at("rows").empty()) {
     return fmt::format(
         "Measured was how long vmbsave takes to save the packets that VMBus channels have in use (suite {}, {} rows), "
         "beside a plain copy of the same bytes, the protocol as it is documented, and what people would use instead. "
@@ -119,17 +125,55 @@ std::string age(const Json& context, const std::string& source) {
   return text.empty() ? "" : paragraph(fmt::format("This run is {}.", text), "warning");
 }
 
+// What the doctor may find at one time and not at another, and what makes numbers something else than they are taken
+// for: worth a word before them. What a machine always has stands in its table.
+bool is_worth_a_word(const Json& finding) {
+  constexpr const char* kOfTheMoment[] = {"load", "CPU pressure", "memory pressure", "stolen time"};
+  const Json& level = finding.at("level");
+  return level == "fail" || (level == "warn" && std::find(std::begin(kOfTheMoment), std::end(kOfTheMoment),
+                                                          finding.at("name")) != std::end(kOfTheMoment));
+}
+
+std::vector<std::string> doctor_words(const Json& result) {
+  std::vector<std::string> words;
+  if (!result.contains("doctor")) return words;
+  for (const Json& finding : result.at("doctor").at("findings")) {
+    if (!is_worth_a_word(finding)) continue;
+    words.push_back(fmt::format("{} {}", finding.at("name").get<std::string>(), known_text(finding.at("found"))));
+  }
+  return words;
+}
+
+// Of the main result in full, of the others that there was something.
+std::string doctor_warnings(const Run& run, const report::NamedResult& context) {
+  std::string text;
+  if (const auto words = doctor_words(context.json); !words.empty()) {
+    text = fmt::format("The doctor warned when {} was made: {}.", file_name(context), fmt::join(words, "; "));
+  }
+  std::vector<std::string> others;
+  for (const report::NamedResult& result : run.read.results) {
+    if (&result != &context && !doctor_words(result.json).empty()) others.push_back(file_name(result));
+  }
+  constexpr std::size_t kMostNames = 3;
+  const std::string names = others.size() > kMostNames ? fmt::format("{} other files", others.size())
+                                                       : fmt::format("{}", fmt::join(others, ", "));
+  if (!others.empty()) {
+    text += fmt::format("{} when {} {} made.", text.empty() ? "The doctor warned of load" : " Also", names,
+                        others.size() == 1 ? "was" : "were");
+  }
+  return text.empty() ? "" : paragraph(text, "warning");
+}
+
 // A folder may hold what was not made together: who made what.
 std::string strangers(const Run& run, const Json& context) {
   std::map<std::string, std::vector<std::string>> files;
   for (const report::NamedResult& result : run.read.results) {
     if (!result.json.contains("machine") || !result.json.contains("build")) continue;
     const Json& build = result.json.at("build");
-    const std::string file = std::filesystem::path(result.file).filename().string();
     if (!report::machine_difference(result.json.at("machine"), context.at("machine")).empty()) {
-      files["on another machine: " + report::machine_text(result.json.at("machine"))].push_back(file);
+      files["on another machine: " + report::machine_text(result.json.at("machine"))].push_back(file_name(result));
     } else if (build.at("commit") != context.at("build").at("commit")) {
-      files["by another commit: " + report::commit_text(build)].push_back(file);
+      files["by another commit: " + report::commit_text(build)].push_back(file_name(result));
     }
   }
   std::string html;
@@ -145,8 +189,10 @@ std::string headline_html(const Run& run, const std::string& source) {
   std::string html = paragraph(what_was_measured(run), "reading");
   const Json* const bench = run.bench();
   if (bench != nullptr) html += failed_rows(*bench) + cards(*bench);
-  if (const Json* const context = run.context())
-    html += age(*context, source) + facts(*context) + strangers(run, *context);
+  if (const report::NamedResult* const context = run.named_context()) {
+    html += age(context->json, source) + doctor_warnings(run, *context) + facts(context->json) +
+            strangers(run, context->json);
+  }
   return html + (bench == nullptr ? "" : left_out_rows(*bench));
 }
 

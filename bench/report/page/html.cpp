@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "harness/xml_text.hpp"
 
 namespace vmbsave::page {
@@ -52,6 +54,19 @@ std::string html_of(const Table& table) {
     text += "</tr>\n";
   }
   return text + "</tbody></table></div>\n";
+}
+
+std::string code(std::string_view command) {
+  std::string html = "<code>";
+  while (!command.empty()) {
+    const std::size_t end = std::min(command.find(' '), command.size());
+    html += fmt::format("<span>{}</span>", escaped(command.substr(0, end)));
+    command.remove_prefix(end);
+    const std::size_t next = std::min(command.find_first_not_of(' '), command.size());
+    html += command.substr(0, next);
+    command.remove_prefix(next);
+  }
+  return html + "</code>";
 }
 
 std::string paragraph(std::string_view text, std::string_view css_class) {

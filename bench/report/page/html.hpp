@@ -19,6 +19,9 @@ struct Table {
 
 std::string html_of(const Table& table);
 
+// <code> of a command, whose words a narrow screen shows whole.
+std::string code(std::string_view command);
+
 // <p>, with its text escaped.
 std::string paragraph(std::string_view text, std::string_view css_class = "");
 

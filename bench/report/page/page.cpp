@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "report/page/commands.hpp"
 #include "report/page/differences.hpp"
 #include "report/page/glossary.hpp"
 #include "report/page/headline.hpp"
@@ -23,8 +24,14 @@ std::vector<Shown> shown_of(const Run& run, const std::string& prefix) {
   return shown;
 }
 
-std::string command_html(const char* command) {
-  return fmt::format("<p class=\"command\">Its data come from <code>{}</code></p>\n", escaped(command));
+// One for each result that the figure shows.
+std::string commands_html(const Results& results) {
+  constexpr const char* kBegin = "<p class=\"command\">Its data come from";
+  if (results.size() == 1) return fmt::format("{} {}</p>\n", kBegin, code(command_of(*results.front())));
+  std::string html = fmt::format("{}</p>\n<ul class=\"command\">\n", kBegin);
+  for (const report::NamedResult* const result : results)
+    html += fmt::format("<li>{}</li>\n", code(command_of(*result)));
+  return html + "</ul>\n";
 }
 
 std::string data_html(const std::vector<Table>& tables) {
@@ -34,7 +41,7 @@ std::string data_html(const std::vector<Table>& tables) {
 }
 
 // What has no picture shows its tables at once.
-std::string section_html(const Shown& shown, Painter& painter) {
+std::string section_html(const Run& run, const Shown& shown, Painter& painter) {
   const Content& content = *shown.content;
   std::string html = fmt::format("<section id=\"{}\">\n<h3>{}</h3>\n", shown.id, escaped(shown.figure.title));
   html += paragraph(content.reading, "reading") + paragraph(shown.figure.about, "about");
@@ -45,7 +52,7 @@ std::string section_html(const Shown& shown, Painter& painter) {
   } else {
     html += data_html(content.tables);
   }
-  return html + command_html(shown.figure.command) + "</section>\n";
+  return html + commands_html(shown.figure.from(run)) + "</section>\n";
 }
 
 std::string contents_html(const std::vector<Shown>& all) {
@@ -61,7 +68,7 @@ std::string missing_html(const std::vector<Shown>& all, const std::string& prefi
   std::string html;
   for (const Shown& shown : all) {
     if (shown.content) continue;
-    html += fmt::format("<li>{}: <code>{}</code></li>\n", escaped(shown.figure.title), escaped(shown.figure.command));
+    html += fmt::format("<li>{}: {}</li>\n", escaped(shown.figure.title), code(shown.figure.command));
   }
   if (html.empty()) return "";
   return fmt::format(
@@ -75,7 +82,7 @@ std::string run_html(const Run& run, const std::string& prefix, const std::strin
   const std::vector<Shown> all = shown_of(run, prefix);
   std::string html = headline_html(run, source) + contents_html(all);
   for (const Shown& shown : all) {
-    if (shown.content) html += section_html(shown, painter);
+    if (shown.content) html += section_html(run, shown, painter);
   }
   return html + missing_html(all, prefix);
 }
@@ -128,7 +135,7 @@ Page make_page(const std::vector<Run>& runs, const PageOptions& options) {
   const std::string title = title_of(runs);
   std::string html = head_html(title) + fmt::format("<body>\n<main>\n<h1>{}</h1>\n", escaped(title));
   html += runs_html(runs, options, painter);
-  html += "<section id=\"words\">\n<h2>Words</h2>\n" + glossary_html() + "</section>\n";
+  html += "<section id=\"words\">\n<h2>Words</h2>\n" + glossary_html(html) + "</section>\n";
   html +=
       "<footer>Figures are drawn by gnuplot; the page runs no scripts and loads nothing. Hold the pointer over a "
       "point or a bar to read it.</footer>\n</main>\n</body>\n</html>\n";

@@ -16,10 +16,30 @@ void erase_part(std::string& text, const std::string& part) {
   if (at != std::string::npos) text.erase(at, part.size());
 }
 
-bool is_plain(const Json& row) {
-  const auto packets = row.at("packets").get<std::uint32_t>();
-  return row.at("point") == bench::point_name({.packets = packets}) && row.at("cache") == "warm" &&
-         row.value("pages", "default") == "default" && !row.at("checksum").get<bool>();
+bool is_as_usual(const Json& row) {
+  return row.at("cache") == "warm" && row.value("pages", "default") == "default" && !row.at("checksum").get<bool>();
+}
+
+std::string shape(std::string point, std::uint64_t packets) {
+  erase_part(point, fmt::format("packets:{}/", packets));
+  return point;
+}
+
+// A row's point without the number of its packets.
+std::string shape_of(const Json& row) {
+  return shape(row.at("point").get<std::string>(), row.at("packets").get<std::uint64_t>());
+}
+
+// The one of the most rows: what the run is of. Among as many the scenario's default, else the first one.
+std::string main_shape(const Rows& rows) {
+  const bench::Point usual;
+  std::map<std::string, std::size_t> counts;
+  for (const Json* const row : rows) ++counts[shape_of(*row)];
+  std::string most = shape(bench::point_name(usual), usual.packets);
+  for (const Json* const row : rows) {
+    if (counts[shape_of(*row)] > counts[most]) most = shape_of(*row);
+  }
+  return most;
 }
 
 std::optional<double> times(const Json& row, const Json& ratio, bool divide) {
@@ -40,7 +60,9 @@ Rows measured_rows(const Json& bench) {
 
 Rows plain_rows(const Json& bench) {
   Rows rows = measured_rows(bench);
-  std::erase_if(rows, [](const Json* row) { return !is_plain(*row); });
+  std::erase_if(rows, [](const Json* row) { return !is_as_usual(*row); });
+  const std::string most = main_shape(rows);
+  std::erase_if(rows, [&](const Json* row) { return shape_of(*row) != most; });
   return rows;
 }
 

@@ -17,8 +17,8 @@ using Rows = std::vector<const Json*>;
 // The rows that were measured, in the run's order.
 Rows measured_rows(const Json& bench);
 
-// Of those the ones of the scenario's default point, but for the number of packets, in warm caches and pages of the
-// default size, without checksums.
+// Of those in warm caches and pages of the default size, without checksums, the ones of the point that most are of,
+// but for the number of packets.
 Rows plain_rows(const Json& bench);
 
 // The number of packets with the most plain rows: what the run is mainly of. 0: there are none.

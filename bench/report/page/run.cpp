@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "report/doctor.hpp"
+#include "report/page/commands.hpp"
 #include "report/page/figure.hpp"
 #include "report/results_table.hpp"
 
@@ -31,6 +32,7 @@ void expect_whole(const report::NamedResult& result) {
     }
     const Run alone{"", {"", {result}}};
     for (const Figure& figure : figures()) (void)figure.of(alone);
+    (void)command_of(result);
   } catch (const Json::exception&) {
     throw std::runtime_error(fmt::format("{}: a result of vmbsave, but damaged; make it again", file));
   } catch (const std::runtime_error& error) {
@@ -47,6 +49,8 @@ void expect_shown(const report::NamedResult& result) {
   expect_whole(result);
 }
 
+const Json* json_of(const report::NamedResult* result) { return result == nullptr ? nullptr : &result->json; }
+
 // "results/RUN/" too.
 std::string last_part(const fs::path& path) {
   const fs::path whole = fs::absolute(path).lexically_normal();
@@ -55,26 +59,38 @@ std::string last_part(const fs::path& path) {
 
 }  // namespace
 
-std::vector<const Json*> Run::of(std::string_view schema) const {
-  std::vector<const Json*> found;
+std::vector<const report::NamedResult*> Run::named(std::string_view schema) const {
+  std::vector<const report::NamedResult*> found;
   for (const report::NamedResult& result : read.results) {
-    if (result.json.at("schema") == schema) found.push_back(&result.json);
+    if (result.json.at("schema") == schema) found.push_back(&result);
   }
   return found;
 }
 
-const Json* Run::bench() const {
-  const std::vector<const Json*> all = of("vmbsave-bench-1");
-  const auto fewer = [](const Json* a, const Json* b) { return a->at("rows").size() < b->at("rows").size(); };
+std::vector<const Json*> Run::of(std::string_view schema) const {
+  std::vector<const Json*> found;
+  for (const report::NamedResult* const result : named(schema)) found.push_back(&result->json);
+  return found;
+}
+
+const report::NamedResult* Run::named_bench() const {
+  const std::vector<const report::NamedResult*> all = named("vmbsave-bench-1");
+  const auto fewer = [](const report::NamedResult* a, const report::NamedResult* b) {
+    return a->json.at("rows").size() < b->json.at("rows").size();
+  };
   return all.empty() ? nullptr : *std::max_element(all.begin(), all.end(), fewer);
 }
 
-const Json* Run::context() const {
-  if (const Json* const main = bench()) return main;
+const Json* Run::bench() const { return json_of(named_bench()); }
+
+const report::NamedResult* Run::named_context() const {
+  if (const report::NamedResult* const main = named_bench()) return main;
   const auto found = std::find_if(read.results.begin(), read.results.end(),
                                   [](const report::NamedResult& result) { return result.json.contains("machine"); });
-  return found == read.results.end() ? nullptr : &found->json;
+  return found == read.results.end() ? nullptr : &*found;
 }
+
+const Json* Run::context() const { return json_of(named_context()); }
 
 Run read_page_run(const fs::path& path) {
   Run run{last_part(path), report::read_run(path)};

@@ -18,12 +18,15 @@ struct Run {
   report::RunResults read;
 
   // All of one schema.
+  std::vector<const report::NamedResult*> named(std::string_view schema) const;
   std::vector<const Json*> of(std::string_view schema) const;
 
   // Of vmbsave-bench the one with the most rows; nullptr: there is none.
+  const report::NamedResult* named_bench() const;
   const Json* bench() const;
 
   // What the run says of its machine and build; nullptr: nothing.
+  const report::NamedResult* named_context() const;
   const Json* context() const;
 };
 

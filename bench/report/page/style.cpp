@@ -17,6 +17,8 @@ h3{font-size:1.15rem;line-height:1.3;margin:2.4em 0 .4em}
 p{margin:.5em 0}
 a{color:var(--link)}
 code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
+ul.command{margin:.3rem 0;padding-left:1.2rem}
+code span{display:inline-block;max-width:100%}
 nav ol{columns:2;column-gap:2rem;padding-left:1.4rem}
 nav li{break-inside:avoid;padding:.12rem 0}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.8rem;margin:1.2rem 0;padding:0;list-style:none}
