@@ -196,6 +196,7 @@ int run_record(const RecordArguments& arguments) {
   const std::vector<Page> pages = read_pages(arguments);
   expect_pages(pages, arguments.results);
   const bench::HeldInterrupts held;  // a second: a folder and its place in the pages belong together
+  bench::say_when_interrupted("nothing was recorded");
   const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
   const Json changes = changes_of(arguments, pages);
   write_pages(pages, arguments.results, folder);

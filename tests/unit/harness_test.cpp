@@ -96,6 +96,25 @@ TEST(Interrupts, TakeTheTemporaryFileAlong) {
 TEST(Interrupts, LeaveAFileWholeThatIsBeingWritten) {
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("vmbsave_whole_" + std::to_string(getpid()));
+// What a program says that ends by a signal when it has kept these.
+std::string said_of(const std::vector<std::string>& kept) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(exit_code_of([&] {
+              end_on_interrupts("test");
+              for (const std::string& file : kept) keep_when_interrupted(file);
+              std::raise(SIGINT);
+            }),
+            128 + SIGINT);
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(Interrupts, NameTheFilesThatAreKept) {
+  EXPECT_EQ(said_of({}), "test: interrupted by SIGINT; nothing was written\n");
+  EXPECT_EQ(said_of({"a.img", "b\n.img"}), "test: interrupted by SIGINT; kept: a.img, b?.img\n");
+  const std::string many = said_of(std::vector<std::string>(1000, std::string(100, 'x')));
+  EXPECT_TRUE(many.ends_with("xxx, and others\n")) << many;
+}
+
   std::filesystem::create_directory(folder);
   constexpr std::size_t kBytes = std::size_t{96} << 20;
   const pid_t child = fork();
