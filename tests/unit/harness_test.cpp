@@ -23,6 +23,7 @@
 #include "harness/executors.hpp"
 #include "harness/hiccup.hpp"
 #include "harness/interrupts.hpp"
+#include "harness/one_line.hpp"
 #include "harness/page_faults.hpp"
 #include "harness/progress.hpp"
 #include "harness/suggestion.hpp"
@@ -47,6 +48,21 @@ int exit_code_of(Work&& work) {
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Advice, OfFilesIsNotTheHelp) {
+  EXPECT_EQ(with_advice("a: cannot open: No such file or directory", "p"),
+            "a: cannot open: No such file or directory; check the path");
+  EXPECT_EQ(with_advice("cannot read trace a: cannot open: Permission denied", "p"),
+            "cannot read trace a: cannot open: Permission denied; check the path");
+  EXPECT_EQ(with_advice("cannot read trace a: line 1: expected five numbers", "p"),
+            "cannot read trace a: line 1: expected five numbers; see p --help");
+  EXPECT_EQ(with_advice("cannot write a/b: open: No such file or directory", "p"),
+            "cannot write a/b: open: No such file or directory; its folder must exist and be writable");
+  EXPECT_EQ(with_advice("cannot write a: it is there and no regular file", "p"),
+            "cannot write a: it is there and no regular file; give another file");
+  EXPECT_EQ(with_advice("no option '-x'", "p"), "no option '-x'; see p --help");
+  EXPECT_EQ(with_advice("too much; take less", "p"), "too much; take less");
 }
 
 TEST(Interrupts, WaitForWhatHoldsThem) {
@@ -80,22 +96,6 @@ TEST(Interrupts, WaitForWhatHoldsThem) {
             128 + SIGINT);
 }
 
-TEST(Interrupts, TakeTheTemporaryFileAlong) {
-  const std::filesystem::path file = std::filesystem::temp_directory_path() / "vmbsave_interrupted";
-  EXPECT_EQ(exit_code_of([&] {
-              end_on_interrupts("test");
-              std::ofstream(file) << "half";
-              remove_when_interrupted(file.c_str());
-              std::raise(SIGHUP);
-            }),
-            128 + SIGHUP);
-  EXPECT_FALSE(std::filesystem::exists(file));
-}
-
-// The signal comes as soon as there is a temporary file.
-TEST(Interrupts, LeaveAFileWholeThatIsBeingWritten) {
-  const std::filesystem::path folder =
-      std::filesystem::temp_directory_path() / ("vmbsave_whole_" + std::to_string(getpid()));
 // What a program says that ends by a signal when it has kept these.
 std::string said_of(const std::vector<std::string>& kept) {
   testing::internal::CaptureStderr();
@@ -115,6 +115,22 @@ TEST(Interrupts, NameTheFilesThatAreKept) {
   EXPECT_TRUE(many.ends_with("xxx, and others\n")) << many;
 }
 
+TEST(Interrupts, TakeTheTemporaryFileAlong) {
+  const std::filesystem::path file = std::filesystem::temp_directory_path() / "vmbsave_interrupted";
+  EXPECT_EQ(exit_code_of([&] {
+              end_on_interrupts("test");
+              std::ofstream(file) << "half";
+              remove_when_interrupted(file.c_str());
+              std::raise(SIGHUP);
+            }),
+            128 + SIGHUP);
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
+// The signal comes as soon as there is a temporary file.
+TEST(Interrupts, LeaveAFileWholeThatIsBeingWritten) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("vmbsave_whole_" + std::to_string(getpid()));
   std::filesystem::create_directory(folder);
   constexpr std::size_t kBytes = std::size_t{96} << 20;
   const pid_t child = fork();
