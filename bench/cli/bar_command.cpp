@@ -23,15 +23,24 @@ const Help kBarHelp = {
     "  vmbsave bar bar.json.xz --json\n",
     {{kOk, "every line holds"}, {kFailed, "a line does not hold"}, {kBadInput, "no such run"}}};
 
+// Of the others nearly each line would be without its rows, as if it did not hold.
+bool has_rows_of_bar(const std::string& suite) { return suite == "bar" || suite == "full"; }
+
 int run_bar(const std::string& file, const Output& output) {
   expect_usable(output, {file});
   const nlohmann::ordered_json json = report::read_json(file);
   std::vector<report::BarLine> lines;
+  std::string suite;
   try {
     if (json.at("schema") != "vmbsave-bench-1") throw std::runtime_error("");
+    suite = json.at("suite").get<std::string>();
     lines = report::bar_lines(json);
   } catch (const std::exception&) {
     throw std::runtime_error(fmt::format("{}: expected the JSON of 'vmbsave bench --suite=bar --out=FILE'", file));
+  }
+  if (!has_rows_of_bar(suite)) {
+    throw std::runtime_error(
+        fmt::format("{}: suite {}: the bar is asked of --suite=bar; run bench/run --bar", file, suite));
   }
   give(output, report::bar_json(lines), report::bar_table(lines));
   for (const report::BarLine& line : lines) {

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
@@ -9,21 +10,23 @@
 #include "cli/bench_program.hpp"
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
+#include "harness/bench_name.hpp"
 
 namespace vmbsave::cli {
 namespace {
 
 // Gives the process to vmbsave-bench, which lies beside this program.
 int run_bench(std::vector<std::string> arguments) {
-  const std::filesystem::path bench = bench_program();
-  arguments.insert(arguments.begin(), bench.string());
+  const std::filesystem::path program = bench_program();
+  arguments.insert(arguments.begin(), program.string());
   std::vector<char*> words;
   words.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
-  execv(bench.c_str(), words.data());
-  throw std::runtime_error(fmt::format("cannot run {}: {} (it is built where Google Benchmark is installed)",
-                                       bench.string(), std::strerror(errno)));
+  setenv(bench::kBenchNameVariable, "", 1);
+  execv(program.c_str(), words.data());
+  throw std::runtime_error(fmt::format("cannot run {}: {}; it is built where Google Benchmark is installed",
+                                       program.string(), std::strerror(errno)));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
 #include "cli/output.hpp"
+#include "cli/steps_said.hpp"
 #include "gate/child.hpp"
 #include "gate/gate.hpp"
 #include "gate/outputs.hpp"
@@ -17,7 +18,6 @@
 #include "harness/duration.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
-#include "harness/progress.hpp"
 #include "harness/whole_file.hpp"
 #include "report/build_info.hpp"
 #include "report/json_file.hpp"
@@ -37,7 +37,7 @@ const Help kGateHelp = {
     "in turns within fresh processes until it knows.",
     "  vmbsave gate                                  the work tree against the commit that it left main at\n"
     "  vmbsave gate --base v1.2 --head HEAD --only 'save/c_face'\n"
-    "  vmbsave gate --signals instructions           a minute, and nothing depends on the machine's load\n"
+    "  vmbsave gate --signals instructions           a minute when both are built, and no load of the machine decides\n"
     "  vmbsave gate --base HEAD~1 --build ./gate.sh  another project: the script writes the shared object\n"
     "                                                $VMBS_GATE_OUT, with $VMBS_GATE_CXXFLAGS, in the folder it is in\n"
     "Without --base: $VMBSAVE_GATE_BASE, else the merge base with origin/main, else the newest ancestor that has the\n"
@@ -144,10 +144,11 @@ fs::path default_report(const GateArguments& arguments) {
 }
 
 // A run that could not be made has its outputs too: those of an earlier one would be taken for its own.
-gate::GateRun failed_run(const std::string& why) {
+gate::GateRun failed_run(const std::string& why, int interrupted_by = 0) {
   gate::GateRun run;
   run.started_utc = gate::now_utc();
-  run.notes.push_back(why);
+  run.not_made.push_back({"base", why});
+  run.interrupted_by = interrupted_by;
   return run;
 }
 
@@ -155,9 +156,9 @@ gate::GateRun measured_run(GateArguments& arguments) {
   if (!arguments.base_json.empty()) {
     return gate::judge_files(arguments.base_json, arguments.head_json, arguments.options.comparison);
   }
-  bench::Progress progress(arguments.output.quiet);
+  StepsSaid steps(arguments.output.quiet);
   arguments.options.comparison.watch = [&](const char* step, std::uint64_t done, std::uint64_t total) {
-    progress.show(step, done, total);
+    steps.show(step, done, total);
   };
   return gate::run_gate(arguments.options);
 }
@@ -170,12 +171,18 @@ int run_gate(GateArguments& arguments) {
   expect_usable(arguments.output, {});
   nlohmann::ordered_json context;
   report::add_context(context);  // the load of before, not the gate's own
+  const auto write_failed = [&](const gate::GateRun& failed) {
+    write_outputs(folder, {failed, arguments.options.comparison}, context);
+  };
   gate::GateRun run;
   try {
     run = measured_run(arguments);
+    bench::throw_if_interrupted();  // the last look: what is written from here on is the run's end
+  } catch (const gate::Interrupted& error) {
+    write_failed(failed_run(error.what(), error.number));
+    throw;
   } catch (const std::exception& error) {
-    const gate::GateRun failed = failed_run(error.what());
-    write_outputs(folder, {failed, arguments.options.comparison}, context);
+    write_failed(failed_run(error.what()));
     throw;
   }
   const gate::Reported reported{run, arguments.options.comparison, arguments.inconclusive == "fail"};
@@ -188,9 +195,7 @@ int run_gate(GateArguments& arguments) {
 // Here 1 is for regressions alone.
 int guarded(const Command& run) try {
   gate::watch_for_interrupts();
-  const int code = run();
-  bench::throw_if_interrupted();  // where no child ran, nobody has looked
-  return code;
+  return run();
 } catch (const gate::Interrupted& error) {
   fmt::print(stderr, "vmbsave gate: {}; what was built of commits is kept\n", error.what());
   return bench::kSignalled + error.number;
@@ -228,12 +233,13 @@ int run_selftest(SelftestArguments& arguments) {
   report::add_context(context);
   gate::Selftest selftest;
   {
-    bench::Progress progress(arguments.output.quiet);
+    StepsSaid steps(arguments.output.quiet);
     arguments.options.watch = [&](const char* step, std::uint64_t done, std::uint64_t total) {
-      progress.show(step, done, total);
+      steps.show(step, done, total);
     };
     selftest = gate::run_selftest(arguments.options);
   }
+  bench::throw_if_interrupted();
   const std::string table = gate::selftest_table(selftest);
   const nlohmann::ordered_json json = gate::selftest_json(selftest, context);
   give(arguments.output, json.dump() + "\n", table);
@@ -273,6 +279,7 @@ nlohmann::ordered_json rules_of(const std::string& file) {
 int run_rules(const std::string& file, const Output& output) {
   expect_usable(output, {file});
   const nlohmann::ordered_json rules = rules_of(file);
+  bench::throw_if_interrupted();  // no child ran that would have looked
   give(output, rules, gate::rules_table(rules));
   return kOk;
 }

@@ -38,20 +38,21 @@ struct Verdict {
   std::string text;
 };
 
-Verdict verdict(const InspectedImage& found, std::span<const std::byte> image, std::uint64_t max_bytes) {
+Verdict verdict(const InspectedImage& found, std::span<const std::byte> image, const Inspect& inspect) {
+  const std::string name = bench::one_line(inspect.file);
   const std::string read = fmt::format("read up to byte {} of {}\n", found.end, image.size());
   if (found.is_unsealed && found.damage != RestoreFault::kNone) {
     const std::string why = restore_fault_text(found.damage);
-    return {why, fmt::format("damaged, and without checksums: {}\n{}", why, read)};
+    return {why, fmt::format("{}: damaged, and without checksums: {}\n{}", name, why, read)};
   }
-  const RestoreReport report = restore::check_image(image, {.max_bytes = max_bytes});
+  const RestoreReport report = restore::check_image(image, {.max_bytes = inspect.max_bytes});
   if (found.is_unsealed) {
     return {"checksums were left out by the save",
             "checksums: left out by the save; such an image cannot be restored\n"};
   }
   if (report.status == Status::kSuccess) return {"", "checksums: all match; the image is good\n"};
   const std::string why = bench::describe(report);
-  return {why, fmt::format("damaged: {}\n{}", why, read)};
+  return {why, fmt::format("{}: damaged: {}\n{}", name, why, read)};
 }
 
 int give_inspection(const Inspect& inspect, const InspectedImage& found, const Verdict& verdict) {
@@ -67,7 +68,7 @@ int run_inspect(const Inspect& inspect) try {
   expect_usable(inspect.output, {inspect.file});
   const std::vector<std::byte> image = read_image_file(inspect.file, inspect.max_bytes);
   const InspectedImage found = inspect_image(image, inspect.each_packet);
-  return give_inspection(inspect, found, verdict(found, image, inspect.max_bytes));
+  return give_inspection(inspect, found, verdict(found, image, inspect));
 } catch (const NotAnImage& error) {
   return give_inspection(inspect, {}, {error.what(), bench::one_line(error.what()) + "\n"});
 }

@@ -58,7 +58,7 @@ void expect_usable(const RecordArguments& arguments) {
   if (arguments.check && !arguments.files.empty()) throw CLI::ValidationError("--check", "takes no FILE");
   if (arguments.check && arguments.readme.empty()) throw CLI::ValidationError("--check", "needs --readme");
   if (arguments.files.empty() && arguments.readme.empty()) {
-    throw CLI::ValidationError("record", "expected a FILE to keep, or --readme");
+    throw std::runtime_error("expected a FILE to keep, or --readme; see vmbsave record --help");
   }
 }
 
@@ -76,7 +76,7 @@ fs::path record(const RecordArguments& arguments) {
   std::vector<report::ResultFile> pictures;
   for (const std::string& file : arguments.files) {
     auto& kind = file.ends_with(".svg") ? pictures : files;
-    kind.push_back({result_name(file), report::read_text(file)});
+    kind.push_back({result_name(file), report::read_text(file), file});
   }
   return report::record_results(arguments.results, files, arguments.allow_changes, pictures);
 }
@@ -196,6 +196,7 @@ int run_record(const RecordArguments& arguments) {
   const std::vector<Page> pages = read_pages(arguments);
   expect_pages(pages, arguments.results);
   const bench::HeldInterrupts held;  // a second: a folder and its place in the pages belong together
+  bench::say_when_interrupted("nothing was recorded");
   const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
   const Json changes = changes_of(arguments, pages);
   write_pages(pages, arguments.results, folder);

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
@@ -11,6 +14,7 @@
 #include "harness/option_checks.hpp"
 #include "report/json_file.hpp"
 #include "report/results_table.hpp"
+#include "report/run_results.hpp"
 
 namespace vmbsave::cli {
 namespace {
@@ -21,16 +25,30 @@ const Help kTableHelp = {
     "results of benchmarks and of replays as tables",
     "A table for each run of 'vmbsave bench', and one for all replays.",
     "  vmbsave table bench.json replay-1.json replay-2.json\n"
-    "  vmbsave table results/*/*.json.xz\n"
+    "  vmbsave table build/bench/UTC                    all of a run's that have one\n"
     "  vmbsave table bench.json.xz --json               the runs themselves, unpacked, in one JSON\n",
     {{kOk, "printed"}, {kBadInput, "a file is no result"}}};
 
-int run_table(const std::vector<std::string>& files, const Output& output) {
-  expect_usable(output, files);
+// Of a folder those that have a table; a file that is named is one, or refused.
+std::vector<report::NamedResult> results_of(const std::string& path) {
+  if (!std::filesystem::is_directory(path)) return {{path, report::read_json(path)}};
+  std::vector<report::NamedResult> results = report::read_run(path).results;
+  std::erase_if(results, [](const report::NamedResult& result) { return !report::has_table(result.json); });
+  if (results.empty()) throw std::runtime_error(fmt::format("{}: no result in it has a table", path));
+  return results;
+}
+
+int run_table(const std::vector<std::string>& paths, const Output& output) {
+  std::vector<report::NamedResult> named;
+  for (const std::string& path : paths) {
+    for (report::NamedResult& result : results_of(path)) named.push_back(std::move(result));
+  }
+  std::vector<std::string> inputs;
+  for (const report::NamedResult& result : named) inputs.push_back(result.file);
+  expect_usable(output, inputs);
   report::ResultsTable table;
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
-  for (const std::string& file : files) {
-    const nlohmann::ordered_json json = report::read_json(file);
+  for (const auto& [file, json] : named) {
     try {
       table.add(json);
       results.push_back({{"file", file}, {"result", json}});
@@ -55,7 +73,9 @@ void add_table(CLI::App& app, Command& chosen) {
   CLI::App* const command = add_command(app, kTableHelp);
   const auto output = std::make_shared<Output>();
   const auto files = std::make_shared<std::vector<std::string>>();
-  command->add_option("FILE", *files, "JSON of vmbsave bench or of a replay, also compressed (.json.xz)")
+  command
+      ->add_option("FILE", *files,
+                   "folder of a run, or JSON of vmbsave bench or of a replay, also compressed (.json.xz)")
       ->required()
       ->check(given());
   add_output_options(*command, *output);

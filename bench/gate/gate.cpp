@@ -8,6 +8,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "gate/child.hpp"
+
 namespace vmbsave::gate {
 namespace {
 
@@ -27,7 +29,8 @@ AgainstOne against(const std::string& what, const Git& git, const Build& base, c
   return {what, std::move(comparison), std::move(accepted)};
 }
 
-// As loose as the sum of many steps asks for. What can't be compared is said, and is no reason to fail.
+// As loose as the sum of many steps asks for. Where it can't be compared with, creep would pass unseen: that is no
+// pass.
 void add_anchor(const GateOptions& options, const Git& git, const Build& base, const Build& head, GateRun& run) {
   const std::optional<std::string> named = anchor_of(git);
   if (!named || options.anchor == Anchor::kNone) return;
@@ -43,9 +46,11 @@ void add_anchor(const GateOptions& options, const Git& git, const Build& base, c
       run.notes.push_back("the anchor is one of the sides: nothing more to compare");
       return;
     }
+    options.comparison.watch("building anchor", 0, 1);
     run.against.push_back(against("anchor", git, build_side(git, anchor, options.build), head, loose));
   } catch (const std::exception& failure) {
-    run.notes.push_back(fmt::format("not compared with the anchor: {}", failure.what()));
+    throw_if_interrupted();
+    run.not_made.push_back({"anchor", fmt::format("{} (--anchor none leaves it out)", failure.what())});
   }
 }
 
@@ -55,6 +60,7 @@ std::string now_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(
 
 Tally tally(const GateRun& run) {
   Tally tally;
+  tally.unmeasured = run.not_made.size();
   for (const AgainstOne& one : run.against) {
     for (const ComparedCase& compared : one.comparison.cases) {
       switch (compared.verdict.outcome) {
@@ -75,7 +81,9 @@ Tally tally(const GateRun& run) {
   return tally;
 }
 
-int exit_code(const Tally& tally, bool inconclusive_fails) {
+int exit_code(const GateRun& run, bool inconclusive_fails) {
+  if (run.interrupted_by != 0) return bench::kSignalled + run.interrupted_by;
+  const Tally tally = gate::tally(run);
   if (tally.failed != 0) return bench::kFailed;
   if (tally.unmeasured != 0) return bench::kBadInput;
   if (tally.inconclusive != 0) return inconclusive_fails ? bench::kInconclusive : bench::kOk;

@@ -31,10 +31,18 @@ struct AgainstOne {
   AcceptedLines accepted;
 };
 
+// A comparison that was asked for, and that there is none of.
+struct NotMade {
+  std::string what;  // "base", "anchor"
+  std::string why;
+};
+
 struct GateRun {
   std::string started_utc;
   double seconds = 0;  // of measuring against the base
   std::vector<AgainstOne> against;
+  std::vector<NotMade> not_made;
+  int interrupted_by = 0;  // the signal
   std::vector<std::string> notes;
 };
 
@@ -44,10 +52,10 @@ struct Tally {
   std::size_t passed = 0;  // with those that improved, warn or are accepted
   std::size_t failed = 0;
   std::size_t inconclusive = 0;
-  std::size_t unmeasured = 0;
+  std::size_t unmeasured = 0;  // with what was not made
 };
 Tally tally(const GateRun& run);
-int exit_code(const Tally& tally, bool inconclusive_fails);
+int exit_code(const GateRun& run, bool inconclusive_fails);
 
 // $VMBSAVE_GATE_BASE; else where head left origin/main, if that is not head itself; else the newest of head's
 // ancestors, by first parents, that has the entry; else the anchor. Never head, and never in a shallow clone, which

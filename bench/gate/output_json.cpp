@@ -113,6 +113,8 @@ Json gate_json(const Reported& reported, const Json& context) {
   json["seed"] = reported.options.seed;
   json["seconds"] = reported.run.seconds;
   json["notes"] = reported.run.notes;
+  json["not_made"] = Json::array();
+  for (const auto& [what, why] : reported.run.not_made) json["not_made"].push_back({{"what", what}, {"why", why}});
   json["against"] = Json::array();
   for (const AgainstOne& one : reported.run.against) json["against"].push_back(against_json(one));
   return json;

@@ -3,6 +3,7 @@
 
 #include "gate/output_rows.hpp"
 #include "gate/outputs.hpp"
+#include "harness/one_line.hpp"
 #include "harness/xml_text.hpp"
 
 namespace vmbsave::gate {
@@ -47,11 +48,21 @@ std::string suite_xml(const AgainstOne& one) {
   return xml + "  </testsuite>\n";
 }
 
+// A suite with an error: what shows JUnit's XML would show nothing of a comparison that is not there.
+std::string not_made_xml(const NotMade& one) {
+  return fmt::format(
+      "  <testsuite name=\"gate against the {0}\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\">\n"
+      "    <testcase classname=\"gate.{0}\" name=\"all\">\n      <error message=\"{1}\"/>\n    </testcase>\n"
+      "  </testsuite>\n",
+      one.what, xml_text(bench::one_line(one.why)));
+}
+
 }  // namespace
 
 std::string gate_junit(const Reported& reported) {
   std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"vmbsave gate\">\n";
   for (const AgainstOne& one : reported.run.against) xml += suite_xml(one);
+  for (const NotMade& one : reported.run.not_made) xml += not_made_xml(one);
   return xml + "</testsuites>\n";
 }
 

@@ -6,6 +6,7 @@
 
 #include "gate/output_rows.hpp"
 #include "gate/outputs.hpp"
+#include "harness/one_line.hpp"
 
 namespace vmbsave::gate {
 namespace {
@@ -112,25 +113,56 @@ std::string comparison_markdown(const AgainstOne& one) {
   return text;
 }
 
+// "base", "base and anchor"; empty: both sides were measured in each comparison.
+std::string same_code(const GateRun& run) {
+  std::string text;
+  for (const AgainstOne& one : run.against) {
+    if (one.comparison.is_identical) text += (text.empty() ? "" : " and ") + one.what;
+  }
+  return text;
+}
+
+// Nothing was measured between sides that are the same, which "no worse" would claim.
+std::string pass_text(const GateRun& run) {
+  const std::string same = same_code(run);
+  GateRun measured;
+  for (const AgainstOne& one : run.against) {
+    if (!one.comparison.is_identical) measured.against.push_back(one);
+  }
+  const std::size_t passed = tally(measured).passed;
+  const std::string no_worse = fmt::format("{0} of {0} comparisons are no worse", passed);
+  if (same.empty()) return no_worse;
+  const std::string text = fmt::format("head and {} are the same code", same);
+  return passed == 0 ? text : text + "; " + no_worse;
+}
+
+std::string not_made_text(const NotMade& one) {
+  return bench::one_line(fmt::format("not compared with the {}: {}", one.what, one.why));
+}
+
 }  // namespace
 
 std::string headline(const Reported& reported) {
-  const Tally t = tally(reported.run);
+  const GateRun& run = reported.run;
+  const Tally t = tally(run);
   const std::size_t all = t.passed + t.failed + t.inconclusive + t.unmeasured;
   const auto some = [&](std::size_t count, const char* what) {
     return fmt::format("{} of {} comparisons {}", count, all, what);
   };
+  if (run.interrupted_by != 0) return "UNMEASURED: interrupted before the end";
   if (t.failed != 0) return "FAIL: " + some(t.failed, "got worse");
   if (all == 0) return "UNMEASURED: there was nothing to compare";
+  if (!run.not_made.empty()) return "UNMEASURED: " + not_made_text(run.not_made.front());
   if (t.unmeasured != 0) return "UNMEASURED: " + some(t.unmeasured, "could not be made");
   if (t.inconclusive != 0) return "INCONCLUSIVE: " + some(t.inconclusive, "can't be told on this machine now");
-  return "PASS: " + some(t.passed, "are no worse");
+  return "PASS: " + pass_text(run);
 }
 
 std::string gate_table(const Reported& reported) {
   std::string text = headline(reported) + "\n";
   for (const AgainstOne& one : reported.run.against) text += fmt::format("\n{}", comparison_text(one));
   text += '\n';
+  for (const NotMade& one : reported.run.not_made) text += not_made_text(one) + "\n";
   for (const std::string& note : reported.run.notes) text += fmt::format("note: {}\n", note);
   const Tally t = tally(reported.run);
   text += fmt::format("{} passed, {} failed, {} skipped\n", t.passed, t.failed, t.inconclusive + t.unmeasured);
@@ -140,6 +172,7 @@ std::string gate_table(const Reported& reported) {
 std::string gate_markdown(const Reported& reported) {
   std::string text = fmt::format("### {}\n", headline(reported));
   for (const AgainstOne& one : reported.run.against) text += comparison_markdown(one);
+  for (const NotMade& one : reported.run.not_made) text += fmt::format("- {}\n", not_made_text(one));
   for (const std::string& note : reported.run.notes) text += fmt::format("- {}\n", note);
   text += fmt::format(
       "\nTime: median ratio of fresh processes that measure both sides in turns, with its interval; *finds from*: the "

@@ -14,7 +14,7 @@ struct Reported {
   const ComparisonOptions& options;
   bool inconclusive_fails = true;
 
-  int exit_code() const { return gate::exit_code(tally(run), inconclusive_fails); }
+  int exit_code() const { return gate::exit_code(run, inconclusive_fails); }
 };
 
 std::string headline(const Reported& reported);  // such as "FAIL: 1 of 22 cases is slower"

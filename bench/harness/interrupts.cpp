@@ -6,24 +6,43 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 
 #include "harness/child.hpp"
 #include "harness/exit_codes.hpp"
+#include "harness/one_line.hpp"
 #include "harness/progress.hpp"
 
 namespace vmbsave::bench {
 namespace {
 
 char program_name[64] = "";
-std::atomic<const char*> what_is_kept = "";
-std::atomic<int> held = 0;     // HeldInterrupts that live
-std::atomic<int> pending = 0;  // the signal that came
+std::atomic<const char*> what_is_kept = nullptr;
+std::mutex kept_lock;  // of who adds; the handler takes none
+char kept_files[8192];
+std::atomic<bool> keeps_others = false;   // that found no room
+std::atomic<std::size_t> kept_bytes = 0;  // of them, what is there for good
+std::atomic<int> held = 0;                // HeldInterrupts that live
+std::atomic<int> pending = 0;             // the signal that came
 char path_to_remove[4096];
 std::atomic<bool> has_path = false;
 std::atomic<bool> ending = false;
 static_assert(std::atomic<int>::is_always_lock_free);
 
-void say(const char* text) noexcept { (void)!write(STDERR_FILENO, text, std::strlen(text)); }
+void say(const char* text, std::size_t bytes) noexcept { (void)!write(STDERR_FILENO, text, bytes); }
+void say(const char* text) noexcept { say(text, std::strlen(text)); }
+
+void say_what_is_kept() noexcept {
+  const std::size_t bytes = kept_bytes;
+  if (const char* const kept = what_is_kept; kept != nullptr) {
+    say(kept);
+  } else if (bytes == 0) {
+    say("nothing was written");
+  } else {
+    say(kept_files, bytes);
+    if (keeps_others) say(", and others");
+  }
+}
 
 const char* name_of(int signal) noexcept {
   if (signal == SIGINT) return "SIGINT";
@@ -36,10 +55,10 @@ const char* name_of(int signal) noexcept {
   if (has_path) unlink(path_to_remove);
   if (const pid_t child = running_child(); child != 0) kill(-child, SIGKILL);
   if (Progress::is_shown()) say("\n");
-  for (const char* const text :
-       {static_cast<const char*>(program_name), ": interrupted by ", name_of(signal), "; ", what_is_kept.load()}) {
+  for (const char* const text : {static_cast<const char*>(program_name), ": interrupted by ", name_of(signal), "; "}) {
     say(text);
   }
+  say_what_is_kept();
   say("\n");
   _exit(kSignalled + signal);
 }
@@ -63,6 +82,18 @@ void end_on_interrupts(const char* name, const char* kept) {
 }
 
 void say_when_interrupted(const char* kept) { what_is_kept = kept; }
+
+void keep_when_interrupted(const std::string& path) {
+  const std::lock_guard lock(kept_lock);
+  const std::size_t used = kept_bytes;
+  const std::string text = (used == 0 ? "kept: " : ", ") + one_line(path);
+  if (keeps_others || text.size() > sizeof kept_files - used) {
+    keeps_others = true;
+    return;
+  }
+  std::memcpy(kept_files + used, text.data(), text.size());
+  kept_bytes = used + text.size();
+}
 
 void remove_when_interrupted(const char* path) {
   has_path = false;

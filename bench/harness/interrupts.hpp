@@ -1,14 +1,20 @@
 // interrupts.hpp: Ctrl-C, SIGTERM and SIGHUP end a program at once, but never within a file.
 #pragma once
 
+#include <string>
+
 namespace vmbsave::bench {
 
 // From here on a signal ends the program with 128 and its number, after one line: "NAME: interrupted by SIGINT; KEPT".
-// `kept` lives as long as the program. Nothing else is done then, no destructor runs.
-void end_on_interrupts(const char* name, const char* kept = "there is no result; files that it had written are whole");
+// `kept` lives as long as the program; nullptr: the files that were written so far, "kept: a.img, b.img", or "nothing
+// was written". Nothing else is done then, no destructor runs.
+void end_on_interrupts(const char* name, const char* kept = nullptr);
 
 // What is said from here on.
 void say_when_interrupted(const char* kept);
+
+// A file that is whole, and will stay.
+void keep_when_interrupted(const std::string& path);
 
 // A file of this program's own, in a temporary folder, goes too. One at a time.
 void remove_when_interrupted(const char* path);

@@ -14,9 +14,20 @@ inline std::string one_line(std::string text) {
   return text;
 }
 
-// A refusal says what to do; where `what` does not by itself, behind "; ", the help of `program` does.
+// A refusal says what to do; where `what` does not by itself, behind "; ", the help of `program` does. Of a file that
+// can't be opened or written no help knows more.
 inline std::string with_advice(const std::string& what, const std::string& program) {
-  return what.find("; ") == std::string::npos ? what + "; see " + program + " --help" : what;
+  const auto says = [&](const char* words) { return what.find(words) != std::string::npos; };
+  if (says("; ")) return what;
+  if (says("cannot write ")) {
+    return what + (says("regular file") ? "; give another file" : "; its folder must exist and be writable");
+  }
+  const bool is_trace = says("cannot read trace ");  // mostly what is in it: the help has the formats
+  if (says("cannot open") || says("no such file") || says("No such file") || says("Permission denied") ||
+      says("Not a directory") || (says("cannot read ") && !is_trace)) {
+    return what + "; check the path";
+  }
+  return what + "; see " + program + " --help";
 }
 
 }  // namespace vmbsave::bench

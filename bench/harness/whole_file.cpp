@@ -53,6 +53,7 @@ void write_file(const std::string& path, std::span<const std::byte> bytes) {
   const HeldInterrupts held;
   const auto sink = create(path);
   if (sink->write(bytes) != Status::kSuccess || sink->finish() != Status::kSuccess) fail(path, sink->error());
+  keep_when_interrupted(path);
 }
 
 }  // namespace vmbsave::bench

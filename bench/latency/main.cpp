@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "harness/bench_name.hpp"
 #include "harness/executors.hpp"
 #include "harness/exit_codes.hpp"
 #include "harness/interrupts.hpp"
@@ -48,8 +49,8 @@ using namespace vmbsave;
 using Json = nlohmann::ordered_json;
 
 int refuse(const std::string& what) {
-  const std::string line = bench::one_line(bench::with_advice(what, "vmbsave-bench"));
-  std::fputs(fmt::format("vmbsave-bench: {}\n", line).c_str(), stderr);
+  const std::string line = bench::one_line(bench::with_advice(what, bench::bench_name()));
+  std::fputs(fmt::format("{}: {}\n", bench::bench_name(), line).c_str(), stderr);
   return bench::kBadInput;
 }
 
@@ -144,7 +145,7 @@ Run run_saves(const bench::Options& options, const VMBS_VSP* vsp, const std::str
   const auto [rows, left_out] = rows_of(options, point);
   for (const report::LeftOutRow& row : left_out) {
     if (options.quiet) break;
-    std::fputs(fmt::format("vmbsave-bench: left out: {}: {}\n", row.name, row.reason).c_str(), stderr);
+    std::fputs(fmt::format("{}: left out: {}: {}\n", bench::bench_name(), row.name, row.reason).c_str(), stderr);
   }
   bench::register_rows(rows, options.fixed_saves, make, log, options.quiet);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(to.display, to.file);
@@ -243,7 +244,7 @@ int run(const bench::Options& options) {
   std::optional<bench::ExitGuard> guard;
   std::optional<bench::Plugin> plugin;
   if (!options.vsp.empty()) {
-    guard.emplace("vmbsave-bench", options.vsp);
+    guard.emplace(bench::bench_name(), options.vsp);
     plugin.emplace(options.vsp);
   }
   const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
@@ -275,7 +276,7 @@ int run(const bench::Options& options) {
 
 int main(int argc, char** argv) {
   bench::occupy_standard_streams();
-  bench::end_on_interrupts("vmbsave-bench", "no result was given");
+  bench::end_on_interrupts(bench::bench_name(), "no result was given");
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
   try {
     return run(bench::parse_options(argc, argv));

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/bench_name.hpp"
 #include "harness/exit_codes.hpp"
 #include "harness/one_line.hpp"
 #include "harness/option_checks.hpp"
@@ -33,7 +34,7 @@ namespace vmbsave::bench {
 namespace {
 
 [[noreturn]] void fail(const std::string& what) {
-  std::fputs(fmt::format("vmbsave-bench: {}\n", one_line(with_advice(what, "vmbsave-bench"))).c_str(), stderr);
+  std::fputs(fmt::format("{}: {}\n", bench_name(), one_line(with_advice(what, bench_name()))).c_str(), stderr);
   std::exit(kBadInput);
 }
 
@@ -172,6 +173,21 @@ void initialize_google(int& argc, char**& argv, bool has_out) {
   benchmark::Initialize(&argc, argv, refuse_value);
 }
 
+// Of those that are worth a suggestion.
+constexpr const char* kGoogleFlags[] = {
+    "--benchmark_filter",    "--benchmark_list_tests",     "--benchmark_min_time", "--benchmark_repetitions",
+    "--benchmark_out",       "--benchmark_out_format",     "--benchmark_format",   "--benchmark_color",
+    "--benchmark_time_unit", "--benchmark_min_warmup_time"};
+
+// Without its beginning a flag of Google Benchmark is meant before any that only looks like it.
+std::string meant_flag(const std::string& flag, std::vector<std::string> known) {
+  for (const char* const google : kGoogleFlags) {
+    if (flag.starts_with("--") && google == "--benchmark_" + flag.substr(2)) return google;
+    known.push_back(google);
+  }
+  return nearest(flag, known);
+}
+
 // The first flag that there is none of, with the nearest that there is; "": all are known.
 std::string unknown_flag(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> known;
@@ -179,7 +195,7 @@ std::string unknown_flag(const CLI::App& app, int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string flag = std::string(argv[i]).substr(0, std::string_view(argv[i]).find('='));
     if (!flag.starts_with('-') || app.get_option_no_throw(flag) != nullptr) continue;
-    const std::string meant = nearest(flag, known);
+    const std::string meant = meant_flag(flag, known);
     return fmt::format("no option '{}'{}", flag, meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
   }
   return "";

@@ -8,6 +8,7 @@
 #include <new>
 #include <string>
 
+#include "harness/bench_name.hpp"
 #include "harness/progress.hpp"
 #include "report/intervals.hpp"
 #include "report/percentiles.hpp"
@@ -97,10 +98,11 @@ int exit_code(bool list_only, std::size_t matched, const std::vector<Outcome>& r
   for (const Outcome& row : rows) {
     if (row.error.empty()) continue;
     ++failed;
-    std::fputs(fmt::format("vmbsave-bench: failed: {}: {}\n", row.name, row.error).c_str(), stderr);
+    std::fputs(fmt::format("{}: failed: {}: {}\n", bench_name(), row.name, row.error).c_str(), stderr);
   }
   if (rows.empty()) {
-    std::fputs("vmbsave-bench: nothing was measured; see --benchmark_filter and --suite\n", stderr);
+    std::fputs(fmt::format("{}: nothing was measured; see --benchmark_filter and --suite\n", bench_name()).c_str(),
+               stderr);
   }
   return failed == 0 && !rows.empty() ? 0 : 1;
 }

@@ -68,6 +68,16 @@ std::optional<MachineDrift> drift_of(const std::vector<ComparedRow>& rows) {
 
 bool has_interval(const Median& ratio) { return ratio.p50 && ratio.low && ratio.high; }
 
+// Of a row that says how many it has.
+bool has_few_samples(const MeasuredRow& row) { return row.samples && *row.samples < kCompareSamples; }
+
+// An interval of few samples is one of a short moment.
+void forget_of_few_samples(ComparedRow& row) {
+  if (row.difference == Difference::kNotKnown || !(has_few_samples(row.a) || has_few_samples(row.b))) return;
+  row.difference = Difference::kNotKnown;
+  row.why = fmt::format("too few samples, below {}", kCompareSamples);
+}
+
 void judge_by_time(ComparedRow& row, bool across_machines, const std::optional<MachineDrift>& drift) {
   row.is_by_time = true;
   if (row.a.is_yardstick) {
@@ -155,7 +165,10 @@ Comparison compare_runs(const RunResults& a, const RunResults& b, const CompareO
   const Rows rows_of_a = rows_by_name(of_a, comparison.notes);
   match(comparison, rows_of_a, rows_by_name(of_b, comparison.notes));
   comparison.drift = drift_of(comparison.rows);
-  for (ComparedRow& row : comparison.rows) judge(row, options.across_machines, comparison.drift);
+  for (ComparedRow& row : comparison.rows) {
+    judge(row, options.across_machines, comparison.drift);
+    forget_of_few_samples(row);
+  }
   keep_only(comparison, only);
   if (comparison.rows.empty() && comparison.not_compared.empty() && !options.may_share_nothing) {
     throw std::runtime_error(fmt::format("nothing to compare: no row{} is in both {} and {}",

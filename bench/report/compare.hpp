@@ -21,6 +21,10 @@ namespace vmbsave::report {
 // process do not show (engine/DECISIONS.md).
 inline constexpr double kCompareMargin = 0.05;
 
+// A row of fewer samples is of too short a moment to say that much of the next process: one of smoke has 20, one of
+// quick 50 at least.
+inline constexpr std::size_t kCompareSamples = 50;
+
 enum class Difference : std::uint8_t { kNotKnown, kNoneSeen, kFaster, kSlower };
 const char* difference_word(Difference difference);
 

@@ -114,10 +114,10 @@ void expect_comparable(const ComparedSide& a, const ComparedSide& b, bool across
   }
   const std::string key = machine_difference(a.machine, b.machine);
   if (key.empty() || across_machines) return;
-  throw std::runtime_error(
-      fmt::format("runs of different machines, by {}: {} on {}; {} on {}; --across-machines compares what was measured "
-                  "beside a copy in the same run",
-                  key, a.name, machine_text(a.machine), b.name, machine_text(b.machine)));
+  throw std::runtime_error(fmt::format(
+      "runs of different machines: {} is {} in {} and {} in {}; --across-machines compares what was measured "
+      "beside a copy in the same run",
+      key, value_text(a.machine, key), a.name, value_text(b.machine, key), b.name));
 }
 
 std::vector<ExactDifference> context_differences(const ComparedSide& a, const ComparedSide& b) {

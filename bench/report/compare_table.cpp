@@ -95,10 +95,17 @@ std::string reasons(const std::vector<ComparedRow>& rows) {
   return text;
 }
 
-std::string left_lines(const Comparison& comparison) {
+// More of them than a glance takes in are counted.
+std::string only_lines(const char* letter, const std::vector<std::string>& names) {
+  constexpr std::size_t kMostNamed = 10;
+  if (names.size() > kMostNamed) return fmt::format("only in {}: {} rows; --json names them\n", letter, names.size());
   std::string text;
-  for (const std::string& name : comparison.only_a) text += "only in A: " + bench::one_line(name) + "\n";
-  for (const std::string& name : comparison.only_b) text += "only in B: " + bench::one_line(name) + "\n";
+  for (const std::string& name : names) text += fmt::format("only in {}: {}\n", letter, bench::one_line(name));
+  return text;
+}
+
+std::string left_lines(const Comparison& comparison) {
+  std::string text = only_lines("A", comparison.only_a) + only_lines("B", comparison.only_b);
   for (const auto& [name, why] : comparison.not_compared) {
     text += "not compared: " + bench::one_line(fmt::format("{}: {}", name, why)) + "\n";
   }
@@ -126,7 +133,11 @@ std::string legend(const Comparison& comparison) {
          fmt::format(
              "Samples of one process say little of the next one: within {:.0f} % two processes of one program "
              "differ too, and no difference\nis seen. Of repetitions each counts once, by its median.\n",
-             100 * kCompareMargin);
+             100 * kCompareMargin) +
+         (comparison.across_machines
+              ? ""
+              : "Two hosts of one model look like one machine here: their difference would be in what is judged by "
+                "time.\n");
 }
 
 }  // namespace
@@ -134,7 +145,7 @@ std::string legend(const Comparison& comparison) {
 std::string compare_table(const Comparison& comparison, bool colour) {
   return side_lines("A", comparison.a) + side_lines("B", comparison.b) + age_line("A", comparison.a) +
          age_line("B", comparison.b) + context_lines(comparison) + group_tables(comparison.rows, colour) + "\n" +
-         summary_of(comparison) + "\n" + reasons(comparison.rows) + left_lines(comparison) + legend(comparison);
+         left_lines(comparison) + legend(comparison) + "\n" + reasons(comparison.rows) + summary_of(comparison) + "\n";
 }
 
 }  // namespace vmbsave::report

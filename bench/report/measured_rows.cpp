@@ -72,7 +72,9 @@ MeasuredRow save_row(const Json& json) {
                                "packets", "checksum", "cache", "pages"});
   row.exact = picked(json, {"plan", "threads_taken", "image_bytes", "allocator_calls_p50", "page_faults_p50"});
   row.repetitions = json.value("repetitions", std::size_t{1});
-  row.time = median(json.at("samples_ns").get<std::vector<double>>(), row.repetitions);
+  const auto samples = json.at("samples_ns").get<std::vector<double>>();
+  row.samples = samples.size();
+  row.time = median(samples, row.repetitions);
   const std::string floor = json.value("floor", "copy_floor");
   row.is_yardstick = json.at("implementation") == floor;
   if (row.is_yardstick) return row;
@@ -85,6 +87,7 @@ MeasuredRow transfer_row(const Json& json) {
   MeasuredRow row = row_of(json, "transfer", "image/");
   row.settings = picked(json, {"threads", "packets"});
   row.exact = picked(json, {"image_bytes"});
+  if (json.contains("samples")) row.samples = json.at("samples").get<std::size_t>();
   row.time = percentiles_in(json.at("ns"));
   row.ratio = median_in(json.at("ratio_to_copy"));  // not that to a fused save, which a commit may make another
   if (row.ratio.p50) row.beside = "copy";
@@ -135,6 +138,7 @@ Rows replay_rows(const Json& json) {
                                "one_cut", "epochs", "save_at_ns", "packets_in_use", "channels", "plan_asked",
                                "concurrent_callbacks", "checksum", "check_level"});
   row.exact = picked(json, {"plan", "threads_taken", "image_bytes"});
+  if (json.contains("repeat")) row.samples = json.at("repeat").get<std::size_t>();
   row.time = percentiles_in(json.at("save_ns"));
   if (json.at("verified") != true || json.at("restored") != true) row.why_not = "not verified and restored";
   return {row};

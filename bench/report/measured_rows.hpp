@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,9 @@ struct MeasuredRow {
   std::string beside;  // what was measured beside each sample, such as copy_floor; empty: nothing was
   Median ratio;        // of the samples to it
   std::size_t repetitions = 1;
-  std::string allocator;      // that its result was measured with; measured_rows leaves it empty
-  bool is_yardstick = false;  // a plain copy: its time says how fast the machine was
+  std::optional<std::size_t> samples;  // of all repetitions; of saves, transfers and replays alone
+  std::string allocator;               // that its result was measured with; measured_rows leaves it empty
+  bool is_yardstick = false;           // a plain copy: its time says how fast the machine was
 };
 
 // The rows of a result; none for schemas that have none that could be compared. Throws nlohmann::json::exception if

@@ -115,6 +115,8 @@ const RecordedKind* kind_of(const Json& json) {
   return nullptr;
 }
 
+const std::string& told(const ResultFile& file) { return file.path.empty() ? file.name : file.path; }
+
 // The run's own words for its kind.
 Json parse(const ResultFile& file) {
   try {
@@ -124,13 +126,13 @@ Json parse(const ResultFile& file) {
     // The same words for what is no JSON and for what is another.
   }
   refuse(fmt::format("{}: expected JSON of the schema vmbsave-bench-1, or of a replay, a suite, the doctor or the gate",
-                     file.name));
+                     told(file)));
 }
 
 // Whatever is recorded was measured, and was right.
 void expect_verified(const ResultFile& file, const Json& json) {
   if (kind_of(json)->is_verified(json)) return;
-  refuse(fmt::format("{}: expected a run in which every row was measured and verified", file.name));
+  refuse(fmt::format("{}: expected a run in which every row was measured and verified", told(file)));
 }
 
 void expect_clean(const ResultFile& file, const Json& json) {
@@ -138,7 +140,7 @@ void expect_clean(const ResultFile& file, const Json& json) {
   refuse(
       fmt::format("{}: built from files that differ from their commit, or may; commit them and run again, or give "
                   "--allow-changes",
-                  file.name));
+                  told(file)));
 }
 
 std::string table_of(const std::vector<Json>& jsons) {
@@ -158,7 +160,7 @@ void expect_usable(const ResultFile& file, const Json& json, bool allow_changes)
     if (json.at("schema") == kBench) (void)results_folder_name(json);
     (void)table_of({json});
   } catch (const Json::exception&) {
-    refuse(fmt::format("{}: no result of vmbsave, or damaged", file.name));
+    refuse(fmt::format("{}: no result of vmbsave, or damaged", told(file)));
   }
 }
 
@@ -171,7 +173,7 @@ Json expect_one_run(const std::vector<ResultFile>& files, const std::vector<Json
   const Json bench = *std::find_if(jsons.begin(), jsons.end(), is_bench);
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (jsons[i].at("build").at("commit") != bench.at("build").at("commit")) {
-      refuse(fmt::format("{}: made by another commit than the JSON of vmbsave-bench", files[i].name));
+      refuse(fmt::format("{}: made by another commit than the JSON of vmbsave-bench", told(files[i])));
     }
     const auto same = [&](const ResultFile& other) { return other.name == files[i].name; };
     if (std::count_if(files.begin(), files.end(), same) > 1) refuse(fmt::format("two files named {}", files[i].name));
@@ -193,7 +195,7 @@ void expect_pictures(const std::vector<ResultFile>& pictures) {
       refuse(fmt::format("two pictures named {}.svg", picture.name));
     }
     if (picture.text.find("<svg") == std::string::npos) {
-      refuse(fmt::format("{}.svg: expected a picture in SVG", picture.name));
+      refuse(fmt::format("{}: expected a picture in SVG", told(picture)));
     }
   }
 }

@@ -9,8 +9,9 @@
 namespace vmbsave::report {
 
 struct ResultFile {
-  std::string name;  // without folder and endings
-  std::string text;  // as it was written
+  std::string name;       // without folder and endings
+  std::string text;       // as it was written
+  std::string path = {};  // by which it is told of; empty: by its name
 };
 
 // "20261122T231500Z-amd-epyc-2cpu-0123456" from the JSON of vmbsave-bench.

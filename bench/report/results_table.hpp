@@ -7,6 +7,9 @@
 
 namespace vmbsave::report {
 
+// Of what else lies in the folder of a run, such as the doctor's findings, there is no table.
+bool has_table(const nlohmann::ordered_json& result);
+
 class ResultsTable {
  public:
   // The JSON of vmbsave-bench or of a replay; throws what reading JSON throws if it is another,

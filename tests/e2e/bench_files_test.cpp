@@ -175,6 +175,13 @@ TEST_F(Record, WithoutItsReadmeARunIsNotKept) {
   EXPECT_EQ(run(command(), "").exit_code, 0);
 }
 
+TEST_F(Record, SaysWhichFileOrThatThereIsNone) {
+  std::ofstream(folder_ / "g.json") << "{}";
+  const std::string record = "cd '" + folder_.string() + "'; timeout 60 " VMBSAVE_TOOL " record --results results ";
+  EXPECT_EQ(run(record + "g.json", "").out.find("vmbsave record: not recorded: g.json: expected JSON"), 0u);
+  EXPECT_EQ(run(record, "").out.find("vmbsave record: expected a FILE to keep, or --readme; "), 0u);
+}
+
 // Keys and types that no run has.
 // A name that was mistyped empties no README, and neither does the JSON of what was recorded.
 TEST_F(Record, TheReadmeIsNotLost) {
@@ -198,7 +205,7 @@ TEST_F(Record, WhatIsNoRunIsNamed) {
     const Outcome outcome = run(command(), "");
     EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_EQ(outcome.out,
-              "vmbsave record: not recorded: run: no result of vmbsave, or damaged; see vmbsave record --help\n");
+              "vmbsave record: not recorded: run.json: no result of vmbsave, or damaged; see vmbsave record --help\n");
   }
 }
 

@@ -276,9 +276,21 @@ TEST_F(Bench, TheToolRunsItAndMakesTheTable) {
   EXPECT_EQ(vmbsave::tests::run(VMBSAVE_TOOL, "bench --bogus").exit_code, 2);
 }
 
-// The bar is about other rows than those of smoke; what is not there does not hold.
+// As the suite bar would leave it of the same rows.
+void make_bar(const fs::path& file) {
+  nlohmann::ordered_json run = nlohmann::ordered_json::parse(std::ifstream(file));
+  run["suite"] = "bar";
+  std::ofstream(file) << run;
+}
+
+// The rows of smoke are others: what is not there does not hold.
 TEST_F(Bench, TheToolJudgesARun) {
   ASSERT_EQ(smoke("--benchmark_filter='operations|mutex_list' " + out_flag()).exit_code, 0);
+  const Outcome other = vmbsave::tests::run(VMBSAVE_TOOL, "bar '" + out_.string() + "'");
+  EXPECT_EQ(other.exit_code, 2) << other.out;
+  EXPECT_EQ(other.out,
+            "vmbsave bar: " + out_.string() + ": suite smoke: the bar is asked of --suite=bar; run bench/run --bar\n");
+  make_bar(out_);
   const Outcome bar = vmbsave::tests::run(VMBSAVE_TOOL, "bar '" + out_.string() + "'");
   EXPECT_EQ(bar.exit_code, 1) << bar.out;
   EXPECT_NE(bar.out.find("NOT MEASURED: no row save/engine/fused/channels:16"), std::string::npos) << bar.out;
@@ -293,6 +305,35 @@ TEST_F(Bench, TheToolJudgesARun) {
     EXPECT_EQ(refused.exit_code, 2) << refused.out;
     EXPECT_EQ(lines(refused.out), 1) << refused.out;
   }
+}
+
+// Of its whole folder, too, in which there may be what has no table.
+TEST_F(Bench, TheToolTakesTheFolderOfARun) {
+  const fs::path folder = out_.string() + ".run";
+  fs::create_directory(folder);
+  ASSERT_EQ(smoke("--benchmark_filter=mutex_list --out='" + (folder / "bench.json").string() + "'").exit_code, 0);
+  vmbsave::tests::run(VMBSAVE_TOOL, "doctor --quiet --out '" + (folder / "doctor.json").string() + "'");
+  const Outcome table = vmbsave::tests::run(VMBSAVE_TOOL, "table '" + folder.string() + "'");
+  EXPECT_EQ(table.exit_code, 0) << table.out;
+  EXPECT_EQ(table.out, vmbsave::tests::run(VMBSAVE_TOOL, "table '" + (folder / "bench.json").string() + "'").out);
+  const Outcome over = vmbsave::tests::run(
+      VMBSAVE_TOOL, "table '" + folder.string() + "' --out '" + (folder / "bench.json").string() + "'");
+  EXPECT_EQ(over.exit_code, 2) << over.out;
+  EXPECT_NE(over.out.find("would write over "), std::string::npos) << over.out;
+  fs::remove(folder / "bench.json");
+  const Outcome none = vmbsave::tests::run(VMBSAVE_TOOL, "table '" + folder.string() + "'");
+  EXPECT_EQ(none.exit_code, 2) << none.out;
+  EXPECT_NE(none.out.find(": no result in it has a table"), std::string::npos) << none.out;
+  fs::remove_all(folder);
+}
+
+// The name that it was called by.
+TEST_F(Bench, SpeaksAsTheToolThatStartedIt) {
+  EXPECT_EQ(vmbsave::tests::run(VMBSAVE_TOOL, "bench --filter fused").out,
+            "vmbsave bench: no option '--filter'; did you mean --benchmark_filter?\n");
+  EXPECT_EQ(vmbsave::tests::run(VMBSAVE_TOOL, "bench --suite=other").out.find("vmbsave bench: --suite: "), 0u);
+  EXPECT_EQ(bench("--filter=fused").out, "vmbsave-bench: no option '--filter'; did you mean --benchmark_filter?\n");
+  EXPECT_EQ(bench("--floder .").out, "vmbsave-bench: no option '--floder'; did you mean --folder?\n");
 }
 
 TEST_F(Bench, TheToolSaysWhenItIsNotThere) {

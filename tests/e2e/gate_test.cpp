@@ -57,6 +57,18 @@ class Gate : public InAFolder {
                 arguments);
   }
 
+  // What all three outputs say of a run that is none: no reader of one of them takes it for a pass.
+  void expect_unmeasured(int exit_code, const std::string& why) const {
+    const fs::path folder = folder_ / "build/gate/report";
+    const nlohmann::json json = report();
+    Schema(VMBSAVE_GATE_SCHEMA).expect_matches(json);
+    EXPECT_TRUE(has(json.at("verdict"), "UNMEASURED: ")) << json.at("verdict");
+    EXPECT_EQ(json.at("exit_code"), exit_code);
+    EXPECT_TRUE(has(json.at("not_made").dump(), why)) << json.at("not_made");
+    EXPECT_TRUE(text_of(folder / "gate.md").starts_with("### UNMEASURED: ")) << text_of(folder / "gate.md");
+    EXPECT_TRUE(has(text_of(folder / "gate.xml"), "<error message=")) << text_of(folder / "gate.xml");
+  }
+
   nlohmann::json report() const { return nlohmann::json::parse(text_of(folder_ / "build/gate/report/gate.json")); }
 
   const std::string build_ = "cp \"" VMBSAVE_GATE_SIDES "/gate_side_$(cat side).so\" \"$VMBS_GATE_OUT\"";
@@ -83,6 +95,14 @@ TEST_F(Gate, IdenticalBinariesAreNotMeasured) {
   const Outcome outcome = gate("--base HEAD~1 --head HEAD --build '" + build_ + "'");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
   EXPECT_TRUE(has(outcome.out, "identical binaries")) << outcome.out;
+  EXPECT_TRUE(has(outcome.out, "PASS: head and base are the same code\n")) << outcome.out;
+}
+
+TEST_F(Gate, SaysWhatItBeginsUnlessItIsQuiet) {
+  commit("good", "Words only");
+  const Outcome outcome = counted();
+  EXPECT_TRUE(outcome.out.starts_with("building base\nbuilding head\ncounting\nPASS: ")) << outcome.out;
+  EXPECT_EQ(counted("--quiet").out, "");
 }
 
 TEST_F(Gate, MoreInstructionsAreARegression) {
@@ -162,6 +182,7 @@ TEST_F(Gate, NothingThatMatchesIsExitTwo) {
     const nlohmann::json json = report();
     Schema(VMBSAVE_GATE_SCHEMA).expect_matches(json);
     EXPECT_EQ(json.at("exit_code"), 2) << "no outputs of an earlier run are left";
+    expect_unmeasured(2, "");
   }
   EXPECT_EQ(counted("--only copy").exit_code, 0);
 }
@@ -233,7 +254,7 @@ TEST_F(Gate, TheAnchorIsAgainstSlowCreep) {
   EXPECT_EQ(counted().exit_code, 0) << "within what the anchor allows";
 }
 
-TEST_F(Gate, AnAnchorThatCannotBeComparedWithIsANote) {
+TEST_F(Gate, AnAnchorThatCannotBeComparedWithIsNoPass) {
   fs::create_directories(folder_ / "bench/gate");
   for (const char* const side : {"missing", "versioned", "crashing_at_load"}) {
     commit(side, "Not good");
@@ -241,8 +262,11 @@ TEST_F(Gate, AnAnchorThatCannotBeComparedWithIsANote) {
     commit("good", "Good");
     commit("good", "As good");
     const Outcome outcome = counted();
-    EXPECT_EQ(outcome.exit_code, 0) << side << ": " << outcome.out;
-    EXPECT_TRUE(has(outcome.out, "not compared with the anchor: ")) << outcome.out;
+    EXPECT_EQ(outcome.exit_code, 2) << side << ": " << outcome.out;
+    EXPECT_TRUE(has(outcome.out, "UNMEASURED: not compared with the anchor: ")) << outcome.out;
+    EXPECT_TRUE(has(outcome.out, "--anchor none")) << outcome.out;
+    expect_unmeasured(2, "--anchor none");
+    EXPECT_EQ(counted("--anchor none").exit_code, 0);
   }
 }
 
@@ -277,8 +301,7 @@ TEST_F(Gate, ALivePair) {
   const nlohmann::json& time = json.at("against").at(0).at("cases").at(0).at("time");
   EXPECT_GE(time.at("processes").size(), 20u);
   EXPECT_EQ(time.at("processes").at(0).at("base_ns").size(), 20u);
-  if (outcome.exit_code != 0)
-    GTEST_SKIP() << "this machine can't tell now: " << outcome.out.substr(0, outcome.out.find('\n'));
+  if (outcome.exit_code != 0) GTEST_SKIP() << "this machine can't tell now: " << json.at("verdict");
 }
 
 // Both sides in one process, from one file.
@@ -341,6 +364,26 @@ TEST_F(Gate, ASignalEndsItAndWhatItStarted) {
                               "find cache -name '.vmbsave-gate-*' | wc -l");
   EXPECT_TRUE(has(outcome.out, "interrupted by SIGTERM")) << outcome.out;
   EXPECT_TRUE(has(outcome.out, "code 143\nended\n0\n")) << outcome.out;
+}
+
+// Also when the base was compared before, and a run before that had passed.
+TEST_F(Gate, ASignalLeavesNoReportThatPasses) {
+  fs::create_directories(folder_ / "bench/gate");
+  commit("slow to build", "Its build does not end");
+  const std::string anchor = shell("git rev-parse HEAD");
+  commit("good", "Good");
+  commit("good", "As good");
+  const std::string sides = "--base HEAD~1 --head HEAD --signals instructions --build ";
+  EXPECT_EQ(gate(sides + "'" + build_ + "'").exit_code, 0);
+  EXPECT_EQ(report().at("exit_code"), 0);
+  std::ofstream(folder_ / "bench/gate/anchor") << anchor;
+  const Outcome outcome = run("cd '" + folder_.string() + "'; " VMBSAVE_TOOL,
+                              "gate --cache other " + sides +
+                                  "'[ \"$(cat side)\" = good ] || { echo > ../../started; exec sleep 1000; }; " +
+                                  build_ + "' >table 2>&1 & pid=$!; " +
+                                  "while [ ! -s other/started ]; do sleep 0.05; done; kill -TERM $pid; wait $pid");
+  EXPECT_EQ(outcome.exit_code, 143) << text_of(folder_ / "table");
+  expect_unmeasured(143, "interrupted by SIGTERM");
 }
 
 // As under nohup: the build is let come to its end, a bad one.

@@ -99,7 +99,7 @@ TEST_F(Inspect, AStreamedImageIsNamedAsOne) {
   const Outcome cut = inspect(path);
   EXPECT_EQ(cut.exit_code, 1);
   EXPECT_TRUE(has(cut, "75 packets, streamed;")) << cut.out;
-  EXPECT_TRUE(has(cut, "damaged: it ends before its last chunk")) << cut.out;
+  EXPECT_TRUE(has(cut, path + ": damaged: it ends before its last chunk")) << cut.out;
   EXPECT_EQ(verify(path).exit_code, 1);
 }
 

@@ -18,7 +18,9 @@ class Signals : public InAFolder {
         std::count_if(begin(all), end(all), [](const auto& entry) { return entry.is_regular_file(); }));
   }
 
-  void expect_ended(const std::vector<std::string>& words, const std::string& program, int number, unsigned after_ms) {
+  // kept: what its line says after the signal.
+  void expect_ended(const std::vector<std::string>& words, const std::string& program, int number, unsigned after_ms,
+                    const std::string& kept = "nothing was written") {
     Child child = Child::on_pipe(words, {"TMPDIR=" + folder_.string()});
     child.await_handler(program);
     usleep(after_ms * 1'000);
@@ -26,7 +28,7 @@ class Signals : public InAFolder {
     const std::string text = child.await();
     EXPECT_EQ(child.exit_code(), 128 + number) << words[1] << "\n" << text;
     const std::string name = number == SIGINT ? "SIGINT" : "SIGTERM";
-    const std::string line = ": interrupted by " + name + "; ";
+    const std::string line = ": interrupted by " + name + "; " + kept + "\n";
     EXPECT_NE(text.find(line), std::string::npos) << text;
     EXPECT_EQ(text.find(line), text.rfind(line)) << "once: " << text;
     EXPECT_EQ(files(), 0u) << words[1] << " after " << after_ms << " ms";
@@ -38,6 +40,17 @@ TEST_F(Signals, EndAReplayWithoutAFile) {
     expect_ended({VMBSAVE_TOOL, "replay", "--profile", "cloudphysics", "--repeat", "10000000", "--out", path("out")},
                  "vmbsave", after_ms == 30 ? SIGINT : SIGTERM, after_ms);
   }
+}
+
+// The image is there before the saves that are timed have come to their end.
+TEST_F(Signals, SayWhichFilesAreKept) {
+  const std::string image = path("peak.img");
+  Child child = Child::on_pipe({VMBSAVE_TOOL, "replay", "--profile", "cloudphysics", "--repeat", "10000000", "--image",
+                                image, "--out", path("out")});
+  for (int i = 0; i < 30'000 && !std::filesystem::exists(image); ++i) usleep(1'000);
+  child.signal(SIGINT);
+  EXPECT_EQ(child.await(), "vmbsave replay: interrupted by SIGINT; kept: " + image + "\n");
+  EXPECT_EQ(files(), 1u);
 }
 
 // In the middle of their being written, too: what is there is whole.
@@ -63,10 +76,12 @@ TEST_F(Signals, EndACheckAndItsChild) {
 }
 
 TEST_F(Signals, EndTheBenchWithoutAFile) {
+  const std::string kept = "no result was given";
   expect_ended({VMBSAVE_TOOL, "bench", "--suite=quick", "--out=" + path("out"), "--benchmark_out=" + path("other")},
-               "vmbsave-bench", SIGTERM, 200);
+               "vmbsave-bench", SIGTERM, 200, kept);
   for (const unsigned after_ms : {300u, 700u, 1'300u}) {
-    expect_ended({VMBSAVE_TOOL, "bench", "--suite=image", "--out=" + path("out")}, "vmbsave-bench", SIGINT, after_ms);
+    expect_ended({VMBSAVE_TOOL, "bench", "--suite=image", "--out=" + path("out")}, "vmbsave-bench", SIGINT, after_ms,
+                 kept);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "json_schema.hpp"
 #include "report/bench_report.hpp"
 #include "report/build_info.hpp"
+#include "report/compare_cells.hpp"
 #include "report/compare_output.hpp"
 #include "report/replay_report.hpp"
 #include "unit/compared_row.hpp"
@@ -164,6 +165,20 @@ TEST(Compare, TooFewSamplesAreNotKnown) {
   EXPECT_EQ(fused(comparison).why, "too few samples are recorded");
 }
 
+// As those of the suite smoke, and of replays that are as short.
+TEST(Compare, RowsBelowFiftySavesHaveNoVerdict) {
+  const Comparison few = compared({.samples = 20}, {.ratio = 3, .samples = 500});
+  EXPECT_TRUE(fused(few).ratio.low) << "it has an interval";
+  EXPECT_EQ(fused(few).difference, Difference::kNotKnown);
+  EXPECT_EQ(fused(few).why, "too few samples, below 50");
+  EXPECT_NE(compare_table(few).find("not known of 1: too few samples, below 50\n"), std::string::npos);
+  EXPECT_EQ(fused(compared({.samples = 49}, {.ratio = 3, .samples = 49})).difference, Difference::kNotKnown);
+  EXPECT_EQ(fused(compared({.samples = 50}, {.ratio = 3, .samples = 50})).difference, Difference::kSlower);
+  const Cost repeated{.samples = 60, .repetitions = 10};
+  EXPECT_EQ(fused(compared(repeated, {.ratio = 3, .samples = 60, .repetitions = 10})).difference, Difference::kSlower)
+      << "of repetitions each counts once, however few saves it has";
+}
+
 // Within a repetition samples agree, between them they do not: as many as there are repetitions count.
 TEST(Compare, RepetitionsCountOnceEach) {
   Cost cost{.samples = 700, .repetitions = 7};
@@ -204,6 +219,27 @@ TEST(Compare, WhatOneSideHasIsNamed) {
   EXPECT_NE(compare_table(comparison).find("only in B: save/new\n"), std::string::npos);
 }
 
+TEST(Compare, ManyRowsOfOneSideAreCounted) {
+  std::vector<BenchRow> more = rows_of({});
+  for (int i = 0; i < 11; ++i) {
+    more.push_back(row_at("engine", {}, 2));
+    more.back().name = "save/new/" + std::to_string(i);
+  }
+  const std::string table = compare_table(compare_runs(a_run("A", Cost{}), a_run("B", result_of(more))));
+  EXPECT_NE(table.find("only in B: 11 rows; --json names them\n"), std::string::npos) << table;
+  EXPECT_EQ(table.find("save/new/"), std::string::npos) << table;
+  more.pop_back();
+  EXPECT_NE(
+      compare_table(compare_runs(a_run("A", Cost{}), a_run("B", result_of(more)))).find("only in B: save/new/9\n"),
+      std::string::npos);
+}
+
+TEST(Compare, TheSummaryIsTheLastLine) {
+  const Comparison comparison = compared({}, {});
+  EXPECT_TRUE(compare_table(comparison).ends_with("\n" + summary_of(comparison) + "\n"));
+  EXPECT_NE(compare_table(comparison).find("hosts of one model"), std::string::npos);
+}
+
 TEST(Compare, RowsOfOtherSettingsOrThatFailedAreNotCompared) {
   std::vector<BenchRow> other = rows_of({});
   other[1].executor = "std_thread";
@@ -220,7 +256,7 @@ TEST(Compare, RowsOfOtherSettingsOrThatFailedAreNotCompared) {
 TEST(Compare, MachinesAreComparedByRatiosAloneAndWhenAskedFor) {
   Json other = result_of(rows_of({.floor_ns = 5e6, .ratio = 1.5, .seed = 7}));
   other["machine"]["cpu"] = "Another";
-  expect_refused(a_run("A", Cost{}), a_run("B", other), "runs of different machines, by cpu: A on ");
+  expect_refused(a_run("A", Cost{}), a_run("B", other), "in A and \"Another\" in B; --across-machines");
   const Comparison comparison = compare_runs(a_run("A", Cost{}), a_run("B", other), {.across_machines = true});
   EXPECT_EQ(fused(comparison).time.p50, std::nullopt);
   EXPECT_EQ(fused(comparison).difference, Difference::kSlower);

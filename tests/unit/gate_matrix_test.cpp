@@ -214,7 +214,7 @@ GateRun run_of(const std::vector<Outcome>& outcomes) {
 }
 
 int code_of(const std::vector<Outcome>& outcomes, bool inconclusive_fails = true) {
-  return exit_code(tally(run_of(outcomes)), inconclusive_fails);
+  return exit_code(run_of(outcomes), inconclusive_fails);
 }
 
 TEST(GateExitCode, OneForEachEnd) {
@@ -225,6 +225,37 @@ TEST(GateExitCode, OneForEachEnd) {
   EXPECT_EQ(code_of({Outcome::kPass, Outcome::kInconclusive}, false), 0);
   EXPECT_EQ(code_of({}), 2) << "nothing was measured";
   EXPECT_EQ(code_of({Outcome::kUnmeasured}, false), 2);
+}
+
+TEST(GateExitCode, WhatWasNotMadeIsNoPass) {
+  GateRun run = run_of({Outcome::kPass});
+  run.not_made.push_back({"anchor", "it does not build"});
+  EXPECT_EQ(exit_code(run, true), 2);
+  run.interrupted_by = 15;
+  EXPECT_EQ(exit_code(run, true), 143);
+  GateRun failed = run_of({Outcome::kFail});
+  failed.not_made.push_back({"anchor", "it does not build"});
+  EXPECT_EQ(exit_code(failed, true), 1) << "it is a regression, whatever else is not known";
+}
+
+TEST(GateOutputs, SidesThatAreTheSameCodeAreNotCalledNoWorse) {
+  const ComparisonOptions options;
+  GateRun run = run_of({Outcome::kPass, Outcome::kPass});
+  run.against[0].comparison.is_identical = true;
+  EXPECT_EQ(headline({run, options}), "PASS: head and base are the same code");
+  run.against.push_back(run_of({Outcome::kPass}).against[0]);
+  EXPECT_EQ(headline({run, options}), "PASS: head and base are the same code; 1 of 1 comparisons are no worse");
+}
+
+TEST(GateOutputs, SayWhatWasNotMade) {
+  const ComparisonOptions options;
+  GateRun run = run_of({Outcome::kPass});
+  run.not_made.push_back({"anchor", "it <breaks>\nat once"});
+  const std::string says = "not compared with the anchor: it <breaks>?at once";
+  EXPECT_EQ(headline({run, options}), "UNMEASURED: " + says);
+  EXPECT_NE(gate_table({run, options}).find("\n" + says + "\n1 passed, 0 failed, 1 skipped\n"), std::string::npos);
+  EXPECT_NE(gate_markdown({run, options}).find("\n- " + says), std::string::npos);
+  EXPECT_NE(gate_junit({run, options}).find("<error message=\"it &lt;breaks&gt;?at once\"/>"), std::string::npos);
 }
 
 TEST(GateOutputs, VerdictFirstAndWhatWentWrongBeforeTheRest) {

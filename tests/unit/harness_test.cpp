@@ -23,6 +23,7 @@
 #include "harness/executors.hpp"
 #include "harness/hiccup.hpp"
 #include "harness/interrupts.hpp"
+#include "harness/one_line.hpp"
 #include "harness/page_faults.hpp"
 #include "harness/progress.hpp"
 #include "harness/suggestion.hpp"
@@ -47,6 +48,21 @@ int exit_code_of(Work&& work) {
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Advice, OfFilesIsNotTheHelp) {
+  EXPECT_EQ(with_advice("a: cannot open: No such file or directory", "p"),
+            "a: cannot open: No such file or directory; check the path");
+  EXPECT_EQ(with_advice("cannot read trace a: cannot open: Permission denied", "p"),
+            "cannot read trace a: cannot open: Permission denied; check the path");
+  EXPECT_EQ(with_advice("cannot read trace a: line 1: expected five numbers", "p"),
+            "cannot read trace a: line 1: expected five numbers; see p --help");
+  EXPECT_EQ(with_advice("cannot write a/b: open: No such file or directory", "p"),
+            "cannot write a/b: open: No such file or directory; its folder must exist and be writable");
+  EXPECT_EQ(with_advice("cannot write a: it is there and no regular file", "p"),
+            "cannot write a: it is there and no regular file; give another file");
+  EXPECT_EQ(with_advice("no option '-x'", "p"), "no option '-x'; see p --help");
+  EXPECT_EQ(with_advice("too much; take less", "p"), "too much; take less");
 }
 
 TEST(Interrupts, WaitForWhatHoldsThem) {
@@ -78,6 +94,25 @@ TEST(Interrupts, WaitForWhatHoldsThem) {
               std::raise(SIGINT);
             }),
             128 + SIGINT);
+}
+
+// What a program says that ends by a signal when it has kept these.
+std::string said_of(const std::vector<std::string>& kept) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(exit_code_of([&] {
+              end_on_interrupts("test");
+              for (const std::string& file : kept) keep_when_interrupted(file);
+              std::raise(SIGINT);
+            }),
+            128 + SIGINT);
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(Interrupts, NameTheFilesThatAreKept) {
+  EXPECT_EQ(said_of({}), "test: interrupted by SIGINT; nothing was written\n");
+  EXPECT_EQ(said_of({"a.img", "b\n.img"}), "test: interrupted by SIGINT; kept: a.img, b?.img\n");
+  const std::string many = said_of(std::vector<std::string>(1000, std::string(100, 'x')));
+  EXPECT_TRUE(many.ends_with("xxx, and others\n")) << many;
 }
 
 TEST(Interrupts, TakeTheTemporaryFileAlong) {
