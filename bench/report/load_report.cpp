@@ -31,6 +31,26 @@ Json lost_percent(const bench::LoadResult& result) {
   return 100 * (1 - during.get<double>() / without.get<double>());
 }
 
+Json timeline_times_json(const bench::SaveTimeline::Times& times) {
+  return {{"complete_ns", calls_json(times.complete)}, {"delivery_ns", calls_json(times.delivery)}};
+}
+
+Json timeline_json(const bench::SaveTimeline& timeline) {
+  if (timeline.bins().empty()) return nullptr;
+  Json json;
+  json["from_ns"] = -static_cast<std::int64_t>(timeline.before_ns());
+  json["bin_ns"] = timeline.bin_ns();
+  json["before"] = timeline_times_json(timeline.before);
+  json["during"] = timeline_times_json(timeline.during);
+  json["after"] = timeline_times_json(timeline.after);
+  json["bins"] = Json::array();
+  for (const bench::SaveTimeline::Bin& bin : timeline.bins()) {
+    Json& entry = json["bins"].emplace_back(Json{{"saves", bin.saves}});
+    entry.update(timeline_times_json(bin.times));
+  }
+  return json;
+}
+
 Json row_json(const LoadRow& row) {
   const bench::LoadResult& result = row.result;
   Json json;
@@ -63,6 +83,7 @@ Json row_json(const LoadRow& row) {
   json["with_saves"] = times_json(result.during);
   json["throughput_lost_percent"] = lost_percent(result);
   json["idle_gap_ns"] = calls_json(result.idle);
+  json["timeline"] = timeline_json(result.timeline);
   return json;
 }
 

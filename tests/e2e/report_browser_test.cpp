@@ -19,7 +19,7 @@ using vmbsave::tests::run;
 
 constexpr int kPhone = 390;
 constexpr int kDesk = 1280;
-constexpr std::size_t kFigures = 16;
+constexpr std::size_t kFigures = 19;
 
 bool is_there(const char* program) {
   return run("command", "-v " + std::string(program) + " >/dev/null").exit_code == 0;

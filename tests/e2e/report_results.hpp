@@ -19,6 +19,23 @@ inline constexpr const char* kContext =
     R"("sanitizer":null,"commit":"0123456789","clean":true,"version":"0.1.0"},"libraries":{},"allocator":"glibc",)"
     R"("doctor":{"ok":0,"warnings":0,"failures":0,"findings":[]})";
 
+// Two bins before a cut and three behind it, of which the save has the first; the last has too few calls.
+inline std::string load_timeline(const std::string& during_ns) {
+  const auto calls = [](const std::string& p50) {
+    return R"({"calls":3000,"p50":)" + p50 + R"(,"p99":)" + (p50 == "null" ? p50 : p50 + "0") +
+           R"(,"p999":null,"max":99999})";
+  };
+  const auto times = [&](const std::string& p50) {
+    return R"("complete_ns":)" + calls(p50) + R"(,"delivery_ns":)" + calls(p50);
+  };
+  std::string bins;
+  for (const std::string& p50 :
+       {std::string("70"), std::string("71"), during_ns, std::string("null"), std::string("72")})
+    bins += (bins.empty() ? "" : ",") + (R"({"saves":100,)" + times(p50) + "}");
+  return R"({"from_ns":-20000,"bin_ns":10000,"before":{)" + times("70") + R"(},"during":{)" + times(during_ns) +
+         R"(},"after":{)" + times("72") + R"(},"bins":[)" + bins + "]}";
+}
+
 inline std::string load_row(const std::string& implementation, const std::string& blackout_ns) {
   const std::string calls = R"({"calls":200000,"p50":50,"p99":90,"p999":200,"max":900})";
   const std::string slower = R"({"calls":200000,"p50":60,"p99":99,"p999":400,"max":990})";
@@ -35,7 +52,7 @@ inline std::string load_row(const std::string& implementation, const std::string
          R"(,"p99":null,"max":99999},"blackout_to_engine":{"p50":5.5,"low":5.1,"high":5.9},)"
          R"("without_saves":)" +
          times(calls) + R"(,"with_saves":)" + times(slower) + R"(,"throughput_lost_percent":1.5,"idle_gap_ns":)" +
-         calls + "}";
+         calls + R"(,"timeline":)" + load_timeline(implementation == "engine" ? "13000" : "75") + "}";
 }
 
 inline std::string load_result() {

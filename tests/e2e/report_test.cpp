@@ -23,10 +23,10 @@ using vmbsave::tests::write;
 namespace fs = std::filesystem;
 
 constexpr const char* kIds[] = {
-    "implementations", "latency",  "percentiles", "phases", "threads", "live", "load",   "memory",
-    "state-size",      "roofline", "transfers",   "host",   "replays", "gate", "machine"};
-constexpr std::size_t kDrawn = 14;     // of these: the machine has no picture
-constexpr std::size_t kPictures = 16;  // live and load have two
+    "implementations", "latency",    "percentiles", "phases",    "threads", "live",    "load", "load-timeline",
+    "memory",          "state-size", "roofline",    "transfers", "host",    "replays", "gate", "machine"};
+constexpr std::size_t kDrawn = 15;     // of these: the machine has no picture
+constexpr std::size_t kPictures = 19;  // live and load have two, a save's time line three
 
 std::string text_of(const fs::path& file) {
   std::ostringstream text;
@@ -144,7 +144,7 @@ TEST_F(Report, TheFigureOfLatencyHasTheFloorTheProtocolAndEveryPeer) {
 TEST_F(Report, WithoutGnuplotFiguresAreLeftOutByNameAndTheTablesStay) {
   const Outcome outcome = report(whole_run() + " -o " + path("report.html"), "PATH=/nowhere ");
   ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
-  EXPECT_NE(outcome.out.find("14 figures are left out: gnuplot is not installed"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("15 figures are left out: gnuplot is not installed"), std::string::npos) << outcome.out;
   EXPECT_EQ(count(outcome.out, "\n"), 1u);
   EXPECT_EQ(html().find("<svg"), std::string::npos);
   EXPECT_NE(html().find("“Save time against packets in use” is left out: gnuplot is not installed"), std::string::npos);
@@ -173,6 +173,36 @@ TEST_F(Report, TheCommandOfAReplayIsTheOneThatMadeIt) {
                 "--shift 3us --channels 4 --threads 2 --plan exact --repeat 20 --json &gt;'two vms.json'</code>"),
             std::string::npos)
       << without_spans(html());
+}
+
+TEST_F(Report, ASavesTimeLineHasItsStretchesAndIsReadInASentence) {
+  write(path("load.json"), vmbsave::tests::load_result());
+  ASSERT_EQ(report(path("load.json") + " -o " + path("report.html")).exit_code, 0);
+  const std::string page = html();
+  EXPECT_NE(page.find("In the group pinned/open the guest sees a completion after 13 us at the median while the engine "
+                      "saves, after 70 ns before the save and 72 ns behind it;"),
+            std::string::npos);
+  EXPECT_NE(page.find("With drain_then_save completions go on as before (75 ns), but no new packet comes in until the "
+                      "last one is completed, which takes 110 us."),
+            std::string::npos);
+  EXPECT_NE(page.find("<th scope=\"row\">−10 us</th><td>3,000</td><td>71 ns</td><td>710 ns</td>"), std::string::npos);
+  EXPECT_NE(page.find("<th scope=\"row\">10 us</th><td>3,000</td><td>-</td><td>-</td>"), std::string::npos);
+  if (!has_gnuplot()) return;
+  EXPECT_NE(page.find("<title>engine, median, 5 us: 13 us</title>"), std::string::npos);
+  EXPECT_NE(page.find("<title>drain_then_save, median, −15 us: 70 ns</title>"), std::string::npos);
+  EXPECT_NE(page.find("<title>drain_then_save, p99</title>"), std::string::npos);
+  EXPECT_EQ(page.find("median, 15 us:"), std::string::npos) << "a bin without a percentile";
+  EXPECT_EQ(page.find(": nan"), std::string::npos);
+}
+
+TEST_F(Report, ALoadWithoutATimeLineIsDrawnWithoutIt) {
+  auto result = nlohmann::json::parse(vmbsave::tests::load_result());
+  result.at("rows").at(0).erase("timeline");
+  result.at("rows").at(1)["timeline"] = nullptr;
+  write(path("load.json"), result.dump());
+  ASSERT_EQ(report(path("load.json") + " -o " + path("report.html")).exit_code, 0);
+  EXPECT_EQ(count(html(), "<section id=\"load\""), 1u);
+  EXPECT_EQ(count(html(), "<section id=\"load-timeline\""), 0u);
 }
 
 TEST_F(Report, WhatAFileSaysCannotBecomePartOfThePage) {

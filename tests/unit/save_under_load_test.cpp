@@ -47,6 +47,10 @@ TEST_P(SaveUnderLoad, DeliversEachPacketOnceWithSavesAndWithout) {
     EXPECT_GT(result.without.complete.count(), 0u);
     EXPECT_EQ(result.without.arrival.count() != 0, arrivals != 0);
     EXPECT_GE(result.issued, result.without.complete.count() + result.during.complete.count());
+    const SaveTimeline& timeline = result.timeline;
+    EXPECT_GT(timeline.before.delivery.count() + timeline.during.delivery.count(), 0u);
+    EXPECT_GE(result.during.delivery.count(), timeline.during.delivery.count()) << "each delivery of a save once";
+    for (const SaveTimeline::Bin& bin : timeline.bins()) EXPECT_LE(bin.saves, result.blackout_ns.size());
   }
 }
 
@@ -154,6 +158,84 @@ TEST(SaveUnderLoadReport, IsAsItsSchemaSaysAndHasATable) {
   const std::string table = report::load_table(json);
   EXPECT_NE(table.find("engine"), std::string::npos);
   EXPECT_NE(table.find("clock tsc, 10 ns a reading"), std::string::npos);
+}
+
+// ---- the time line: two saves, in bins of 10 ns from 20 ns before a cut to 60 ns behind it ----
+
+constexpr TimeSpan kSaves[] = {{100, 125}, {180, 190}};
+
+SaveTimeline timeline_of(const std::vector<TimeSpan>& calls) {
+  SaveTimeline timeline(2, 10, 8);
+  timeline.add_saves(90, kSaves);
+  timeline.add_calls(&SaveTimeline::Times::complete, kSaves, calls);
+  return timeline;
+}
+
+// Calls before, during and after a save, then those of each bin.
+std::vector<std::uint64_t> counts(const SaveTimeline& timeline) {
+  std::vector<std::uint64_t> counts = {timeline.before.complete.count(), timeline.during.complete.count(),
+                                       timeline.after.complete.count()};
+  for (const SaveTimeline::Bin& bin : timeline.bins()) counts.push_back(bin.times.complete.count());
+  return counts;
+}
+
+using Counts = std::vector<std::uint64_t>;
+
+TEST(SaveTimeline, ACallIsInTheBinInWhichItBegan) {
+  EXPECT_EQ(counts(timeline_of({{79, 80}})), (Counts{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})) << "before the first bin";
+  EXPECT_EQ(counts(timeline_of({{80, 82}})), (Counts{1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(counts(timeline_of({{99, 100}})), (Counts{1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0})) << "over at the cut";
+  EXPECT_EQ(counts(timeline_of({{99, 101}})), (Counts{0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0})) << "into the save";
+  EXPECT_EQ(counts(timeline_of({{100, 101}})), (Counts{0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0})) << "at the cut";
+  EXPECT_EQ(counts(timeline_of({{124, 150}})), (Counts{0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0})) << "until behind the save";
+  EXPECT_EQ(counts(timeline_of({{125, 126}})), (Counts{0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0})) << "at the save's end";
+  EXPECT_EQ(counts(timeline_of({{155, 156}})), (Counts{0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1}));
+}
+
+TEST(SaveTimeline, BetweenTwoSavesACallBelongsToBoth) {
+  EXPECT_EQ(counts(timeline_of({{160, 161}})), (Counts{1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0})) << "behind the last bin";
+  SaveTimeline timeline(7, 10, 14);
+  timeline.add_calls(&SaveTimeline::Times::complete, kSaves, std::vector<TimeSpan>{{141, 149}});
+  EXPECT_EQ(counts(timeline), (Counts{1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}));
+}
+
+TEST(SaveTimeline, WithTheLastSaveTheLoadEnds) {
+  EXPECT_EQ(counts(timeline_of({{189, 200}})), (Counts{0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(counts(timeline_of({{190, 191}})), (Counts{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+}
+
+TEST(SaveTimeline, KnowsWhatACallTookAndOfWhichKindItIs) {
+  const SaveTimeline timeline = timeline_of({{101, 124}});
+  EXPECT_EQ(timeline.bins()[2].times.complete.max(), 23u);
+  EXPECT_EQ(timeline.during.complete.max(), 23u);
+  EXPECT_EQ(timeline.bins()[2].times.delivery.count() + timeline.during.delivery.count(), 0u);
+}
+
+TEST(SaveTimeline, CountsTheSavesThatABinWasSeenAround) {
+  const SaveTimeline timeline = timeline_of({});
+  Counts saves;
+  for (const SaveTimeline::Bin& bin : timeline.bins()) saves.push_back(bin.saves);
+  // The load began at 90, behind the middle of the first save's first bin; the second save ends it after 10 ns.
+  EXPECT_EQ(saves, (Counts{1, 2, 2, 1, 1, 1, 1, 1}));
+}
+
+TEST(SaveTimeline, IsAThirdOfAGapBeforeTheCutAndFourThirdsBehindIt) {
+  const SaveTimeline timeline = SaveTimeline::around(15'000'000);
+  EXPECT_EQ(timeline.before_ns(), 5'000'000u);
+  EXPECT_EQ(timeline.bin_ns() * timeline.bins().size(), 25'000'000u);
+  for (const std::uint64_t gap_ns : {std::uint64_t{15'000'000}, std::uint64_t{100'000}, std::uint64_t{7}}) {
+    const SaveTimeline around = SaveTimeline::around(gap_ns);
+    EXPECT_EQ(around.before_ns() % around.bin_ns(), 0u) << "no bin is both before and behind the cut";
+  }
+}
+
+TEST(TimeSpans, KeepWhatFits) {
+  TimeSpans spans(2);
+  for (std::uint64_t i = 1; i <= 3; ++i) spans.add(i, i + 1);
+  ASSERT_EQ(spans.spans().size(), 2u);
+  EXPECT_EQ(spans.spans()[1].begin, 2u);
+  spans.clear();
+  EXPECT_TRUE(spans.spans().empty());
 }
 
 TEST(Histogram, ItsPercentilesAreNeverTooSmallAndHardlyTooLarge) {

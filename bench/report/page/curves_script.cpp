@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "report/page/axis.hpp"
 #include "report/page/script.hpp"
@@ -26,6 +27,7 @@ Ranges ranges_of(const Curves& curves) {
   std::vector<double> y;
   for (const Curve& curve : curves.curves) {
     for (const Point& point : curve.points) {
+      if (std::isnan(point.y)) continue;
       x.push_back(point.x);
       y.insert(y.end(), {point.y, point.low.value_or(point.y), point.high.value_or(point.y)});
     }
@@ -142,6 +144,10 @@ std::string bands(const std::vector<Band>& bands) {
 std::string data(const Curve& curve, std::size_t number) {
   std::string text = fmt::format("$c{} << EOD\n", number);
   for (const Point& point : curve.points) {
+    if (std::isnan(point.y)) {
+      text += "\n";
+      continue;
+    }
     text += fmt::format("{} {} {} {} {}\n", point.x, point.y, point.low.value_or(point.y), point.high.value_or(point.y),
                         double_quoted(point.hover));
   }
@@ -173,10 +179,14 @@ void add_plots(const Curve& curve, std::size_t number, bool has_key, std::vector
   const bool has_interval =
       std::any_of(curve.points.begin(), curve.points.end(), [](const Point& point) { return point.low.has_value(); });
   if (has_interval) add(fmt::format("{}1:3:(0):($4-$3) with vectors nohead lw 1.5 {} notitle", from, color(curve.ink)));
-  add(fmt::format("{}1:2:5 with labels hypertext point {} {} notitle", from, mark, color(curve.ink)));
+  const bool has_marks =
+      std::any_of(curve.points.begin(), curve.points.end(), [](const Point& point) { return !point.hover.empty(); });
+  if (has_marks) add(fmt::format("{}1:2:5 with labels hypertext point {} {} notitle", from, mark, color(curve.ink)));
   if (!has_key) return;
-  const std::string key = has_line ? "linespoints " + style_of(curve, number) : "points " + color(curve.ink);
-  add(fmt::format("1/0 with {} {} title {}", key, mark, single_quoted(curve.name)));
+  const std::string key = !has_line   ? "points " + color(curve.ink) + " " + mark
+                          : has_marks ? "linespoints " + style_of(curve, number) + " " + mark
+                                      : "lines " + style_of(curve, number);
+  add(fmt::format("1/0 with {} title {}", key, single_quoted(curve.name)));
 }
 
 }  // namespace

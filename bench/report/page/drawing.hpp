@@ -24,8 +24,8 @@ struct Axis {
 
 struct Point {
   double x;
-  double y;
-  std::string hover;
+  double y;                        // not a number: here a line has a gap
+  std::string hover;               // empty: a corner of the line, without a mark
   std::optional<double> low = {};  // of y
   std::optional<double> high = {};
 };

@@ -47,6 +47,7 @@ std::optional<Content> phases_figure(const Run& run);
 std::optional<Content> threads_figure(const Run& run);
 std::optional<Content> live_figure(const Run& run);
 std::optional<Content> load_figure(const Run& run);
+std::optional<Content> load_timeline_figure(const Run& run);
 std::optional<Content> memory_figure(const Run& run);
 std::optional<Content> state_size_figure(const Run& run);
 std::optional<Content> roofline_figure(const Run& run);

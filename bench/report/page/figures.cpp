@@ -55,6 +55,10 @@ constexpr Figure kFigures[] = {
      "How long completions take without saves (grey) and during them, and how long each save stops completions. The "
      "percentile of completions is the highest that all rows of a load have.",
      "vmbsave bench --suite=load --out=load.json", load_figure, from_load},
+    {"load-timeline", "Completions before, during and after a save",
+     "All saves of a load lie one over the other, their cuts at zero: what completions take that begin so long before "
+     "or behind it. Shaded is the engine's median blackout.",
+     "vmbsave bench --suite=load --out=load.json", load_timeline_figure, from_load},
     {"memory", "Allocators and pages",
      "The cost of a packet by where its memory comes from; behind each bar what a save asks of the allocator and of "
      "the kernel.",

@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "harness/xml_text.hpp"
+#include "report/page/html.hpp"
 #include "report/page/ink.hpp"
 
 namespace vmbsave::page {
@@ -82,7 +82,7 @@ void name_parts(std::string& text, const std::vector<std::string>& hovers) {
   replace_each(text, "<g id=\"gnuplot_plot_", "</title>", [&](const std::string&) {
     const std::string hover = plot < hovers.size() ? hovers[plot] : "";
     ++plot;
-    return hover.empty() ? "<g>" : fmt::format("<g><title>{}</title>", bench::xml_text(hover));
+    return hover.empty() ? "<g>" : fmt::format("<g><title>{}</title>", escaped(hover));
   });
   replace_each(text, "<g onmousemove=\"gnuplot_svg.showHypertext(evt,'", "</title>", [](const std::string& inner) {
     return fmt::format("<g><title>{}</title>", inner.substr(0, inner.find("')\"")));
@@ -124,7 +124,7 @@ std::string inline_svg(std::string_view gnuplot, const std::string& id, const st
   prefix_ids(text, id);
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{}\" role=\"img\" aria-label=\"{}\">{}</svg>\n", view_box,
-      bench::xml_text(label), text);
+      escaped(label), text);
 }
 
 std::string standalone_svg(std::string_view svg) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scenarios/save_under_load/histogram.hpp"
+#include "scenarios/save_under_load/save_timeline.hpp"
 
 namespace vmbsave::bench {
 
@@ -28,6 +29,7 @@ struct LoadTimes {
 struct LoadResult {
   LoadTimes without;                       // saves
   LoadTimes during;                        // saves
+  SaveTimeline timeline;                   // of the phases with saves
   Histogram idle;                          // gaps of an idle loop in the VSP's place, those that overlap a save
   std::vector<std::uint64_t> blackout_ns;  // of each save
   std::vector<double> round_blackout_ns;   // the median of each round's

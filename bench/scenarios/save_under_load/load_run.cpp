@@ -38,7 +38,7 @@ double middle(std::vector<std::uint64_t> values) {
 // One phase: the VSP's thread, from its start until it has drained.
 class LoadRun::Running {
  public:
-  Running(LoadRun& run, bool saves, bool idle) : run_(run), traffic(run.spec_) {
+  Running(LoadRun& run, bool saves, bool idle, LoadStamps* stamps = nullptr) : run_(run), traffic(run.spec_, stamps) {
     run.traffic_ = &traffic;
     if (saves) traffic.saving.begin(), traffic.saving.end();  // so that its number is not 0, which means: none
     thread_ = std::thread([this, idle] {
@@ -53,6 +53,7 @@ class LoadRun::Running {
     });
     while (!traffic.filled()) std::this_thread::yield();
     start_ns = base::now_ns();
+    start = Ticks::clock().now();
   }
   ~Running() { stop(); }
   void stop() {
@@ -69,10 +70,12 @@ class LoadRun::Running {
  public:
   Traffic traffic;
   std::uint64_t start_ns = 0;
+  std::uint64_t start = 0;  // likewise, in ticks
   std::uint64_t phase_ns = 0;
 };
 
-LoadRun::LoadRun(const LoadSpec& spec, Executor* executor) : spec_(spec) {
+LoadRun::LoadRun(const LoadSpec& spec, Executor* executor) : spec_(spec), stamps_(spec) {
+  result_.timeline = SaveTimeline::around(spec.gap_ns);
   if (spec.pinned) {
     const std::vector<int> cpus = allowed_cpus();
     if (cpus.size() < 2) {
@@ -117,7 +120,8 @@ void LoadRun::round() {
 
 void LoadRun::run(Phase phase) {
   const Pinned here(saver_cpu_);
-  Running running(*this, phase != Phase::kWithout, phase == Phase::kIdle);
+  stamps_.clear();
+  Running running(*this, phase != Phase::kWithout, phase == Phase::kIdle, phase == Phase::kDuring ? &stamps_ : nullptr);
   if (phase == Phase::kWithout) {
     wait_until(running.start_ns + spec_.phase_ns);
   } else {
@@ -132,10 +136,12 @@ void LoadRun::saves(Running& running, Phase phase) {
   do {
     wait_until(base::now_ns() + spec_.gap_ns);
     running.traffic.saving.begin();
+    const std::uint64_t cut = Ticks::clock().now();
     const Saved saved = target_->save(nullptr);
     running.traffic.tell_guest();
     running.traffic.saving.end();
     if (phase != Phase::kDuring) continue;
+    stamps_.saves.add(cut, Ticks::clock().now());
     blackouts.push_back(saved.blackout_ns);
     result_.saved_packets += saved.packets;
     result_.deferred += saved.deferred;
@@ -154,12 +160,26 @@ void LoadRun::note(Running& running, Phase phase) {
   result_.delivered_twice += traffic.delivered_twice();
   result_.refused += traffic.refused;
   if (phase == Phase::kWithout) result_.without.add(traffic.times);
-  if (phase == Phase::kDuring) result_.during.add(traffic.times);
+  if (phase == Phase::kDuring) {
+    result_.during.add(traffic.times);
+    note_timeline(running.start);
+  }
   if (phase == Phase::kIdle) result_.idle.add(traffic.gaps);
   if (result_.lost != 0 || result_.delivered_twice != 0) {
     throw CheckFailed(fmt::format("{}: of {} packets, {} were never delivered and {} twice", target_->name(),
                                   result_.issued, result_.lost, result_.delivered_twice));
   }
+}
+
+void LoadRun::note_timeline(std::uint64_t begin) {
+  const Ticks& clock = Ticks::clock();
+  stamps_.to_ns(clock);
+  SaveTimeline& timeline = result_.timeline;
+  const std::span<const TimeSpan> saves = stamps_.saves.spans();
+  timeline.add_saves(clock.to_ns(begin), saves);
+  timeline.add_calls(&SaveTimeline::Times::complete, saves, stamps_.complete.spans());
+  timeline.add_calls(&SaveTimeline::Times::delivery, saves, stamps_.by_vsp.spans());
+  timeline.add_calls(&SaveTimeline::Times::delivery, saves, stamps_.by_saver.spans());
 }
 
 }  // namespace vmbsave::bench

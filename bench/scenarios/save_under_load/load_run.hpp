@@ -6,6 +6,7 @@
 
 #include "scenarios/save_under_load/load_result.hpp"
 #include "scenarios/save_under_load/load_spec.hpp"
+#include "scenarios/save_under_load/load_stamps.hpp"
 
 namespace vmbsave::bench {
 
@@ -33,12 +34,14 @@ class LoadRun {
   void run(Phase phase);
   void saves(Running& running, Phase phase);
   void note(Running& running, Phase phase);
+  void note_timeline(std::uint64_t begin);
 
   const LoadSpec spec_;
   int vsp_cpu_ = -1;  // pinned rows
   int saver_cpu_ = -1;
   void* traffic_ = nullptr;  // the phase's, for the target's sink
   std::unique_ptr<Target> target_;
+  LoadStamps stamps_;
   LoadResult result_;
 };
 

@@ -24,8 +24,9 @@ thread_local const Traffic* serving = nullptr;
 
 }  // namespace
 
-Traffic::Traffic(const LoadSpec& spec)
+Traffic::Traffic(const LoadSpec& spec, LoadStamps* stamps)
     : spec_(spec),
+      stamps_(stamps),
       service_(clock_.from_ns(spec.service_ns)),
       interval_(spec.arrivals_per_s == 0
                     ? 0
@@ -47,7 +48,11 @@ void Traffic::on_delivery(void* context, Token token) {
   packet.here = false;
   if (serving == &self) {
     ++self.by_vsp_;
-    if (self.measuring_) self.times.delivery.add(self.since(packet.intended, self.clock_.now()));
+    if (self.measuring_) {
+      const std::uint64_t now = self.clock_.now();
+      self.times.delivery.add(self.since(packet.intended, now));
+      if (self.stamps_ != nullptr) self.stamps_->by_vsp.add(packet.intended, std::max(packet.intended, now));
+    }
     self.free_.push_back(token);
     return;
   }
@@ -58,7 +63,9 @@ void Traffic::on_delivery(void* context, Token token) {
 void Traffic::tell_guest() noexcept {
   const std::uint64_t now = clock_.now();
   for (; told_ != by_saver_; ++told_) {
-    seen_by_saver_.add(since(in_flight_[returned_[told_ % returned_.size()]].intended, now));
+    const std::uint64_t intended = in_flight_[returned_[told_ % returned_.size()]].intended;
+    seen_by_saver_.add(since(intended, now));
+    if (stamps_ != nullptr) stamps_->by_saver.add(intended, std::max(intended, now));
   }
   returned_count_.store(by_saver_, std::memory_order_release);  // the tokens, for take_returned()
 }
@@ -69,7 +76,7 @@ void Traffic::take_returned() {
 }
 
 template <class Call>
-bool Traffic::timed(Histogram& calls, Call&& call) {
+bool Traffic::timed(Histogram& calls, TimeSpans* spans, Call&& call) {
   if (!measuring_ || ++calls_ % spec_.measured_every != 0) return call();
   const std::uint64_t save = saving.read();
   const std::uint64_t start = clock_.before();
@@ -77,6 +84,7 @@ bool Traffic::timed(Histogram& calls, Call&& call) {
   const std::uint64_t end = clock_.after();
   // In a phase without saves the number stays 0; with saves, only what overlaps one counts.
   if ((save != 0) == saving.overlaps(save)) calls.add(clock_.to_ns(end - start));
+  if (spans != nullptr) spans->add(start, end);
   return result;
 }
 
@@ -84,7 +92,7 @@ bool Traffic::acquire_one(Target& target, std::uint64_t intended, std::uint64_t 
   const Token token = free_.back();
   const std::uint64_t due = std::max(intended, admitted) + service_;
   in_flight_[token] = {due, true};
-  const bool taken = timed(times.acquire, [&] { return target.acquire(token); });
+  const bool taken = timed(times.acquire, nullptr, [&] { return target.acquire(token); });
   if (!taken) {
     in_flight_[token].here = false;
     ++refused;
@@ -102,7 +110,8 @@ void Traffic::complete_one(Target& target) {
   first_due_ = (first_due_ + 1) % due_.size();
   --due_count_;
   if (interval_ == 0) in_flight_[due.token].intended = clock_.now();
-  (void)timed(times.complete, [&] { return target.complete(due.token), true; });
+  TimeSpans* const spans = stamps_ == nullptr ? nullptr : &stamps_->complete;
+  (void)timed(times.complete, spans, [&] { return target.complete(due.token), true; });
 }
 
 bool Traffic::arrival_due(std::uint64_t now) const noexcept {

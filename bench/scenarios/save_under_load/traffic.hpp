@@ -9,6 +9,7 @@
 #include "base/bytes.hpp"
 #include "scenarios/save_under_load/load_result.hpp"
 #include "scenarios/save_under_load/load_spec.hpp"
+#include "scenarios/save_under_load/load_stamps.hpp"
 #include "scenarios/save_under_load/save_flag.hpp"
 #include "scenarios/save_under_load/ticks.hpp"
 
@@ -16,7 +17,8 @@ namespace vmbsave::bench {
 
 class Traffic {
  public:
-  explicit Traffic(const LoadSpec& spec);
+  // `stamps`: gets when completions begin and end; nullptr: nobody looks.
+  explicit Traffic(const LoadSpec& spec, LoadStamps* stamps = nullptr);
 
   // The target's sink: `context` is the Traffic. By the VSP's thread and, while a save runs, by the saver's.
   static void on_delivery(void* context, Token token);
@@ -64,7 +66,7 @@ class Traffic {
     return clock_.to_ns(now - std::min(now, intended));
   }
   template <class Call>
-  bool timed(Histogram& calls, Call&& call);
+  bool timed(Histogram& calls, TimeSpans* spans, Call&& call);
   void take_returned();
   bool acquire_one(Target& target, std::uint64_t intended, std::uint64_t admitted);
   void complete_one(Target& target);
@@ -72,6 +74,7 @@ class Traffic {
   void give_way() const;
 
   const LoadSpec& spec_;
+  LoadStamps* const stamps_;
   const Ticks& clock_ = Ticks::clock();
   const std::uint64_t service_;      // ticks
   const std::uint64_t interval_;     // between arrivals, in ticks; 0: closed loop
