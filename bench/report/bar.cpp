@@ -93,10 +93,12 @@ class Bar {
     return fmt::format("fused, {} thread{}{}", threads, threads == 1 ? "" : "s", checksum ? ", checksum" : "");
   }
 
+  static bool is_sound(const Json& row) { return row.at("error").is_null() && row.at("verified") == true; }
+
   // nullptr: it was not run, or failed.
   const Json* row(const std::string& name) const {
     for (const Json& row : run_.at("rows")) {
-      if (row.at("name") == name) return row.at("error").is_null() ? &row : nullptr;
+      if (row.at("name") == name) return is_sound(row) ? &row : nullptr;
     }
     return nullptr;
   }
@@ -173,7 +175,7 @@ class Bar {
   void add_peers() {
     bool found = false;
     for (const Json& row : run_.at("rows")) {
-      if (!row.contains("ratio_to_engine") || row.at("ratio_to_engine").is_null()) continue;
+      if (!row.contains("ratio_to_engine") || row.at("ratio_to_engine").is_null() || !is_sound(row)) continue;
       found = true;
       lines_.push_back(
           {.name = fmt::format("{}, {} thread{}{}: times engine", row.at("implementation").get<std::string>(),

@@ -80,7 +80,9 @@ std::string age_line(const char* letter, const ComparedSide& side) {
 std::string context_lines(const Comparison& comparison) {
   std::string text;
   for (const ExactDifference& difference : comparison.context) {
-    text += fmt::format("differs: {}: {} in A, {} in B\n", difference.name, difference.a.dump(), difference.b.dump());
+    text += bench::one_line(fmt::format("differs: {}: {} in A, {} in B", difference.name, difference.a.dump(),
+                                        difference.b.dump())) +
+            "\n";
   }
   return text;
 }

@@ -137,6 +137,14 @@ RowSamples& step(std::vector<BenchRow>& rows, std::uint32_t packets) {
   return find(rows, "engine/fused", {.packets = packets}, 1).samples;
 }
 
+TEST(Bar, ARowThatWasNotVerifiedIsNotThere) {
+  std::vector<BenchRow> rows = good_rows();
+  find(rows, "engine/fused", {}, 2).verified = false;
+  const Names names = failing(judge(rows));
+  EXPECT_NE(std::find(names.begin(), names.end(), "fused, 2 threads: times copy_floor"), names.end())
+      << testing::PrintToString(names);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Lines, BarFaults,
     testing::Values(
