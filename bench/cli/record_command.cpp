@@ -195,12 +195,16 @@ int run_record(const RecordArguments& arguments) {
   const report::ResultsLock lock(arguments.results);
   const std::vector<Page> pages = read_pages(arguments);
   expect_pages(pages, arguments.results);
-  const bench::HeldInterrupts held;  // a second: a folder and its place in the pages belong together
-  bench::say_when_interrupted("nothing was recorded");
-  const fs::path folder = arguments.files.empty() ? fs::path() : record(arguments);
-  const Json changes = changes_of(arguments, pages);
-  write_pages(pages, arguments.results, folder);
-  bench::say_when_interrupted("all was recorded");
+  fs::path folder;
+  Json changes;
+  {
+    const bench::HeldInterrupts held;  // a second: a folder and its place in the pages belong together
+    bench::say_when_interrupted("nothing was recorded");
+    if (!arguments.files.empty()) folder = record(arguments);
+    changes = changes_of(arguments, pages);
+    write_pages(pages, arguments.results, folder);
+    bench::say_when_interrupted("all was recorded");
+  }
   give_record(arguments, folder, changes);
   return kOk;
 }

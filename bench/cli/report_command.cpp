@@ -73,7 +73,8 @@ void write_figures(const ReportArguments& arguments, const std::vector<page::Nam
   fs::create_directories(arguments.figures);
   for (const page::NamedSvg& figure : figures) {
     const fs::path file = fs::path(arguments.figures) / figure.name;
-    bench::expect_usable({{"--out", arguments.out}, {"--figures", file.string()}}, {});
+    bench::expect_usable({{"--out", is_standard_output(arguments) ? "" : arguments.out}, {"--figures", file.string()}},
+                         {});
   }
   for (const page::NamedSvg& figure : figures) {
     report::write_text(fs::path(arguments.figures) / figure.name, figure.text);

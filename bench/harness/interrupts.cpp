@@ -73,6 +73,7 @@ void on_signal(int signal) {
 }  // namespace
 
 void end_on_interrupts(const char* name, const char* kept) {
+  const HeldInterrupts held_here;  // the handler may be there already, and reads the name
   std::snprintf(program_name, sizeof program_name, "%s", name);
   what_is_kept = kept;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {

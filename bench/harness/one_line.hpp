@@ -19,8 +19,10 @@ inline std::string one_line(std::string text) {
 inline std::string with_advice(const std::string& what, const std::string& program) {
   const auto says = [&](const char* words) { return what.find(words) != std::string::npos; };
   if (says("; ")) return what;
+  if (says("File too large") || says("No space left")) return what + "; make room, or lift the limit";
   if (says("cannot write ")) {
-    return what + (says("regular file") ? "; give another file" : "; its folder must exist and be writable");
+    return what + (says("regular file") || says("a link to nothing") ? "; give another file"
+                                                                     : "; its folder must exist and be writable");
   }
   const bool is_trace = says("cannot read trace ");  // mostly what is in it: the help has the formats
   if (says("cannot open") || says("no such file") || says("No such file") || says("Permission denied") ||

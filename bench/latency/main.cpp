@@ -264,7 +264,6 @@ int run(const bench::Options& options) {
   }
   try {
     write(options.out, text);
-    if (!options.out.empty()) bench::say_when_interrupted("the result was written");
     if (file) write(options.google_out, file->text());
   } catch (const std::exception& error) {
     return refuse(error.what());
@@ -276,7 +275,7 @@ int run(const bench::Options& options) {
 
 int main(int argc, char** argv) {
   bench::occupy_standard_streams();
-  bench::end_on_interrupts(bench::bench_name(), "no result was given");
+  bench::end_on_interrupts(bench::bench_name());
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of the write, with its words
   try {
     return run(bench::parse_options(argc, argv));

@@ -23,7 +23,7 @@ std::optional<std::uint64_t> engine_commits_since(const std::filesystem::path& s
   // -G: a line other than a comment is another. What examines VSPs, and how it is installed, is not measured.
   bench::ChildSpec git{
       .arguments = {"git", "--no-optional-locks", "-c", "safe.directory=*", "log", "--format=%h",
-                    "-G^[[:space:]]*[^/*[:space:]]", commit + "..HEAD", "--", ":(top)engine",
+                    "-G^[[:space:]]*([^/*[:space:]]|[*][^[:space:]/*])", commit + "..HEAD", "--", ":(top)engine",
                     ":(top,exclude)engine/*.md", ":(top,exclude)engine/verify", ":(top,exclude)engine/install",
                     ":(top,exclude)engine/include/vmbsave/verify.hpp", ":(top,exclude)engine/include/vmbsave/step.h"},
       .environment = bench::own_environment(),

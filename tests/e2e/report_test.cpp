@@ -226,6 +226,12 @@ TEST_F(Report, GoesToStandardOutputToo) {
   EXPECT_TRUE(outcome.out.ends_with("</html>\n"));
 }
 
+TEST_F(Report, OnStandardOutputHasFiguresToo) {
+  write(path("gate.json"), vmbsave::tests::gate_result());
+  EXPECT_EQ(report(path("gate.json") + " -o - --figures " + path("figures") + " >/dev/null", "cd /proc; ").exit_code,
+            0);
+}
+
 TEST_F(Report, AFailureOfTheGateIsToldWithItsInterval) {
   write(path("gate.json"), vmbsave::tests::gate_result());
   ASSERT_EQ(report(path("gate.json") + " -o " + path("report.html")).exit_code, 0);

@@ -76,7 +76,7 @@ TEST_F(Signals, EndACheckAndItsChild) {
 }
 
 TEST_F(Signals, EndTheBenchWithoutAFile) {
-  const std::string kept = "no result was given";
+  const std::string kept = "nothing was written";
   expect_ended({VMBSAVE_TOOL, "bench", "--suite=quick", "--out=" + path("out"), "--benchmark_out=" + path("other")},
                "vmbsave-bench", SIGTERM, 200, kept);
   for (const unsigned after_ms : {300u, 700u, 1'300u}) {

@@ -10,17 +10,17 @@
 namespace vmbsave::test {
 
 // ---- README.md
-// A channel's packets in use, as bytes. False: it failed, and nothing was lost.
-inline bool save(VMBCHANNEL channel, std::vector<UINT8>& bytes) {
+// A channel's packets in use, as bytes. False: it failed, bytes are of no use, and no packet was lost.
+[[nodiscard]] inline bool save(VMBCHANNEL channel, std::vector<UINT8>& bytes) {
   if (!NT_SUCCESS(VmbChannelSaveBegin(channel))) return false;  // the cut: completions wait from here on
-  NTSTATUS status;
+  NTSTATUS status = STATUS_BUFFER_OVERFLOW;
   ULONG size = 0, filled = 0, required = 64;
-  do {
+  for (; status == STATUS_BUFFER_OVERFLOW || status == STATUS_BUFFER_TOO_SMALL; size += filled) {
     bytes.resize(std::max<std::size_t>(bytes.size(), size + required));
     status = VmbChannelSaveContinue(channel, bytes.data() + size, ULONG(bytes.size()) - size, &filled, &required);
-  } while (size += filled, status == STATUS_BUFFER_OVERFLOW || status == STATUS_BUFFER_TOO_SMALL);
+  }
   VmbChannelSaveEnd(channel);  // what was completed meanwhile is delivered, the packets go on
-  bytes.resize(size);
+  bytes.resize(status == STATUS_SUCCESS ? size : 0);
   return status == STATUS_SUCCESS;
 }
 // ----

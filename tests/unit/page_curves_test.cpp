@@ -1,4 +1,7 @@
 // What is drawn is what was measured: curves, bands and points against results with known numbers.
+#include <cmath>
+#include <limits>
+
 #include "report/page/axis.hpp"
 #include "report/page/script.hpp"
 #include "unit/page_figures.hpp"
@@ -39,6 +42,17 @@ TEST(PageLatency, CurvesAreTheMediansAndWhatRanBesideThem) {
   const Curve* const floor = curve_of(curves, "copy floor (beside fused)");
   EXPECT_TRUE(std::any_of(floor->points.begin(), floor->points.end(),
                           [](const Point& point) { return contains(point.hover, "65,536 packets in 1 ms"); }));
+}
+
+// As a time line is at its ends, where there are too few calls for a percentile.
+TEST(PageCurves, ALineMayEndInAGapOrBeOne) {
+  const double gap = std::numeric_limits<double>::quiet_NaN();
+  Curves curves{{"x", count_text}, {"y", time_text}, {}};
+  curves.curves.push_back({"ends in a gap", Ink::kEngine, {{1, 2, "one"}, {2, gap, ""}}});
+  curves.curves.push_back({"is one", Ink::kPeer, {{1, gap, ""}, {2, gap, ""}}});
+  for (const Width width : {Width::kWide, Width::kNarrow}) {
+    EXPECT_FALSE(contains(curves_script(curves, width).text, "nan"));
+  }
 }
 
 TEST(PagePercentiles, EachStandsAtItsPlaceWithItsSample) {

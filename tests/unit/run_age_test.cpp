@@ -57,7 +57,7 @@ TEST_F(RunAge, CountsWhatChangesTheEngine) {
   for (const char* const comment : {"// a word", "  /// a word", " * a word", ""})
     change("engine/save/session.cpp", comment);
   EXPECT_EQ(engine_commits_since(tree_, run), 0u) << "none of it is measured";
-  change("engine/mem/arena.hpp");
+  change("engine/mem/arena.hpp", "    *out++ = 1;");
   change("engine/CMakeLists.txt");
   EXPECT_EQ(engine_commits_since(tree_, run), 2u);
   EXPECT_EQ(engine_commits_since(tree_, run.substr(0, 7)), 2u);

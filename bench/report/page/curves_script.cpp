@@ -105,20 +105,27 @@ std::string marks(const Curve& curve, std::size_t number) {
   return fmt::format("pt {} ps {}", mark_of(curve, number), mark_size(curve));
 }
 
+// Where a curve's line ends; nullptr: nothing of it is drawn.
+const Point* last_drawn(const Curve& curve) {
+  const auto drawn = [](const Point& point) { return !std::isnan(point.y); };
+  const auto last = std::find_if(curve.points.rbegin(), curve.points.rend(), drawn);
+  return last == curve.points.rend() ? nullptr : &*last;
+}
+
 // The name of each curve on the right, at the height at which it ends or as near as there is room.
 std::string names(const Curves& curves, const Ranges& ranges) {
   std::vector<const Curve*> order;
   for (const Curve& curve : curves.curves) {
-    if (!curve.points.empty()) order.push_back(&curve);
+    if (last_drawn(curve) != nullptr) order.push_back(&curve);
   }
-  const auto end_of = [&](const Curve* curve) { return place_in(curves.y, ranges.y, curve->points.back().y); };
+  const auto end_of = [&](const Curve* curve) { return place_in(curves.y, ranges.y, last_drawn(*curve)->y); };
   std::sort(order.begin(), order.end(), [&](const Curve* a, const Curve* b) { return end_of(a) < end_of(b); });
   std::vector<double> places;
   for (const Curve* const curve : order) places.push_back(end_of(curve));
   places = spread(places);
   std::string text;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    const Point& last = order[i]->points.back();
+    const Point& last = *last_drawn(*order[i]);
     const Curve& curve = *order[i];
     text += fmt::format("set label {} at graph 1.055, graph {:.4f} left offset character 1, -0.3 point {} {} {}\n",
                         fitted(curve.name, kMostNamesWide), places[i],

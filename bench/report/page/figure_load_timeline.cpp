@@ -77,7 +77,6 @@ Curve timeline_curve(const Json& row, const char* measure, const char* percentil
       curve.points.push_back({at, std::numeric_limits<double>::quiet_NaN(), ""});
     }
   }
-  if (!curve.points.empty() && std::isnan(curve.points.back().y)) curve.points.pop_back();
   return curve;
 }
 
@@ -184,12 +183,14 @@ Table bins_table(const TimelineGroup& group) {
     std::vector<std::string>& cells = table.rows.emplace_back(1, from_cut_text(bin_from(first, i)));
     for (const Json* const row : group.rows) {
       const Json& bins = row->at("timeline").at("bins");
-      if (i >= bins.size()) continue;  // made by hand
+      if (i >= bins.size()) {  // made by hand
+        cells.insert(cells.end(), 3, "-");
+        continue;
+      }
       const Json& calls = bins.at(i).at(kDelivery.key);
       cells.push_back(count_text(calls.at("calls").get<double>()));
       for (const char* const key : {"p50", "p99"}) cells.push_back(time_or_dash(calls.at(key)));
     }
-    cells.resize(table.columns.size(), "-");
   }
   return table;
 }

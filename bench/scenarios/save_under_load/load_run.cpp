@@ -121,7 +121,7 @@ void LoadRun::round() {
 void LoadRun::run(Phase phase) {
   const Pinned here(saver_cpu_);
   stamps_.clear();
-  Running running(*this, phase != Phase::kWithout, phase == Phase::kIdle, phase == Phase::kDuring ? &stamps_ : nullptr);
+  Running running(*this, phase != Phase::kWithout, phase == Phase::kIdle, phase == Phase::kIdle ? nullptr : &stamps_);
   if (phase == Phase::kWithout) {
     wait_until(running.start_ns + spec_.phase_ns);
   } else {
