@@ -27,7 +27,8 @@ std::atomic<int> pending = 0;             // the signal that came
 char path_to_remove[4096];
 std::atomic<bool> has_path = false;
 std::atomic<bool> ending = false;
-static_assert(std::atomic<int>::is_always_lock_free);
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free &&
+              std::atomic<std::size_t>::is_always_lock_free && std::atomic<const char*>::is_always_lock_free);
 
 void say(const char* text, std::size_t bytes) noexcept { (void)!write(STDERR_FILENO, text, bytes); }
 void say(const char* text) noexcept { say(text, std::strlen(text)); }
@@ -72,10 +73,9 @@ void on_signal(int signal) {
 
 }  // namespace
 
-void end_on_interrupts(const char* name, const char* kept) {
+void end_on_interrupts(const char* name) {
   const HeldInterrupts held_here;  // the handler may be there already, and reads the name
   std::snprintf(program_name, sizeof program_name, "%s", name);
-  what_is_kept = kept;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     // Ignored before, as by nohup: that stays.
     if (std::signal(number, on_signal) == SIG_IGN) std::signal(number, SIG_IGN);

@@ -6,11 +6,11 @@
 namespace vmbsave::bench {
 
 // From here on a signal ends the program with 128 and its number, after one line: "NAME: interrupted by SIGINT; KEPT".
-// `kept` lives as long as the program; nullptr: the files that were written so far, "kept: a.img, b.img", or "nothing
-// was written". Nothing else is done then, no destructor runs.
-void end_on_interrupts(const char* name, const char* kept = nullptr);
+// KEPT is the files that were written so far, "kept: a.img, b.img", or "nothing was written". Nothing else is done then,
+// no destructor runs.
+void end_on_interrupts(const char* name);
 
-// What is said from here on.
+// What is said in place of that from here on; it lives as long as the program.
 void say_when_interrupted(const char* kept);
 
 // A file that is whole, and will stay.

@@ -45,8 +45,6 @@ Curves time_line(const Json& row) {
   return curves;
 }
 
-std::string live_time(const Json& ns) { return ns.is_null() ? "-" : time_text(ns.get<double>()); }
-
 // The stretches of all rounds together, and of what was sent during saves the requests that met one.
 std::vector<std::pair<std::string, const Json*>> stretches(const Json& row) {
   std::vector<std::pair<std::string, const Json*>> all;
@@ -87,7 +85,7 @@ Table rounds_table(const Json& row) {
       const Json& ns = round.at(phase).at("latency_ns");
       std::vector<std::string>& cells = table.rows.emplace_back();
       cells = {fmt::format("{}", number), phase, plain_text(seconds(round.at(phase).at("ns")))};
-      for (const LivePercentile& of : kLivePercentiles) cells.push_back(live_time(ns.at(of.key)));
+      for (const LivePercentile& of : kLivePercentiles) cells.push_back(time_or_dash(ns.at(of.key)));
     }
   }
   return table;
@@ -98,8 +96,8 @@ Table live_table(const Json& row) {
               {"stretch", "requests/s", "requests", "p50", "p99", "p99.9", "max"},
               {}};
   const auto add = [&](const std::string& name, const std::string& rate, const Json& ns) {
-    table.rows.push_back({name, rate, count_text(ns.at("calls").get<double>()), live_time(ns.at("p50")),
-                          live_time(ns.at("p99")), live_time(ns.at("p999")), live_time(ns.at("max"))});
+    table.rows.push_back({name, rate, count_text(ns.at("calls").get<double>()), time_or_dash(ns.at("p50")),
+                          time_or_dash(ns.at("p99")), time_or_dash(ns.at("p999")), time_or_dash(ns.at("max"))});
   };
   for (const auto& [name, ns] : stretches(row)) {
     const Json& phases = row.at("phases");

@@ -53,8 +53,6 @@ std::vector<TimelineGroup> timeline_groups(const Run& run) {
 
 std::string from_cut_text(double ns) { return (ns < 0 ? "\u2212" : "") + time_text(std::abs(ns)); }
 
-std::string time_or_dash(const Json& ns) { return ns.is_null() ? "-" : time_text(ns.get<double>()); }
-
 double bin_from(const Json& timeline, std::size_t bin) {
   return timeline.at("from_ns").get<double>() + timeline.at("bin_ns").get<double>() * static_cast<double>(bin);
 }

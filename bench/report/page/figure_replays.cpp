@@ -32,9 +32,9 @@ Bar replay_bar(const Json& replay) {
       values.push_back({*ns, ink, fmt::format("{}: {}", key, time_text(*ns))});
   }
   const Json& save = replay.at("save_ns");
-  const auto text = [](const Json& ns) { return ns.is_null() ? "-" : time_text(ns.get<double>()); };
   if (values.empty()) return {replay_label(replay), {}, ""};
-  return dots(replay_label(replay), values, fmt::format("{}, longest {}", text(save.at("p50")), text(save.at("max"))));
+  return dots(replay_label(replay), values,
+              fmt::format("{}, longest {}", time_or_dash(save.at("p50")), time_or_dash(save.at("max"))));
 }
 
 Table replay_table(const Rows& replays) {
@@ -42,15 +42,15 @@ Table replay_table(const Rows& replays) {
               {"trace", "VMs", "channels", "packets in use", "image", "plan", "p50", "p99", "max", "first, cold",
                "verified", "restored"},
               {}};
-  const auto time = [](const Json& ns) { return ns.is_null() ? "-" : time_text(ns.get<double>()); };
   const auto yes_no = [](const Json& value) { return value.get<bool>() ? "yes" : "NO"; };
   for (const Json* const replay : replays) {
     const Json& save = replay->at("save_ns");
-    table.rows.push_back(
-        {replay_label(*replay), replay->at("vms").dump(), replay->at("channels").dump(),
-         count_text(replay->at("packets_in_use").get<double>()), bytes_text(replay->at("image_bytes").get<double>()),
-         known_text(replay->at("plan")), time(save.at("p50")), time(save.at("p99")), time(save.at("max")),
-         time(replay->at("cold_save_ns")), yes_no(replay->at("verified")), yes_no(replay->at("restored"))});
+    table.rows.push_back({replay_label(*replay), replay->at("vms").dump(), replay->at("channels").dump(),
+                          count_text(replay->at("packets_in_use").get<double>()),
+                          bytes_text(replay->at("image_bytes").get<double>()), known_text(replay->at("plan")),
+                          time_or_dash(save.at("p50")), time_or_dash(save.at("p99")), time_or_dash(save.at("max")),
+                          time_or_dash(replay->at("cold_save_ns")), yes_no(replay->at("verified")),
+                          yes_no(replay->at("restored"))});
   }
   return table;
 }

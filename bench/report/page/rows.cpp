@@ -146,4 +146,6 @@ std::string interval_text(const Json& median) {
                      number_text(median.at("high")));
 }
 
+std::string time_or_dash(const Json& ns) { return ns.is_null() ? "-" : time_text(ns.get<double>()); }
+
 }  // namespace vmbsave::page

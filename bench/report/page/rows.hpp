@@ -50,6 +50,7 @@ std::optional<double> number_if(const Json& value);
 // "1.43 [1.42, 1.44]", "-" for what is not known.
 std::string number_text(const Json& value);
 std::string interval_text(const Json& median);
+std::string time_or_dash(const Json& ns);
 using report::known_text;
 
 }  // namespace vmbsave::page
